@@ -1,0 +1,170 @@
+"""Joint layouts: which joints a skeleton has, which bones join them, where its centre lies, which sides mirror."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """One joint layout.
+
+    Attributes:
+        name: What the layout is called in configurations and messages.
+        joints: Joint names; a joint's position is its index v in every array.
+        bones: Pairs of joint indices, (child, parent) where the layout has a direction; the graph ignores it.
+        center: Index of the joint that the spatial partition measures distances from.
+        pairs: (left, right) joint indices that a mirror image swaps.
+    """
+
+    name: str
+    joints: tuple[str, ...]
+    bones: tuple[tuple[int, int], ...]
+    center: int
+    pairs: tuple[tuple[int, int], ...] = ()
+
+    def index(self, joint: str | int) -> int:
+        """Index of a joint given by name or by index; ValueError if the layout has no such joint."""
+        if isinstance(joint, int) and 0 <= joint < len(self.joints):
+            return joint
+        if joint in self.joints:
+            return self.joints.index(str(joint))
+        raise ValueError(
+            f"layout {self.name!r} has no joint {joint!r}; "
+            f"choose an index below {len(self.joints)} or one of {', '.join(self.joints)}"
+        )
+
+    @property
+    def parents(self) -> tuple[int, ...]:
+        """Each joint's neighbour on the way to the centre (the centre's is itself), found breadth first."""
+        neighbours: dict[int, list[int]] = {v: [] for v in range(len(self.joints))}
+        for child, parent in self.bones:
+            neighbours[child].append(parent)
+            neighbours[parent].append(child)
+        parent_of = {self.center: self.center}
+        frontier = [self.center]
+        while frontier:
+            reached = {w: v for v in reversed(frontier) for w in neighbours[v] if w not in parent_of}
+            parent_of |= reached
+            frontier = sorted(reached)
+        return tuple(parent_of[v] for v in range(len(self.joints)))
+
+    @property
+    def mirror(self) -> tuple[int, ...]:
+        """Joint permutation of a mirror image: left and right change places, the others stay."""
+        order = np.arange(len(self.joints))
+        for left, right in self.pairs:
+            order[[left, right]] = order[[right, left]]
+        return tuple(order.tolist())
+
+
+def skeleton(layout: str | Mapping[str, Any]) -> Skeleton:
+    """The layout of a name, or of a user's mapping.
+
+    Args:
+        layout: A key of ``LAYOUTS``, or a mapping with ``joints`` (names), ``bones`` (pairs of joint names or
+            indices, child first), ``center`` (name or index) and optionally ``pairs`` (left, right) and ``name``.
+
+    Raises:
+        ValueError: The name is unknown, or the mapping is no connected skeleton; all its problems are listed.
+    """
+    if isinstance(layout, str):
+        if layout not in LAYOUTS:
+            raise ValueError(f"layout {layout!r} is unknown; choose one of {', '.join(sorted(LAYOUTS))}")
+        return LAYOUTS[layout]
+    name = str(layout.get("name", "custom"))
+    allowed = {"name", "joints", "bones", "center", "pairs"}
+    problems = [f"no {key!r}" for key in ("joints", "bones", "center") if layout.get(key) is None]
+    problems += [f"unexpected key {key!r}" for key in layout if key not in allowed]
+    if problems:
+        raise ValueError(f"layout {name!r}: {'; '.join(problems)} (it has {', '.join(sorted(allowed))})")
+    joints = tuple(str(joint) for joint in layout["joints"])
+    if len(set(joints)) < len(joints):
+        raise ValueError(f"layout {name!r} names a joint twice")
+    bare = Skeleton(name, joints, (), 0)
+
+    def pairs_of(key: str) -> tuple[tuple[int, int], ...]:
+        pairs: Sequence[Sequence[str | int]] = layout.get(key) or ()
+        if any(isinstance(pair, str) or len(pair) != 2 for pair in pairs):
+            raise ValueError(f"layout {name!r}: {key} must be pairs of joints, such as [Knee, Hip]")
+        return tuple((bare.index(a), bare.index(b)) for a, b in pairs)
+
+    made = Skeleton(name, joints, pairs_of("bones"), bare.index(layout["center"]), pairs_of("pairs"))
+    return _connected(made)
+
+
+def _connected(made: Skeleton) -> Skeleton:
+    try:
+        _ = made.parents
+    except KeyError as unreached:
+        raise ValueError(
+            f"layout {made.name!r}: no bones lead from joint {made.joints[unreached.args[0]]!r} "
+            f"to the centre {made.joints[made.center]!r}"
+        ) from None
+    return made
+
+
+def _layout(name: str, center: str, chains: str, joints: str, pairs: str = "") -> Skeleton:
+    """A layout written compactly: ``chains`` are bones, child before parent, as ``hand>elbow>shoulder``."""
+    names = joints.split()
+    bones = []
+    for chain in chains.split():
+        steps = chain.split(">")
+        bones += list(zip(steps, steps[1:], strict=False))
+    sides = [tuple(pair.split("/")) for pair in pairs.split()]
+    return skeleton({"name": name, "joints": names, "bones": bones, "center": center, "pairs": sides})
+
+
+LAYOUTS: dict[str, Skeleton] = {}
+LAYOUTS["fsd10"] = _layout(  # OpenPose BODY_25, the layout of the figure-skating data
+    "fsd10",
+    center="MidHip",
+    joints="Nose Neck RShoulder RElbow RWrist LShoulder LElbow LWrist MidHip RHip RKnee RAnkle LHip LKnee LAnkle "
+    "REye LEye REar LEar LBigToe LSmallToe LHeel RBigToe RSmallToe RHeel",
+    chains="REar>REye>Nose>Neck>MidHip LEar>LEye>Nose LWrist>LElbow>LShoulder>Neck RWrist>RElbow>RShoulder>Neck "
+    "RAnkle>RKnee>RHip>MidHip RHeel>RAnkle RSmallToe>RBigToe>RAnkle "
+    "LAnkle>LKnee>LHip>MidHip LHeel>LAnkle LSmallToe>LBigToe>LAnkle",
+    pairs="LShoulder/RShoulder LElbow/RElbow LWrist/RWrist LHip/RHip LKnee/RKnee LAnkle/RAnkle LEye/REye LEar/REar "
+    "LBigToe/RBigToe LSmallToe/RSmallToe LHeel/RHeel",
+)
+LAYOUTS["ntu-rgb+d"] = _layout(  # Kinect v2; the hand tips and thumbs as the released ST-GCN links them
+    "ntu-rgb+d",
+    center="SpineShoulder",
+    joints="SpineBase SpineMid Neck Head LShoulder LElbow LWrist LHand RShoulder RElbow RWrist RHand LHip LKnee "
+    "LAnkle LFoot RHip RKnee RAnkle RFoot SpineShoulder LHandTip LThumb RHandTip RThumb",
+    chains="SpineBase>SpineMid>SpineShoulder Head>Neck>SpineShoulder "
+    "LHandTip>LThumb>LHand>LWrist>LElbow>LShoulder>SpineShoulder "
+    "RHandTip>RThumb>RHand>RWrist>RElbow>RShoulder>SpineShoulder "
+    "LFoot>LAnkle>LKnee>LHip>SpineBase RFoot>RAnkle>RKnee>RHip>SpineBase",
+    pairs="LShoulder/RShoulder LElbow/RElbow LWrist/RWrist LHand/RHand LHip/RHip LKnee/RKnee LAnkle/RAnkle "
+    "LFoot/RFoot LHandTip/RHandTip LThumb/RThumb",
+)
+LAYOUTS["coco"] = _layout(  # COCO keypoints; bones and centre as PaddleVideo's coco_keypoint, a ring through the face
+    "coco",
+    center="LHip",
+    joints="Nose LEye REye LEar REar LShoulder RShoulder LElbow RElbow LWrist RWrist LHip RHip LKnee RKnee LAnkle "
+    "RAnkle",
+    chains="Nose>LEye>LEar>LShoulder>LHip Nose>REye>REar>RShoulder>RHip>LHip LWrist>LElbow>LShoulder "
+    "RWrist>RElbow>RShoulder LAnkle>LKnee>LHip RAnkle>RKnee>RHip",
+    pairs="LEye/REye LEar/REar LShoulder/RShoulder LElbow/RElbow LWrist/RWrist LHip/RHip LKnee/RKnee LAnkle/RAnkle",
+)
+LAYOUTS["openpose"] = _layout(  # OpenPose COCO-18, the layout of Kinetics-skeleton
+    "openpose",
+    center="Neck",
+    joints="Nose Neck RShoulder RElbow RWrist LShoulder LElbow LWrist RHip RKnee RAnkle LHip LKnee LAnkle REye LEye "
+    "REar LEar",
+    chains="REar>REye>Nose>Neck LEar>LEye>Nose RWrist>RElbow>RShoulder>Neck LWrist>LElbow>LShoulder>Neck "
+    "RAnkle>RKnee>RHip>RShoulder LAnkle>LKnee>LHip>LShoulder",
+    pairs="LShoulder/RShoulder LElbow/RElbow LWrist/RWrist LHip/RHip LKnee/RKnee LAnkle/RAnkle LEye/REye LEar/REar",
+)
+LAYOUTS["h36m"] = _layout(  # Human3.6M's 17 joints, the order of FS-Jump3D and of most 3-D lifters
+    "h36m",
+    center="Pelvis",
+    joints="Pelvis RHip RKnee RAnkle LHip LKnee LAnkle Spine Thorax Neck Head LShoulder LElbow LWrist RShoulder "
+    "RElbow RWrist",
+    chains="RAnkle>RKnee>RHip>Pelvis LAnkle>LKnee>LHip>Pelvis Head>Neck>Thorax>Spine>Pelvis "
+    "LWrist>LElbow>LShoulder>Thorax RWrist>RElbow>RShoulder>Thorax",
+    pairs="LHip/RHip LKnee/RKnee LAnkle/RAnkle LShoulder/RShoulder LElbow/RElbow LWrist/RWrist",
+)
