@@ -1,0 +1,51 @@
+"""What a file may amount to: a tree that plain recursion can walk."""
+
+from collections.abc import Collection
+
+from convert.errors import UnreadableError, UnsafeError
+from convert.symbols import Opaque, Symbol
+
+MAX_DEPTH = 100
+MAX_PARTS = 1 << 24  # counted once for every place where they occur
+
+
+def check_tree(value: object) -> None:
+    """Refuse what no state dict is, and what would hang or crash whoever walks it.
+
+    Args:
+        value: What a file was read as.
+
+    Raises:
+        UnreadableError: It contains itself, nests too deeply, or shares its parts so that they unfold without end.
+        UnsafeError: A name is left in it that the file never used.
+    """
+    size: dict[int, tuple[int, int] | None] = {}  # id: depth and number of parts, None while still inside it
+    todo = [value]
+    while todo:
+        item = todo[-1]
+        inner = [part for part in _parts(item) if isinstance(part, dict | list | tuple | set | Opaque | Symbol)]
+        if id(item) not in size:
+            if isinstance(item, Symbol):
+                raise UnsafeError(f"keeps {item} as a value")
+            if any(size.get(id(part), ()) is None for part in inner):
+                raise UnreadableError("holds an object that contains itself")
+            size[id(item)] = None
+            todo += [part for part in inner if id(part) not in size]
+        elif size[id(todo.pop())] is None:
+            sizes = [size[id(part)] or (0, 0) for part in inner]
+            depth = 1 + max((depth for depth, _ in sizes), default=0)
+            parts = len(_parts(item)) + sum(parts for _, parts in sizes)
+            if depth > MAX_DEPTH or parts > MAX_PARTS:
+                raise UnreadableError(f"nests deeper than {MAX_DEPTH} or unfolds to more than {MAX_PARTS} parts")
+            size[id(item)] = depth, parts
+
+
+def _parts(value: object) -> Collection[object]:
+    match value:
+        case dict():
+            return [*value, *value.values()]
+        case list() | tuple() | set():
+            return value
+        case Opaque():
+            return [value.args, value.state]
+    return ()

@@ -1,0 +1,188 @@
+"""One door for checkpoints: read any kind the project writes, and write them so that they are never half there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError  # what torch raises for a file that weights_only refuses
+from typing import Any
+
+import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from stgcn_torch.data.preprocessing import Preprocessing
+from stgcn_torch.files import written_whole
+from stgcn_torch.graph import STRATEGIES, adjacency
+from stgcn_torch.model import STGCN
+from stgcn_torch.skeleton import LAYOUTS
+
+State = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint's weights, and what it says about them.
+
+    Attributes:
+        state: Tensors under the names of ``STGCN.state_dict``.
+        model: Arguments of ``STGCN`` that fit them.
+        preprocessing: What was done to the clips it was trained with; None if the file does not say.
+        classes: Class names; None if the file does not say.
+    """
+
+    state: State
+    model: dict[str, Any]
+    preprocessing: Preprocessing | None = None
+    classes: tuple[str, ...] | None = None
+
+    def build(self) -> STGCN:
+        """The network, in evaluation mode.
+
+        Raises:
+            ValueError: The tensors do not fit; all that are missing, unexpected or of another shape are listed.
+        """
+        network = STGCN(**self.model)
+        check_fits(self.state, network.state_dict())
+        network.load_state_dict(dict(self.state))
+        return network.eval()
+
+
+def load_model(path: str | Path) -> STGCN:
+    """The network of a checkpoint (``.ckpt``, ``.pt``, ``.pth`` or ``.safetensors``), in evaluation mode.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no checkpoint that this project reads.
+    """
+    return read_checkpoint(path).build()
+
+
+def read_checkpoint(path: str | Path) -> Checkpoint:
+    """A checkpoint's weights and all that it says about them; errors as in ``load_model``."""
+    held = _read(Path(path))
+    if "hyper_parameters" in held:
+        state, said = held["state_dict"], held["hyper_parameters"]
+        preprocessing = Preprocessing.of(said["preprocessing"])
+        model = {"num_classes": len(said["classes"]), "in_channels": preprocessing.in_channels} | said["model"]
+        return Checkpoint(state, model, preprocessing, tuple(said["classes"]))
+    state = held.get("state_dict", held)
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise ValueError(f"{path} holds no state dict of tensors")
+    try:
+        return Checkpoint(state, architecture(state))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}")
+    if path.suffix in (".pdparams", ".pdopt", ".pdiparams"):
+        raise ValueError(f"{path} is a Paddle file; convert-pdparams {path} OUT.ckpt converts it")
+    try:
+        if path.suffix == ".safetensors":
+            return dict(load_file(path))
+        held = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, RuntimeError, EOFError, ValueError, KeyError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is no readable checkpoint: {_first_line(error)}") from None
+    except UnpicklingError:
+        raise ValueError(f"{path} is refused: it is no torch file, or holds more than tensors and plain values") from None
+    if not isinstance(held, dict):
+        raise ValueError(f"{path} holds no state dict, got {type(held).__name__}")
+    return held
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).split("\n")[0]
+
+
+def architecture(state: State) -> dict[str, Any]:
+    """Arguments of ``STGCN`` read from the shapes of a bare state dict.
+
+    Strides and dropout are not stored; a block that changes its width is taken to halve the frames, as in every
+    published ST-GCN. A graph that belongs to no layout known here becomes a layout of its own.
+
+    Raises:
+        ValueError: The tensors are not those of an ST-GCN.
+    """
+    A, fcn = state.get("backbone.A"), state.get("head.fcn.weight")
+    blocks = [key for key in state if key.endswith(".tcn.2.weight")]
+    if A is None or fcn is None or not blocks:
+        raise ValueError("the tensors are not named as an ST-GCN's (backbone.A, backbone.st_gcn_networks.0..., head.fcn)")
+    prefix = [f"backbone.st_gcn_networks.{i}" for i in range(len(blocks))]
+    try:
+        temporal = [state[f"{block}.tcn.2.weight"] for block in prefix]
+        in_channels = state[f"{prefix[0]}.gcn.conv.weight"].shape[1]
+    except KeyError as missing:
+        raise ValueError(f"the tensors lack {missing}") from None
+    return {
+        "num_classes": fcn.shape[0],
+        "in_channels": in_channels,
+        "channels": [weight.shape[0] for weight in temporal],
+        "strides": [2 if i and f"{block}.residual.0.weight" in state else 1 for i, block in enumerate(prefix)],
+        "temporal_kernel": temporal[0].shape[2],
+        "edge_importance": "backbone.edge_importance.0" in state,
+        "data_bn": "backbone.data_bn.weight" in state,
+    } | _graph_of(A)
+
+
+def _graph_of(A: Tensor) -> dict[str, Any]:
+    """Layout and strategy whose adjacency this is; an unknown one gets the layout that its own edges draw."""
+    for layout in LAYOUTS.values():
+        for strategy in STRATEGIES:
+            known = torch.from_numpy(adjacency(layout, strategy)).float()
+            if known.shape == A.shape and torch.allclose(known, A.cpu().float(), atol=1e-6):
+                return {"layout": layout.name, "strategy": strategy}
+    strategy = {1: "uniform", 2: "distance", 3: "spatial"}.get(A.shape[0])
+    if strategy is None:
+        raise ValueError(f"the graph has K={A.shape[0]} partitions, which no strategy with max_hop=1 has")
+    edges = A.sum(dim=0).triu(1) + A.sum(dim=0).tril(-1).T
+    bones = [[str(v), str(w)] for v, w in edges.nonzero().tolist()]
+    joints = [str(v) for v in range(A.shape[1])]
+    return {"layout": {"joints": joints, "bones": bones, "center": joints[0]}, "strategy": strategy}
+
+
+def check_fits(state: State, wanted: State) -> None:
+    """Raise ValueError that lists every tensor that is missing, unexpected or of another shape."""
+    problems = [f"missing {key}" for key in wanted if key not in state]
+    problems += [f"unexpected {key}" for key in state if key not in wanted]
+    problems += [
+        f"{key} has shape {tuple(state[key].shape)}, wanted {tuple(wanted[key].shape)}"
+        for key in wanted
+        if key in state and state[key].shape != wanted[key].shape
+    ]
+    if problems:
+        shown = "; ".join(problems[:6]) + (f"; and {len(problems) - 6} more" if len(problems) > 6 else "")
+        raise ValueError(f"the weights do not fit the network: {shown}")
+
+
+def take_weights(network: torch.nn.Module, state: State) -> list[str]:
+    """Copy weights into a network that may have another head; returns the tensors that were not taken.
+
+    Raises:
+        ValueError: A tensor outside the head is missing or does not fit, such as the graph of another layout.
+    """
+    wanted = network.state_dict()
+    body = {key: value for key, value in state.items() if not key.startswith("head.")}
+    check_fits(body, {key: value for key, value in wanted.items() if not key.startswith("head.")})
+    head = {key: value for key, value in state.items() if key.startswith("head.")}
+    fitting = {key: value for key, value in head.items() if key in wanted and value.shape == wanted[key].shape}
+    if len(fitting) < len(head):
+        fitting = {}  # a head is one thing: half of another's is no head
+    network.load_state_dict(body | fitting, strict=False)
+    return sorted(set(head) - set(fitting))
+
+
+class WholeFileCheckpointIO(TorchCheckpointIO):
+    """Lightning's checkpoint files, written beside the old one and then renamed over it.
+
+    Lightning's own go through a temporary file that may lie on another disk, and are then copied: a disk that fills in
+    the middle leaves half a file.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:  # noqa: ANN401
+        """Write a checkpoint, or leave what is there as it was."""
+        with written_whole(path) as temporary:
+            torch.save(checkpoint, temporary)

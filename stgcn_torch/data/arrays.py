@@ -1,0 +1,143 @@
+"""Arrays of clips on disk, as PaddleVideo's data come: (N, C, T, V, M) in ``.npy``, labels in ``.npy`` or ``.pkl``.
+
+Arrays are memory-mapped and never read whole; a clip is validated when it is first read.
+"""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from convert import unpickle
+from stgcn_torch.data.preprocessing import Clip, Preprocessing
+from stgcn_torch.skeleton import Skeleton
+
+AXES = ("N", "C", "T", "V", "M")
+Clips = Float[np.ndarray, "N C T V M"]
+Labels = Int[np.ndarray, " N"]
+
+
+def open_npy(path: str | Path) -> np.ndarray[Any, Any]:
+    """A memory-mapped array; nothing is read yet.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is no ``.npy`` array of numbers, or shorter than it says.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}")
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        reason = str(error).split("\n")[0]
+        if "mmap length" in reason:
+            reason = f"it is truncated at {path.stat().st_size} bytes"
+        elif "Object arrays" in reason or "pickle" in reason.lower():
+            reason = "it is no .npy array of numbers"
+        raise ValueError(f"{path} cannot be read: {reason}") from None
+
+
+def open_clips(path: str | Path, channels: Sequence[str], body: Skeleton) -> Clips:
+    """A memory-mapped array of clips (N, C, T, V, M) of the given channels and layout.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no array of numbers with five axes in this order; the message says which axis looks wrong.
+    """
+    array = open_npy(path)
+    wanted = {"C": len(channels), "V": len(body.joints)}
+    if array.ndim != 5:
+        raise ValueError(f"{path} must have the 5 axes (N, C, T, V, M), got shape {array.shape}")
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"{path} must hold numbers, got {array.dtype}")
+    sizes = dict(zip(AXES, array.shape, strict=True))
+    if 0 in array.shape:
+        raise ValueError(f"{path} is empty: shape {array.shape}")
+    problems = []
+    for axis, size in wanted.items():
+        if sizes[axis] == size:
+            continue
+        means = f"{len(channels)} channels {', '.join(channels)}" if axis == "C" else f"{size} joints of {body.name}"
+        found = [i for i, length in enumerate(array.shape) if length == size]
+        hint = f"; axis {' or '.join(map(str, found))} has {size}" if found else ""
+        problems.append(f"axis {AXES.index(axis)} ({axis}) should have the {means}, got {sizes[axis]}{hint}")
+    if problems:
+        raise ValueError(f"{path} has shape {array.shape} for (N, C, T, V, M): {'; '.join(problems)}")
+    return array
+
+
+def validate_clip(clip: Clip, index: int, preprocessing: Preprocessing) -> None:
+    """Raise ValueError if a clip holds NaN or infinite values or nothing at all, and the preprocessing refuses that."""
+    wrong = ~np.isfinite(clip)
+    if preprocessing.nan == "refuse" and wrong.any():
+        c, t, v, m = (int(axis[0]) for axis in np.nonzero(wrong))
+        raise ValueError(
+            f"clip {index} has {int(wrong.sum())} NaN or infinite values, the first at channel {c}, frame {t}, joint {v}, "
+            f"person {m}; preprocessing.nan=missing treats such joints as undetected"
+        )
+    if preprocessing.empty == "refuse" and not clip.any():
+        raise ValueError(f"clip {index} is empty: all values are zero; preprocessing.empty=keep takes it as it is")
+
+
+def read_labels(path: str | Path, count: int, num_classes: int | None = None) -> Labels:
+    """Class indices, one per clip, from ``.npy`` or from PaddleVideo's ``.pkl`` of (names, labels).
+
+    Args:
+        path: A pickle is read symbolically, whatever it would run.
+        count: Number of clips.
+        num_classes: Labels must lie below it, if given.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: They are not ``count`` whole numbers from 0 up to ``num_classes``, or the pickle is unsafe.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}")
+    if path.suffix in (".pkl", ".pickle"):
+        held = unpickle(path.read_bytes(), source=str(path))
+        if not isinstance(held, list | tuple) or len(held) != 2:
+            raise ValueError(f"{path} must hold a pair (names, labels), got {type(held).__name__}")
+        labels = np.asarray(held[1])
+    else:
+        labels = np.asarray(open_npy(path))
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.shape != (count,):
+        raise ValueError(f"{path} must hold {count} labels, one per clip, got shape {labels.shape}")
+    if labels.dtype.kind not in "iuf" or not np.array_equal(labels, np.round(labels.astype(float))):
+        raise ValueError(f"{path} must hold whole numbers, got {labels.dtype} such as {labels.flat[0]!r}")
+    labels = labels.astype(np.int64)
+    outside = np.flatnonzero((labels < 0) | (labels >= (num_classes or np.inf)))
+    if outside.size:
+        above = "" if num_classes is None else f" and below {num_classes}"
+        raise ValueError(
+            f"{path}: labels must be at least 0{above}, got {labels[outside[0]]} for clip {outside[0]} "
+            f"({outside.size} such)"
+        )
+    return labels
+
+
+def read_groups(path: str | Path, column: str, count: int) -> np.ndarray[Any, Any]:
+    """One column of a ``manifest.csv`` that has a row per clip, as strings.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It has no such column, or another number of rows than ``count``.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}; held-out groups need it")
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    if rows and column not in rows[0]:
+        raise ValueError(f"{path} has no column {column!r}; choose one of {', '.join(rows[0])}")
+    if len(rows) != count:
+        raise ValueError(f"{path} must have {count} rows, one per clip, got {len(rows)}")
+    return np.array([row[column] for row in rows])
+
+

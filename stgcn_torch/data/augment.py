@@ -1,0 +1,191 @@
+"""Random changes to a training batch (N, C, T, V, M), written once in torch, so they run wherever the batch is.
+
+All draw from torch's global generators, which the training step seeds from (seed, epoch, batch, rank). Undetected joints
+are zero in every kept channel and stay so: turning and scaling keep the origin, and noise leaves zeros alone.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from stgcn_torch.data.streams import Batch
+
+Rotation = Float[Tensor, "N D D"]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Each change as a switch, all off by default.
+
+    Attributes:
+        frames: Frames that training clips are kept at, from which ``crop`` and ``jitter`` choose; None for the window.
+        crop: Smallest fraction of the live frames that a random crop keeps, in (0, 1]; 1 for no crop.
+        jitter: Take a random frame from each segment, rather than evenly spaced ones.
+        rotation: Largest turn in degrees, about the vertical in 3-D or in the image plane in 2-D.
+        tilt: Largest turn in degrees about each of the other two axes (3-D only).
+        vertical: The channel that points up or down, in 3-D.
+        scale: Largest relative change of size.
+        mirror: Probability of a mirror image, left and right joints swapped.
+        mirrored: The channel that a mirror image negates.
+        noise: Standard deviation of Gaussian noise on detected joints, in the data's units.
+        joint_dropout: Probability that a joint is undetected throughout a clip.
+    """
+
+    frames: int | None = None
+    crop: float = 1.0
+    jitter: bool = False
+    rotation: float = 0.0
+    tilt: float = 0.0
+    vertical: str = "y"
+    scale: float = 0.0
+    mirror: float = 0.0
+    mirrored: str = "x"
+    noise: float = 0.0
+    joint_dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"augmentation.{name} must be in [0, 1], got {getattr(self, name)}"
+            for name in ("mirror", "joint_dropout", "scale")
+            if not 0 <= getattr(self, name) <= 1
+        ]
+        if not 0 < self.crop <= 1:
+            problems.append(f"augmentation.crop must be in (0, 1], got {self.crop}")
+        if problems:
+            raise ValueError("; ".join(problems))
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "Augmentation":
+        """From plain values, as a checkpoint holds them; ValueError names an unknown one."""
+        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        if unknown:
+            raise ValueError(f"augmentation has no option {', '.join(unknown)}")
+        return cls(**values)
+
+
+def augment(
+    x: Batch,
+    augmentation: Augmentation,
+    *,
+    window: int,
+    channels: Sequence[str],
+    mirror: Sequence[int],
+    center: int | None = None,
+    center_of: str = "frame",
+) -> Float[Tensor, "N C window V M"]:
+    """A randomly changed batch.
+
+    Args:
+        x: Preprocessed joints.
+        augmentation: What to change, and how much.
+        window: Frames of the result.
+        channels: Names of the channels; ``score`` is left as it is.
+        mirror: The layout's joint permutation of a mirror image.
+        center: Joint that is moved back to the origin at the end; None for none.
+        center_of: Take it frame by frame, or from the clip's first frame (see ``Preprocessing``).
+    """
+    x = choose_frames(x, window, augmentation.crop, augmentation.jitter)
+    coordinates = [i for i, channel in enumerate(channels) if channel != "score"]
+    if augmentation.rotation or augmentation.tilt or augmentation.scale:
+        x = turn(x, coordinates, random_rotations(x, channels, augmentation))
+    if augmentation.mirror:
+        x = mirror_image(x, augmentation.mirror, list(channels).index(augmentation.mirrored), mirror)
+    if augmentation.noise:
+        x = add_noise(x, coordinates, augmentation.noise)
+    if center is not None:
+        x = recentre(x, coordinates, center, center_of)
+    if augmentation.joint_dropout:
+        x = x * (torch.rand(x.shape[0], 1, 1, *x.shape[3:], device=x.device) >= augmentation.joint_dropout)
+    return x
+
+
+def live_length(x: Batch) -> Int[Tensor, " N"]:
+    """Frames up to each clip's last non-zero one; at least 1."""
+    live = (x != 0).flatten(3).any(dim=3).any(dim=1)
+    frames = torch.arange(1, x.shape[2] + 1, device=x.device)
+    return (live * frames).amax(dim=1).clamp(min=1)
+
+
+def choose_frames(x: Batch, window: int, crop: float = 1.0, jitter: bool = False) -> Float[Tensor, "N C window V M"]:
+    """A random crop of each clip's live frames, sampled to the window as preprocessing does, or zero-padded to it."""
+    N, _, T, _, _ = x.shape
+    if crop == 1.0 and not jitter and window == T:
+        return x
+    whole = live_length(x).float()
+    fraction = crop + (1 - crop) * torch.rand(N, device=x.device)
+    length = (fraction * whole).ceil()
+    start = (torch.rand(N, device=x.device) * (whole - length + 1)).floor()
+    step = torch.arange(window, device=x.device, dtype=torch.float32)
+    if jitter:  # window equal segments, one random frame in each
+        within = (step + torch.rand(N, window, device=x.device)) * (length / window)[:, None]
+    else:
+        within = step * ((length - 1) / max(window - 1, 1))[:, None]
+    short = (length <= window)[:, None]  # padded, not stretched
+    within = torch.where(short, step.expand(N, -1), within).clamp(max=T - 1)
+    chosen = (start[:, None] + within).long().clamp(max=T - 1)
+    batch = torch.arange(N, device=x.device)[:, None]
+    picked = x.permute(0, 2, 1, 3, 4)[batch, chosen].permute(0, 2, 1, 3, 4)
+    inside = ~short | (step[None] < length[:, None])
+    return picked * inside[:, None, :, None, None]
+
+
+def random_rotations(x: Batch, channels: Sequence[str], augmentation: Augmentation) -> Rotation:
+    """One rotation times scale per clip: in the image plane, or about the vertical and then the other axes."""
+    names = [channel for channel in channels if channel != "score"]
+    D, N = len(names), x.shape[0]
+    size = 1 + augmentation.scale * (2 * torch.rand(N, device=x.device) - 1)
+    matrix = torch.eye(D, device=x.device).repeat(N, 1, 1) * size[:, None, None]
+    planes = [(0, 1, augmentation.rotation)]
+    if D == 3:
+        up = names.index(augmentation.vertical)
+        planes = [
+            (i, j, augmentation.rotation if up not in (i, j) else augmentation.tilt) for i, j in ((0, 1), (0, 2), (1, 2))
+        ]
+        planes.sort(key=lambda plane: up in plane[:2])
+    for i, j, degrees in planes:
+        angle = math.radians(degrees) * (2 * torch.rand(N, device=x.device) - 1)
+        plane = torch.eye(D, device=x.device).repeat(N, 1, 1)
+        plane[:, i, i] = plane[:, j, j] = angle.cos()
+        plane[:, i, j], plane[:, j, i] = -angle.sin(), angle.sin()
+        matrix = plane @ matrix
+    return matrix
+
+
+def turn(x: Batch, coordinates: Sequence[int], rotation: Rotation) -> Batch:
+    """The batch with each clip's coordinates multiplied by its matrix."""
+    turned = x.clone()
+    turned[:, coordinates] = torch.einsum("nij,njtvm->nitvm", rotation.to(x.dtype), x[:, coordinates])
+    return turned
+
+
+def mirror_image(x: Batch, probability: float, channel: int, mirror: Sequence[int]) -> Batch:
+    """The batch with some clips mirrored: one coordinate negated, left and right joints swapped."""
+    sign = torch.ones(x.shape[1], device=x.device, dtype=x.dtype)
+    sign[channel] = -1
+    image = x[:, :, :, list(mirror)] * sign[:, None, None, None]
+    chosen: Bool[Tensor, " N"] = torch.rand(x.shape[0], device=x.device) < probability
+    return torch.where(chosen[:, None, None, None, None], image, x)
+
+
+def add_noise(x: Batch, coordinates: Sequence[int], deviation: float) -> Batch:
+    """The batch with Gaussian noise on the coordinates of joints that are not zero."""
+    seen = (x != 0).any(dim=1, keepdim=True)
+    noisy = x.clone()
+    noisy[:, coordinates] += deviation * torch.randn_like(x[:, coordinates]) * seen
+    return noisy
+
+
+def recentre(x: Batch, coordinates: Sequence[int], center: int, center_of: str) -> Batch:
+    """The batch with the centre joint at the origin again; joints that are zero stay there."""
+    seen = (x != 0).any(dim=1, keepdim=True)
+    origin = x[:, coordinates, :, center : center + 1]
+    if center_of == "clip":
+        origin = origin[:, :, :1]
+    centred = x.clone()
+    centred[:, coordinates] -= origin * seen
+    return centred

@@ -1,0 +1,120 @@
+"""Clips as a torch dataset: read from a memory-mapped array, preprocessed once, kept in a temporary file."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from stgcn_torch.data.arrays import Clips, Labels, validate_clip
+from stgcn_torch.data.preprocessing import Preprocessing, preprocess
+from stgcn_torch.skeleton import Skeleton
+
+
+class ClipDataset(Dataset[tuple[Tensor, Tensor]]):
+    """Preprocessed clips and their labels.
+
+    A clip is validated and preprocessed when it is first asked for; the result stays in an unnamed file on disk, so
+    that later epochs only copy it and memory stays flat. With ``random_pad`` nothing is kept: each epoch differs.
+
+    Args:
+        array: Clips (N, C, T, V, M), usually memory-mapped.
+        labels: One per clip of ``array``; None gives -1 for each.
+        indices: The clips of ``array`` that belong to this dataset, in order.
+        preprocessing: What is done to each.
+        body: The layout of the joints.
+        seed: For ``random_pad``, with the epoch and the clip's index; None for no randomness.
+    """
+
+    def __init__(
+        self,
+        array: Clips,
+        labels: Labels | None,
+        indices: Sequence[int],
+        preprocessing: Preprocessing,
+        body: Skeleton,
+        seed: int | None = None,
+    ) -> None:
+        self.array = array
+        self.indices = np.asarray(indices, dtype=np.int64)
+        self.labels = np.full(len(self.indices), -1) if labels is None else np.asarray(labels)[self.indices]
+        self.preprocessing = preprocessing
+        self.body = body
+        self.seed = seed
+        self.epoch = 0
+        self.shape = (len(preprocessing.keep), preprocessing.window, len(body.joints), array.shape[4])
+        self.keeps = not (preprocessing.random_pad and seed is not None)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        # Both in files: forked workers then share them, and what one has preprocessed none does again.
+        rows = len(self.indices) if self.keeps else 0
+        self.kept = _temporary_array((rows, *self.shape), np.float32)
+        self.done = _temporary_array((rows,), np.bool_)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:
+        """The clip (C, T, V, M) as float32, and its label."""
+        clips, labels = self.__getitems__([i])
+        return clips[0], labels[0]
+
+    def __getitems__(self, batch: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Clips (N, C, T, V, M) and labels (N), as a loader with ``collate_fn=as_is`` asks for them."""
+        rows = np.asarray(batch)
+        if not self.keeps:
+            clips = np.stack([self._preprocess(i) for i in batch])
+        else:
+            for i in rows[~self.done[rows]]:
+                self.kept[i] = self._preprocess(i)
+                self.done[i] = True
+            clips = self.kept[rows]
+        return torch.from_numpy(np.asarray(clips)), torch.from_numpy(self.labels[rows])
+
+    def _preprocess(self, i: int) -> np.ndarray[Any, Any]:
+        index = int(self.indices[i])
+        clip = np.asarray(self.array[index])
+        validate_clip(clip, index, self.preprocessing)
+        random = self.seed is not None and self.preprocessing.random_pad
+        rng = np.random.default_rng((self.seed, self.epoch, index)) if random else None
+        try:
+            return preprocess(clip, self.preprocessing, self.body, rng)
+        except ValueError as error:
+            raise ValueError(f"clip {index}: {error}") from None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A worker that is not forked cannot share the files, and makes its own."""
+        return {key: value for key, value in self.__dict__.items() if key not in ("kept", "done")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """See ``__getstate__``."""
+        self.__dict__.update(state)
+        self._make_room()
+
+
+def as_is(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """The batch that ``__getitems__`` made."""
+    return batch
+
+
+def _temporary_array(shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray[Any, Any]:
+    """An array of zeros in a file that has no name and goes with the process."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    if size == 0:
+        return np.zeros(shape, dtype)
+    with tempfile.TemporaryFile() as file:
+        try:
+            file.truncate(size)
+            if hasattr(os, "posix_fallocate"):  # a full disk is an error now, not a crash in mid-epoch
+                os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            raise OSError(
+                f"{size / 2**20:.0f} MiB for preprocessed clips do not fit in {tempfile.gettempdir()} "
+                f"({error.strerror}); name another folder with the variable TMPDIR"
+            ) from None
+        return np.memmap(file, dtype=dtype, mode="r+", shape=shape)

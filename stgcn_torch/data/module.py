@@ -1,0 +1,181 @@
+"""The Lightning data module: which clips train, validate and test, and the loaders that serve them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, DistributedSampler, Sampler, SequentialSampler
+
+from stgcn_torch.data.arrays import Labels, open_clips, read_groups, read_labels
+from stgcn_torch.data.dataset import ClipDataset, as_is
+from stgcn_torch.data.preprocessing import Preprocessing
+from stgcn_torch.data.splits import held_out
+from stgcn_torch.skeleton import Skeleton
+
+Loader = DataLoader[tuple[Tensor, Tensor]]
+
+
+class SkeletonData(pl.LightningDataModule):
+    """Clips of one folder, split into training, validation and test.
+
+    Args:
+        root: Folder of the arrays.
+        clips: File of the training clips in it.
+        labels: File of their labels.
+        preprocessing: What is done to every clip.
+        body: The layout of the joints.
+        val: Validation: ``{clips, labels}`` names own files in the folder, ``{rule, ...}`` holds out training clips
+            (see ``splits.held_out``), None for none.
+        test: The same for the test, taken out before validation.
+        num_classes: Number of classes; None to count them in ``classes.txt``, or else in the labels.
+        batch_size: Clips in a training batch, per device.
+        eval_batch_size: Clips in a validation or test batch, per device.
+        drop_last: Leave out the last training batch when it is not full.
+        num_workers: Processes that read clips; 0 is enough once they are preprocessed.
+        train_window: Frames that training clips are kept at for augmentation to choose from; None for the window.
+        seed: Of the order of training clips.
+
+    Raises:
+        FileNotFoundError: A file is not there.
+        ValueError: The arrays, labels or rules do not fit each other.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        clips: str,
+        labels: str,
+        preprocessing: Preprocessing,
+        body: Skeleton,
+        *,
+        val: Mapping[str, Any] | None = None,
+        test: Mapping[str, Any] | None = None,
+        num_classes: int | None = None,
+        batch_size: int = 64,
+        eval_batch_size: int | None = None,
+        drop_last: bool = False,
+        num_workers: int = 0,
+        train_window: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.root = Path(root)
+        if not self.root.is_dir():
+            raise FileNotFoundError(f"no folder {self.root}")
+        if batch_size < 1 or (eval_batch_size is not None and eval_batch_size < 1):
+            raise ValueError(f"batch sizes must be at least 1, got {batch_size} and {eval_batch_size}")
+        self.preprocessing, self.body, self.seed = preprocessing, body, seed
+        self.batch_size, self.eval_batch_size = batch_size, eval_batch_size or batch_size
+        self.drop_last, self.num_workers = drop_last, num_workers
+        names = self.root / "classes.txt"
+        self.classes = names.read_text(encoding="utf-8").split("\n") if names.is_file() else []
+        self.classes = [name.strip() for name in self.classes if name.strip()]
+        self.num_classes = num_classes or len(self.classes) or None
+        self.datasets = self._split(clips, labels, val, test, train_window)
+
+    def _open(self, clips: str, labels: str) -> tuple[np.ndarray[Any, Any], Labels]:
+        array = open_clips(self.root / clips, self.preprocessing.channels, self.body)
+        return array, read_labels(self.root / labels, len(array), self.num_classes)
+
+    def _split(
+        self,
+        clips: str,
+        labels: str,
+        val: Mapping[str, Any] | None,
+        test: Mapping[str, Any] | None,
+        train_window: int | None,
+    ) -> dict[str, ClipDataset]:
+        array, given = self._open(clips, labels)
+        rest = np.ones(len(array), dtype=bool)
+        sets: dict[str, ClipDataset] = {}
+        columns = [rule["column"] for rule in (val, test) if rule and rule.get("rule") == "groups"]
+        groups = {column: read_groups(self.root / "manifest.csv", column, len(array)) for column in columns}
+        for name, source in (("test", test), ("val", val)):
+            if source is None:
+                continue
+            if "rule" in source:
+                mask = held_out(source, given[rest], {column: values[rest] for column, values in groups.items()})
+                indices = np.flatnonzero(rest)[mask]
+                rest[indices] = False
+                sets[name] = ClipDataset(array, given, indices, self.preprocessing, self.body)
+            else:
+                own, own_labels = self._open(source["clips"], source["labels"])
+                sets[name] = ClipDataset(own, own_labels, range(len(own)), self.preprocessing, self.body)
+        kept = self.preprocessing if train_window is None else _with_window(self.preprocessing, train_window)
+        sets["train"] = ClipDataset(array, given, np.flatnonzero(rest), kept, self.body, seed=self.seed)
+        self._check_classes(sets)
+        return sets
+
+    def _check_classes(self, sets: Mapping[str, ClipDataset]) -> None:
+        """Set the number and names of the classes; ValueError if a split is empty or has classes unknown to training."""
+        for name, dataset in sets.items():
+            if not len(dataset):
+                raise ValueError(f"no clips are left for {name} of {self.root}")
+            unseen = np.setdiff1d(dataset.labels, sets["train"].labels)
+            if unseen.size:
+                raise ValueError(f"{name} has classes that no training clip has: {', '.join(map(str, unseen))}")
+        self.num_classes = self.num_classes or int(max(dataset.labels.max() for dataset in sets.values())) + 1
+        self.classes = self.classes or [str(i) for i in range(self.num_classes)]
+        if len(self.classes) != self.num_classes:
+            raise ValueError(f"classes.txt names {len(self.classes)} classes, got num_classes={self.num_classes}")
+
+    def train_dataloader(self) -> Loader:
+        """Training batches in an order that (seed, epoch) decides, the same whether the run was resumed or not."""
+        trainer = self.trainer
+        world, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
+        sampler = EpochSampler(self.datasets["train"], world, rank, self.seed, self.drop_last)
+        if trainer:
+            # With workers the first iterator is made before Lightning calls set_epoch, and a resumed run's
+            # current_epoch is one too low at that moment; the count of processed epochs is right in both.
+            sampler.set_epoch(trainer.fit_loop.epoch_progress.current.processed)
+        return self._loader("train", sampler, self.batch_size, self.drop_last)
+
+    def val_dataloader(self) -> Loader | list[Loader]:
+        """Validation batches in order; an empty list if nothing was held out."""
+        return self._eval_loader("val") if "val" in self.datasets else []
+
+    def test_dataloader(self) -> Loader | list[Loader]:
+        """Test batches in order; an empty list if there is no test."""
+        return self._eval_loader("test") if "test" in self.datasets else []
+
+    def _eval_loader(self, name: str) -> Loader:
+        return self._loader(name, SequentialSampler(self.datasets[name]), self.eval_batch_size, drop_last=False)
+
+    def _loader(self, name: str, sampler: Sampler[int], batch_size: int, drop_last: bool) -> Loader:
+        return DataLoader(
+            self.datasets[name],
+            batch_size=batch_size,
+            sampler=sampler,
+            drop_last=drop_last,
+            collate_fn=as_is,
+            num_workers=self.num_workers,
+            persistent_workers=False,  # they would keep the first epoch's number
+            pin_memory=torch.cuda.is_available(),
+            generator=torch.Generator().manual_seed(self.seed),  # else every epoch draws from the global one
+        )
+
+
+class EpochSampler(DistributedSampler[tuple[Tensor, Tensor]]):
+    """Torch's own sampler, for one process or many: the order comes from (seed, epoch), and the dataset is told both."""
+
+    def __init__(self, dataset: ClipDataset, num_replicas: int, rank: int, seed: int, drop_last: bool) -> None:
+        super().__init__(dataset, num_replicas, rank, shuffle=True, seed=seed, drop_last=drop_last)
+        self.clips = dataset
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning as each epoch starts."""
+        super().set_epoch(epoch)
+        self.clips.epoch = epoch
+
+
+def loader_of(clips: ClipDataset, batch_size: int) -> Loader:
+    """Batches of a dataset in order, for prediction."""
+    return DataLoader(clips, batch_size=batch_size, collate_fn=as_is)
+
+
+def _with_window(preprocessing: Preprocessing, window: int) -> Preprocessing:
+    return Preprocessing.of(preprocessing.plain | {"window": window})

@@ -1,0 +1,238 @@
+"""What is done once to every clip before the network sees it: length, window, centring, choice of channels.
+
+NumPy on one clip (C, T, V, M). A network only works on clips preprocessed as in its training, so the ``Preprocessing``
+travels in the checkpoint.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from stgcn_torch.skeleton import Skeleton
+
+Clip = Float[np.ndarray, "C T V M"]
+
+CHOICES = {
+    "length": ("nonzero", "positive_sum"),
+    "sampling": ("to_last", "to_length"),
+    "select": ("before", "after"),
+    "centring": ("detected", "every_joint"),
+    "center_of": ("frame", "clip"),
+    "nan": ("refuse", "missing"),
+    "empty": ("refuse", "keep"),
+}
+STREAMS = ("joint", "bone", "joint_motion", "bone_motion")
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Each part as a switch; the defaults are the preprocessing called ``fixed``.
+
+    Attributes:
+        window: Frames that the network sees; shorter clips are zero-padded at the end.
+        channels: What the rows of a clip are, in order.
+        keep: The channels that the network sees, in order.
+        select: Whether the other channels are dropped ``before`` or ``after`` padding and centring.
+        length: A clip ends with its last frame that has a ``nonzero`` value, or a ``positive_sum`` of its values
+            (PaddleVideo's rule, which only the score channel makes safe: coordinates are signed).
+        sampling: Longer clips are sampled evenly from the first frame ``to_last``, or ``to_length``, one past it
+            (PaddleVideo's rule, which takes in a frame of padding).
+        random_pad: In training, shorter clips start at a random frame of the window, and longer ones are sampled at
+            random and left unsorted, as in PaddleVideo.
+        center: Joint (name, index, or ``layout`` for the layout's centre) that is moved to the origin; None for none.
+        centring: Move ``every_joint`` with it (PaddleVideo: undetected joints become false positions), or only the
+            ``detected`` ones, with the centre interpolated over frames where it is undetected.
+        center_of: Take the centre ``frame`` by frame, or from the first frame of the ``clip``, which keeps the path.
+        streams: What is computed from the joints: joint, bone, joint_motion, bone_motion; several are stacked.
+        nan: What a NaN or infinite value means: ``refuse`` the clip, or the joint is ``missing`` in that frame.
+        empty: What to do with a clip without any live frame: ``refuse`` or ``keep`` it.
+    """
+
+    window: int = 350
+    channels: tuple[str, ...] = ("x", "y", "score")
+    keep: tuple[str, ...] = ("x", "y")
+    select: str = "after"
+    length: str = "nonzero"
+    sampling: str = "to_last"
+    random_pad: bool = False
+    center: str | int | None = "layout"
+    centring: str = "detected"
+    center_of: str = "frame"
+    streams: tuple[str, ...] = ("joint",)
+    nan: str = "refuse"
+    empty: str = "refuse"
+
+    def __post_init__(self) -> None:
+        for name in ("channels", "keep", "streams"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        problems = [
+            f"preprocessing.{name} {getattr(self, name)!r} is unknown; choose {' or '.join(choices)}"
+            for name, choices in CHOICES.items()
+            if getattr(self, name) not in choices
+        ]
+        problems += [
+            f"preprocessing.streams: {stream!r} is unknown; choose from {', '.join(STREAMS)}"
+            for stream in self.streams
+            if stream not in STREAMS
+        ]
+        problems += [
+            f"preprocessing.keep: {channel!r} is not among the channels {', '.join(self.channels)}"
+            for channel in self.keep
+            if channel not in self.channels
+        ]
+        if self.window < 1:
+            problems.append(f"preprocessing.window must be at least 1 frame, got {self.window}")
+        if not self.streams or not self.keep:
+            problems.append("preprocessing.keep and preprocessing.streams must not be empty")
+        if problems:
+            raise ValueError("; ".join(problems))
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "Preprocessing":
+        """From plain values, as a checkpoint holds them; ValueError names an unknown one."""
+        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        if unknown:
+            raise ValueError(f"preprocessing has no option {', '.join(unknown)}")
+        return cls(**values)
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """Plain values, as a checkpoint holds them."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of the network's input."""
+        return len(self.keep) * len(self.streams)
+
+    def center_joint(self, body: Skeleton) -> int | None:
+        """Index of the joint that is moved to the origin, if any."""
+        if self.center is None:
+            return None
+        return body.center if self.center == "layout" else body.index(self.center)
+
+
+PREPROCESSINGS: dict[str, Preprocessing] = {
+    # PaddleVideo's AutoPadding and SkeletonNorm: what the official figure-skating weights were trained with.
+    "paddlevideo": Preprocessing(
+        window=350, length="positive_sum", sampling="to_length", center=8, centring="every_joint"
+    ),
+    # The article's: the score goes first, so the length rule sees signed coordinates only; nothing is centred.
+    "article": Preprocessing(window=1000, length="positive_sum", select="before", center=None),
+    # What both mean.
+    "fixed": Preprocessing(),
+}
+
+
+def preprocess(
+    clip: Clip, preprocessing: Preprocessing, body: Skeleton, rng: np.random.Generator | None = None
+) -> Float[np.ndarray, "D window V M"]:
+    """The clip as the network's streams are computed from it, float32.
+
+    Args:
+        clip: Channels ``preprocessing.channels``; zeros where a joint is undetected and after the last frame.
+        preprocessing: What to do.
+        body: The layout of the joints.
+        rng: Drawn from when ``random_pad`` is on; without it padding stays at the end.
+
+    Raises:
+        ValueError: The clip's channels or joints are other than told, or PaddleVideo's sampling runs past its end.
+    """
+    if clip.ndim != 4 or clip.shape[0] != len(preprocessing.channels) or clip.shape[2] != len(body.joints):
+        raise ValueError(
+            f"a clip must be (C, T, V, M) with C={len(preprocessing.channels)} ({', '.join(preprocessing.channels)}) "
+            f"and V={len(body.joints)} ({body.name}), got {clip.shape}"
+        )
+    kept = [preprocessing.channels.index(channel) for channel in preprocessing.keep]
+    channels = preprocessing.channels
+    if preprocessing.nan == "missing":
+        clip = without_nan(clip)
+    if preprocessing.select == "before":
+        clip, channels, kept = clip[kept], preprocessing.keep, list(range(len(kept)))
+    clip = fit_window(clip, preprocessing, rng)
+    joint = preprocessing.center_joint(body)
+    if joint is not None:
+        clip = centre(clip, joint, channels, preprocessing)
+    return clip[kept].astype(np.float32)
+
+
+def without_nan(clip: Clip) -> Clip:
+    """The clip with every joint that has a NaN or infinite value in a frame undetected there: all its values zero."""
+    return np.where(np.isfinite(clip).all(axis=0), clip, clip.dtype.type(0))
+
+
+def live_frames(clip: Clip, length: str = "nonzero") -> int:
+    """Number of frames up to the last that counts as live by a rule of ``Preprocessing.length``.
+
+    By ``nonzero`` an empty clip has none; by ``positive_sum`` it has all, as in PaddleVideo.
+    """
+    if length == "positive_sum":
+        # Frame by frame, as there: the order of a sum decides its last bit, and so the sign of one near zero.
+        T = clip.shape[1]
+        return next((t + 1 for t in range(T - 1, -1, -1) if np.sum(clip[:, t]) > 0), T)
+    live = np.flatnonzero((clip != 0).any(axis=(0, 2, 3)))
+    return int(live[-1]) + 1 if live.size else 0
+
+
+def fit_window(clip: Clip, preprocessing: Preprocessing, rng: np.random.Generator | None = None) -> Clip:
+    """The clip's live frames, padded with zeros or sampled to the window (PaddleVideo's AutoPadding).
+
+    Padding makes float64 of any type and sampling keeps it, as there: centring sees the difference in the last bit.
+
+    Raises:
+        ValueError: ``to_length`` asks for a frame past the array, where PaddleVideo dies of an IndexError.
+    """
+    window = preprocessing.window
+    T = live_frames(clip, preprocessing.length)
+    random = rng if preprocessing.random_pad else None
+    if T == window:
+        return clip[:, :window]
+    if T < window:
+        begin = 0 if random is None else int(random.integers(0, window - T + 1))
+        padded = np.zeros((clip.shape[0], window, *clip.shape[2:]))
+        padded[:, begin : begin + T] = clip[:, :T]
+        return padded
+    if random is not None:
+        frames = random.choice(T, window, replace=False)
+    else:
+        last = T if preprocessing.sampling == "to_length" else T - 1
+        frames = np.linspace(0, last, window).astype(np.int64)
+        if frames[-1] >= clip.shape[1]:
+            raise ValueError(
+                f"sampling=to_length needs a frame of padding after the clip, got {T} live frames of {T}; "
+                "use preprocessing.sampling=to_last"
+            )
+    return clip[:, frames]
+
+
+def detected(clip: Clip, channels: tuple[str, ...]) -> Bool[np.ndarray, "T V M"]:
+    """Where a joint was detected: its score is positive, or without scores any of its values is not zero."""
+    if "score" in channels:
+        return np.asarray(clip[channels.index("score")] > 0)
+    return np.asarray((clip != 0).any(axis=0))
+
+
+def centre(clip: Clip, joint: int, channels: tuple[str, ...], preprocessing: Preprocessing) -> Clip:
+    """The clip with a joint moved to the origin, by the rules of ``Preprocessing.centring`` and ``center_of``."""
+    if preprocessing.centring == "every_joint":
+        origin = clip[:, :, joint : joint + 1]
+        if preprocessing.center_of == "clip":
+            origin = origin[:, :1]
+        return clip - origin
+    seen = detected(clip, channels)
+    coordinates = [i for i, channel in enumerate(channels) if channel != "score"]
+    moved = clip.astype(np.float64)
+    for m in range(clip.shape[3]):
+        frames = np.flatnonzero(seen[:, joint, m])
+        if not frames.size:
+            continue
+        for i in coordinates:
+            path = np.interp(np.arange(clip.shape[1]), frames, clip[i, frames, joint, m])
+            origin = path[frames[0]] if preprocessing.center_of == "clip" else path[:, None]
+            moved[i, :, :, m] = np.where(seen[:, :, m], clip[i, :, :, m] - origin, clip[i, :, :, m])
+    return moved
+
+

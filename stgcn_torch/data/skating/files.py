@@ -1,0 +1,86 @@
+"""The synthetic set on disk, in the layout of FSD: four arrays, the class names, and what the set was made from."""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from stgcn_torch.data.skating.clip import skating_clip
+from stgcn_torch.data.skating.elements import ELEMENTS
+from stgcn_torch.data.skating.skater import MOST
+
+VERSION: Final = 1  # raised when the same seed no longer gives the same clips
+CARD: Final = "skating.json"
+FILES: Final = ("train_data.npy", "train_label.npy", "test_data.npy", "test_label.npy", "classes.txt", CARD)
+
+
+def write_skating_set(root: str | Path, *, train: int = 2000, test: int = 480, seed: int = 0) -> Path:
+    """Write the set as a whole, unless the same one lies there already.
+
+    Args:
+        root: Folder for ``train_data.npy`` (train, 3, 350, 25, 1) float32, zero after a clip's last frame,
+            ``train_label.npy`` (train,) int64, the same for test, ``classes.txt`` (one name a line) and
+            ``skating.json``, the parameters. A set made from other parameters is replaced.
+        train: Number of clips to train on.
+        test: Number of clips to test on, by other skaters.
+        seed: The same seed gives the same bytes.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ValueError: There are fewer clips than classes, or the folder holds what is no part of such a set.
+    """
+    root = Path(root)
+    if min(train, test) < len(ELEMENTS):
+        raise ValueError(f"train and test need {len(ELEMENTS)} clips or more, one per class; got {train} and {test}")
+    card = json.dumps({"version": VERSION, "train": train, "test": test, "seed": seed}) + "\n"
+    if _is_written(root, card):
+        return root
+    if foreign := _foreign(root):
+        raise ValueError(f"{root} is no synthetic skating set, it holds {', '.join(foreign)}; choose another folder")
+    root.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
+    try:
+        made = aside / "made"
+        made.mkdir()
+        _write_split(made, "train", train, seed)
+        _write_split(made, "test", test, seed)
+        (made / "classes.txt").write_text("\n".join(ELEMENTS) + "\n", encoding="utf-8")
+        (made / CARD).write_text(card, encoding="utf-8")
+        if not _is_written(root, card):  # another process may have been quicker
+            if root.exists():
+                root.rename(aside / "replaced")
+            made.rename(root)
+    finally:
+        shutil.rmtree(aside)
+    return root
+
+
+def _write_split(root: Path, split: str, clips: int, seed: int) -> None:
+    """Write one split, clip i from its own stream of (seed, split, i), classes in turn and then shuffled."""
+    number = ("train", "test").index(split)
+    labels = np.arange(clips, dtype=np.int64) % len(ELEMENTS)
+    np.random.default_rng((seed, number)).shuffle(labels)
+    np.save(root / f"{split}_label.npy", labels)
+    data = np.lib.format.open_memmap(
+        root / f"{split}_data.npy", mode="w+", dtype=np.float32, shape=(clips, 3, MOST, 25, 1)
+    )
+    for i, label in enumerate(labels):
+        clip = skating_clip(ELEMENTS[label], np.random.default_rng((seed, number, i)))
+        data[i, :, : clip.shape[1]] = clip
+    data.flush()
+
+
+def _is_written(root: Path, card: str) -> bool:
+    path = root / CARD
+    return path.is_file() and path.read_text(encoding="utf-8") == card
+
+
+def _foreign(root: Path) -> list[str]:
+    """What a folder holds beside a whole set; all of it when there is no card."""
+    held = sorted(path.name for path in root.iterdir()) if root.exists() else []
+    return [name for name in held if CARD not in held or name not in FILES]

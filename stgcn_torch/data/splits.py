@@ -1,0 +1,62 @@
+"""Which clips are held out: the article's rule, stratified folds, or whole groups such as one skater."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+Mask = Bool[np.ndarray, " N"]
+RULES = ("every", "folds", "groups")
+
+
+def every(N: int, step: int = 7, offset: int = 1) -> Mask:
+    """Every ``step``-th clip from ``offset`` on; 7 and 1 are the article's validation."""
+    if not (step > 1 and 0 <= offset < step):
+        raise ValueError(f"rule every needs a step above 1 and an offset below it, got {step} and {offset}")
+    return np.arange(N) % step == offset
+
+
+def folds(labels: Int[np.ndarray, " N"], folds: int = 5, fold: int = 0, seed: int = 0) -> Mask:
+    """One of several disjoint folds, in each of which every class has its share of clips, to within one."""
+    if not (folds > 1 and 0 <= fold < folds):
+        raise ValueError(f"rule folds needs at least 2 folds and a fold below their number, got {folds} and {fold}")
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(labels))
+    order = order[np.argsort(labels[order], kind="stable")]  # classes one after the other, shuffled within
+    held_out = np.zeros(len(labels), dtype=bool)
+    held_out[order[fold::folds]] = True
+    return held_out
+
+
+def groups(values: np.ndarray[Any, Any], held_out: str) -> Mask:
+    """All clips of one group."""
+    if held_out not in values:
+        raise ValueError(f"no clip is of group {held_out!r}; choose one of {', '.join(sorted(set(values)))}")
+    return np.asarray(values == held_out)
+
+
+def held_out(rule: Mapping[str, Any], labels: Int[np.ndarray, " N"], group_values: Mapping[str, Any]) -> Mask:
+    """The clips that a rule holds out.
+
+    Args:
+        rule: ``{rule: every, step, offset}``, ``{rule: folds, folds, fold, seed}`` or
+            ``{rule: groups, column, value}``.
+        labels: One per clip.
+        group_values: Per column named by a rule, the group of each clip.
+
+    Raises:
+        ValueError: The rule is unknown, or a number in it is outside its range.
+    """
+    options = {key: value for key, value in rule.items() if key != "rule"}
+    name = rule.get("rule")
+    try:
+        if name == "every":
+            return every(len(labels), **options)
+        if name == "folds":
+            return folds(labels, **options)
+        if name == "groups":
+            return groups(group_values[options["column"]], str(options["value"]))
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"rule {name}: options {options} do not fit ({error})") from None
+    raise ValueError(f"rule {name!r} is unknown; choose one of {', '.join(RULES)}")

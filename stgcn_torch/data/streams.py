@@ -1,0 +1,30 @@
+"""What is computed from the joints of a batch: joints, bones, and how they move. Torch, (N, C, T, V, M)."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+Batch = Float[Tensor, "N C T V M"]
+
+
+def bone(x: Batch, parents: Sequence[int]) -> Batch:
+    """Each joint minus its parent; zero at the centre, which is its own."""
+    return x - x[:, :, :, list(parents)]
+
+
+def motion(x: Batch) -> Batch:
+    """Each value in the next frame minus now; zero in the last frame and before a frame that is empty."""
+    step = torch.zeros_like(x)
+    step[:, :, :-1] = (x[:, :, 1:] - x[:, :, :-1]) * (x[:, :, 1:] != 0).any(dim=1, keepdim=True).any(dim=3, keepdim=True)
+    return step
+
+
+def stack_streams(x: Batch, streams: Sequence[str], parents: Sequence[int]) -> Float[Tensor, "N D T V M"]:
+    """The named streams, one after the other on the channel axis (see ``preprocessing.STREAMS``)."""
+    made = []
+    for stream in streams:
+        y = bone(x, parents) if stream.startswith("bone") else x
+        made.append(motion(y) if stream.endswith("motion") else y)
+    return made[0] if len(made) == 1 else torch.cat(made, dim=1)

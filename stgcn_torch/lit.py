@@ -1,0 +1,187 @@
+"""The Lightning module: what ST-GCN is trained with, and everything a checkpoint must know to be used again."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, MultiStepLR, SequentialLR
+from torchmetrics import MeanMetric
+from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
+
+from stgcn_torch.data.augment import Augmentation, augment
+from stgcn_torch.data.preprocessing import Preprocessing
+from stgcn_torch.data.streams import stack_streams
+from stgcn_torch.model import STGCN
+from stgcn_torch.skeleton import skeleton
+
+OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}
+
+
+class LitSTGCN(pl.LightningModule):
+    """ST-GCN with its loss, metrics and optimizer.
+
+    All arguments are plain values: Lightning stores them, and a checkpoint then loads with ``weights_only=True`` in a
+    process that has nothing but the file.
+
+    Args:
+        model: Arguments of ``STGCN``; ``in_channels`` follows from the preprocessing if left out.
+        preprocessing: ``Preprocessing`` as plain values.
+        classes: Class names, in the order of the logits.
+        optimizer: ``name`` (sgd or adamw) and the arguments of torch's optimizer. Weight decay is coupled and holds for
+            every parameter, as in Paddle.
+        scheduler: ``name`` (cosine or multistep), ``interval`` (epoch or step), ``warmup`` (epochs of linear rise), and
+            ``t_max`` (epochs) and ``eta_min``, or ``milestones`` (epochs) and ``gamma``; None for a constant rate.
+        augmentation: ``Augmentation`` as plain values.
+        label_smoothing: In [0, 1].
+        seed: Of augmentation and dropout, with the epoch, the batch and the rank.
+    """
+
+    def __init__(
+        self,
+        model: dict[str, Any],
+        preprocessing: dict[str, Any],
+        classes: Sequence[str],
+        optimizer: dict[str, Any] | None = None,
+        scheduler: dict[str, Any] | None = None,
+        augmentation: dict[str, Any] | None = None,
+        label_smoothing: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.preprocessing = Preprocessing.of(preprocessing)
+        self.augmentation = Augmentation.of(augmentation or {})
+        self.classes = tuple(classes)
+        self.body = skeleton(model.get("layout", "fsd10"))
+        network = STGCN(**{"in_channels": self.preprocessing.in_channels} | model)
+        self.backbone, self.head = network.backbone, network.head
+        K = len(self.classes)
+        self.metrics = nn.ModuleDict({name: _metrics(K) for name in ("on_val", "on_test")})
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Preprocessed clips (N, C, T, V, M) to logits (N, num_classes)."""
+        x = stack_streams(x, self.preprocessing.streams, self.body.parents)
+        logits: Tensor = self.head(self.backbone(x))
+        return logits
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Loss of an augmented batch."""
+        clips, labels = batch
+        # One source of randomness per step, so that a resumed run draws what the run left alone would have drawn.
+        place = (self.hparams["seed"], self.current_epoch, batch_idx, self.global_rank)
+        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
+        logits = self(self._augmented(clips))
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.hparams["label_smoothing"])
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(labels), sync_dist=True)
+        return loss
+
+    def _augmented(self, clips: Tensor) -> Tensor:
+        return augment(
+            clips,
+            self.augmentation,
+            window=self.preprocessing.window,
+            channels=self.preprocessing.keep,
+            mirror=self.body.mirror,
+            center=self.preprocessing.center_joint(self.body),
+            center_of=self.preprocessing.center_of,
+        )
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Count a validation batch."""
+        self._count("val", batch)
+
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Count a test batch."""
+        self._count("test", batch)
+
+    def _count(self, split: str, batch: tuple[Tensor, Tensor]) -> None:
+        clips, labels = batch
+        logits = self(clips).float()
+        metrics = self.metrics[f"on_{split}"]
+        metrics["loss"].update(F.cross_entropy(logits, labels), len(labels))
+        for name in ("top1", "top5", "confusion"):
+            metrics[name].update(logits, labels)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the metrics of the whole validation split."""
+        self._log_metrics("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the metrics of the whole test split; its confusion matrix stays in ``confusion``."""
+        self._log_metrics("test")
+
+    def _log_metrics(self, split: str) -> None:
+        metrics = self.metrics[f"on_{split}"]
+        self.confusion: Tensor = metrics["confusion"].compute().cpu()
+        for name in ("loss", "top1", "top5"):
+            self.log(f"{split}/{name}", metrics[name].compute(), prog_bar=name == "top1")
+        self.log(f"{split}/mean_class", mean_class_accuracy(self.confusion))
+        for metric in metrics.values():
+            metric.reset()
+
+    def configure_optimizers(self) -> Any:  # noqa: ANN401
+        """Optimizer and schedule as the hyperparameters name them."""
+        options = dict(self.hparams["optimizer"] or {"name": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 1e-4})
+        name = options.pop("name")
+        if name not in OPTIMIZERS:
+            raise ValueError(f"optimizer {name!r} is unknown; choose one of {', '.join(sorted(OPTIMIZERS))}")
+        optimizer = OPTIMIZERS[name](self.parameters(), **options)
+        schedule = self.hparams["scheduler"]
+        if not schedule:
+            return optimizer
+        interval = schedule.get("interval", "epoch")
+        steps = 1.0
+        if interval == "step":
+            steps = self.trainer.estimated_stepping_batches / max(self.trainer.max_epochs or 1, 1)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": make_schedule(optimizer, schedule, steps), "interval": interval},
+        }
+
+
+def make_schedule(optimizer: torch.optim.Optimizer, schedule: dict[str, Any], steps: float = 1.0) -> LRScheduler:
+    """A learning-rate schedule from plain values (see ``LitSTGCN``), ``steps`` of it to an epoch.
+
+    Raises:
+        ValueError: Its name is unknown.
+    """
+    name = schedule["name"]
+    warmup = round(schedule.get("warmup", 0) * steps)
+    main: LRScheduler
+    if name == "cosine":
+        t_max = max(round(schedule["t_max"] * steps) - warmup, 1)
+        main = CosineAnnealingLR(optimizer, T_max=t_max, eta_min=schedule.get("eta_min", 0.0))
+    elif name == "multistep":
+        milestones = [round(epoch * steps) - warmup for epoch in schedule["milestones"]]
+        main = MultiStepLR(optimizer, milestones, gamma=schedule.get("gamma", 0.1))
+    else:
+        raise ValueError(f"scheduler {name!r} is unknown; choose cosine or multistep")
+    if not warmup:
+        return main
+    rise = LinearLR(optimizer, start_factor=1 / (warmup + 1), total_iters=warmup)
+    return SequentialLR(optimizer, [rise, main], milestones=[warmup])
+
+
+def mean_class_accuracy(confusion: Tensor) -> Tensor:
+    """Mean over classes of the share of their clips that were recognised; classes without clips do not count.
+
+    Args:
+        confusion: ``confusion[i, j]`` clips of class i were taken for class j.
+    """
+    clips = confusion.sum(dim=1)
+    return (confusion.diagonal()[clips > 0] / clips[clips > 0]).mean()
+
+
+def _metrics(num_classes: int) -> nn.ModuleDict:
+    return nn.ModuleDict(
+        {
+            "loss": MeanMetric(),
+            "top1": MulticlassAccuracy(num_classes, average="micro"),
+            "top5": MulticlassAccuracy(num_classes, average="micro", top_k=min(5, num_classes)),
+            "confusion": MulticlassConfusionMatrix(num_classes),
+        }
+    )

@@ -1,0 +1,115 @@
+"""What a run says in the end: results as JSON, learning curves and confusion matrix as pictures."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+from matplotlib.figure import Figure
+
+from stgcn_torch.files import written_whole
+
+Z95 = 1.959964  # standard normal quantile of 97.5 %
+
+
+def wilson_interval(correct: float, count: int) -> tuple[float, float]:
+    """The 95 % Wilson score interval of a proportion."""
+    share = correct / count
+    centre = (share + Z95**2 / (2 * count)) / (1 + Z95**2 / count)
+    half = Z95 / (1 + Z95**2 / count) * math.sqrt(share * (1 - share) / count + Z95**2 / (4 * count**2))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def summarize(
+    split: str, metrics: Mapping[str, float], confusion: Int[np.ndarray, "K K"], classes: Sequence[str]
+) -> dict[str, Any]:
+    """The results of one evaluated split as plain values.
+
+    Args:
+        split: Which clips: ``test`` or ``val``.
+        metrics: top1, top5, mean_class and loss in [0, 1], as fractions, under ``<split>/<name>``.
+        confusion: ``confusion[i, j]`` clips of class i were taken for class j.
+        classes: Names of the classes.
+    """
+    count, correct = int(confusion.sum()), int(np.trace(confusion))
+    per_class = np.divide(np.diag(confusion), np.maximum(confusion.sum(axis=1), 1))
+    return {
+        "split": split,
+        "clips": count,
+        "top1": correct / count,
+        "top1_95": list(wilson_interval(correct, count)),
+        **{name: float(metrics[f"{split}/{name}"]) for name in ("top5", "mean_class", "loss")},
+        "classes": {
+            name: {"clips": int(row.sum()), "accuracy": float(share) if row.sum() else None}
+            for name, row, share in zip(classes, confusion, per_class, strict=True)
+        },
+        "confusion": confusion.tolist(),
+    }
+
+
+def one_line(results: Mapping[str, Any]) -> str:
+    """The results as a person would say them."""
+    low, high = results["top1_95"]
+    return (
+        f"{results['split']}: top-1 {results['top1']:.4f} (95 % {low:.4f} to {high:.4f}), top-5 {results['top5']:.4f}, "
+        f"mean-class {results['mean_class']:.4f}, {results['clips']} clips"
+    )
+
+
+def write_report(folder: str | Path, results: Mapping[str, Any], rows: Sequence[Mapping[str, float]] = ()) -> None:
+    """Write ``results.json``, ``confusion.png`` and, if there is a history, ``curves.png`` into a folder."""
+    folder = Path(folder)
+    with written_whole(folder / "results.json") as temporary:
+        temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    figures = {"confusion.png": confusion_figure(np.array(results["confusion"]), list(results["classes"]))}
+    if rows:
+        figures["curves.png"] = curves_figure(rows)
+    for name, figure in figures.items():
+        with written_whole(folder / name) as temporary:
+            figure.savefig(temporary, dpi=150, format="png")
+
+
+def curves_figure(rows: Sequence[Mapping[str, float]]) -> Figure:
+    """Loss, accuracy and learning rate over the epochs."""
+    figure = Figure(figsize=(10, 3.2), layout="constrained")
+    panels = {
+        "loss": ["train/loss", "val/loss"],
+        "accuracy": ["val/top1", "val/top5", "val/mean_class"],
+        "learning rate": ["lr"],
+    }
+    for axes, (title, names) in zip(figure.subplots(1, 3), panels.items(), strict=True):
+        axes.set(title=title, xlabel="epoch")
+        for name in names:
+            points = [(row["epoch"] + 1, row[name]) for row in rows if name in row]
+            if points:
+                axes.plot(*zip(*points, strict=True), label=name, marker="." if len(points) < 3 else None)
+        if axes.lines:
+            axes.legend(frameon=False)
+        if title == "accuracy":
+            axes.set_ylim(0, 1)
+        axes.grid(alpha=0.3)
+    return figure
+
+
+def confusion_figure(confusion: Int[np.ndarray, "K K"], classes: Sequence[str]) -> Figure:
+    """The confusion matrix, each row as shares of its class; counts are written in where there is room."""
+    K = len(classes)
+    side = float(np.clip(0.45 * K + 2, 4, 14))
+    figure = Figure(figsize=(side, side * 0.92), layout="constrained")
+    axes = figure.subplots()
+    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    every = max(1, K // 40)
+    ticks = range(0, K, every)
+    axes.set_xticks(ticks, [classes[i] for i in ticks], rotation=90 if K > 6 or max(map(len, classes)) > 4 else 0)
+    axes.set_yticks(ticks, [classes[i] for i in ticks])
+    axes.set(xlabel="predicted", ylabel="true", title=f"{int(np.trace(confusion))} of {int(confusion.sum())} correct")
+    if K <= 30:
+        for i, j in zip(*np.nonzero(confusion), strict=True):
+            colour = "white" if shares[i, j] > 0.5 else "black"
+            axes.text(j, i, str(confusion[i, j]), ha="center", va="center", color=colour, fontsize=8)
+    figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true class")
+    return figure
