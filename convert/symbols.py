@@ -35,7 +35,7 @@ OPAQUE = {
 }
 DTYPE = re.compile(r"b1|[iu][1248]|f[248]|c8|c16|[SU][0-9]{1,6}")  # numbers and fixed-width text, no objects or records
 MAX_RANK = 32
-MAX_BYTES = 1 << 40  # of one array, were its empty axes of length one
+MAX_BYTES = 1 << 40  # of one array, also if its empty axes had length one
 MAX_KEY = 32  # parts of a tuple used as a key
 _KEYS = (str, bytes, int, float, type(None), np.number, np.bool_)
 
@@ -97,17 +97,14 @@ def call(function: object, args: object) -> object:
     match function.name if isinstance(function, Symbol) else None, args:
         case "dtype", (str(code), int(0), int(1)) if DTYPE.fullmatch(code):
             return np.dtype(code, copy=True)  # a copy, because its byte order is set afterwards, in place
+        case "dtype", (str(code), *_):
+            raise UnsafeError(f"wants numpy.dtype of {ascii(code)[:40]}, which is neither number nor plain text")
         case "_reconstruct", (Symbol("numpy", "ndarray"), (int(0),), bytes(b"b") | str("b")):
             return np.empty(0, np.int8)
         case "scalar", (np.dtype() as dtype, bytes() | str() as payload):
             return _fill(np.empty(0), (), dtype, False, payload)[()]
-        case "_frombuffer", (
-            bytes() | bytearray() as buffer,
-            np.dtype() as dtype,
-            tuple(shape),
-            str("C" | "F") as order,
-        ):
-            return _fill(np.empty(0), shape, dtype, order == "F", memoryview(buffer).tobytes())
+        case "_frombuffer", (bytes() | bytearray() as data, np.dtype() as dtype, tuple(shape), str("C" | "F") as order):
+            return _fill(np.empty(0), shape, dtype, order == "F", memoryview(data).tobytes())
         case "encode", (str(text), str("latin1")):
             return _latin1(text)
         case "bytes", ():
@@ -148,22 +145,20 @@ def _fill(
     array: np.ndarray, shape: tuple[object, ...], dtype: np.dtype, fortran: bool, payload: bytes | str
 ) -> np.ndarray:
     """Give an array its shape, native dtype and elements in place, as names for it may exist already."""
-    lengths = [n for n in shape if isinstance(n, int) and n >= 0]
+    lengths = [n for n in shape if type(n) is int and 0 <= n <= MAX_BYTES]
     if len(lengths) < len(shape) or len(shape) > MAX_RANK:
-        raise UnreadableError(f"has an array whose shape is not one of at most {MAX_RANK} lengths")
+        raise UnreadableError(f"has an array whose shape is not at most {MAX_RANK} sensible lengths")
     if isinstance(payload, str):  # Python 2 knew only one kind of string
         payload = _latin1(payload)
     count = math.prod(lengths)
     # Text of width 0 takes no bytes: without the second test it could claim any number of elements.
     if count * dtype.itemsize != len(payload) or count > max(1, len(payload)):
-        raise UnreadableError(f"has {len(payload)} bytes for {count} elements of {dtype.itemsize} bytes")
+        raise UnreadableError(f"has an array of {len(payload)} bytes for {count} elements of {dtype.itemsize} bytes")
     if math.prod(n or 1 for n in lengths) * dtype.itemsize > MAX_BYTES:
         raise UnreadableError("has an empty array that is too long")
-    native = np.dtype(dtype.str[1:])  # never the file's own object, which the file could still change
-    if not dtype.isnative:
-        payload = np.ndarray(count, dtype, payload).astype(native).tobytes()
-    # Takes the payload over as its memory, aligned and writable, where a constructor would copy it.
-    array.__setstate__((1, tuple(lengths), native, fortran, payload))  # type: ignore[arg-type]  # stubs want np.bool
+    own = np.dtype(dtype.str)  # not the file's object, which the file could still change
+    # Swaps bytes to native order, else takes the payload over as its memory, aligned and writable, without a copy.
+    array.__setstate__((1, tuple(lengths), own, fortran, payload))  # type: ignore[arg-type]  # stubs want np.bool
     return array
 
 

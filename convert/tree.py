@@ -27,9 +27,9 @@ def check_tree(value: object) -> None:
         if id(item) not in size:
             if isinstance(item, Symbol):
                 raise UnsafeError(f"keeps {item} as a value")
+            size[id(item)] = None
             if any(size.get(id(part), ()) is None for part in inner):
                 raise UnreadableError("holds an object that contains itself")
-            size[id(item)] = None
             todo += [part for part in inner if id(part) not in size]
         elif size[id(todo.pop())] is None:
             sizes = [size[id(part)] or (0, 0) for part in inner]

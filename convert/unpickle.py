@@ -170,14 +170,14 @@ class Machine:
 
     def build(self) -> None:
         """Set the state of the value below the top of the stack to the top."""
-        state = self.pop()
-        match state:
-            case (*start, bytes(payload)):
+        state, target = self.pop(), self.top()
+        match target, state:
+            case np.ndarray(), (*start, bytes(payload)):
                 if id(payload) in self.taken:  # no two arrays share their memory
                     state = (*start, memoryview(payload).tobytes())
                 self.taken.add(id(payload))
-        set_state(self.top(), state)
-        self.spend(self.top())
+        set_state(target, state)
+        self.spend(target)
 
     def spend(self, value: object) -> object:
         """The value, counted: a file may ask for copies of the same bytes again and again."""

@@ -12,9 +12,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from stgcn_torch.data.preprocessing import Preprocessing
+from stgcn_torch.data.preprocessing import PREPROCESSINGS, Preprocessing
 from stgcn_torch.files import written_whole
 from stgcn_torch.graph import STRATEGIES, adjacency
+from stgcn_torch.lit import LitSTGCN
 from stgcn_torch.model import STGCN
 from stgcn_torch.skeleton import LAYOUTS
 
@@ -74,6 +75,31 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         return Checkpoint(state, architecture(state))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def load_module(path: str | Path, given: Mapping[str, Any] | None = None) -> LitSTGCN:
+    """The Lightning module of a checkpoint, in evaluation mode, with the preprocessing that it was trained with.
+
+    Args:
+        path: Any file that ``load_model`` reads.
+        given: Parts of the preprocessing laid over the checkpoint's own; all of it where the file holds weights only.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no checkpoint, or holds weights only and no preprocessing is given.
+    """
+    held = read_checkpoint(path)
+    if held.preprocessing is None and "window" not in (given or {}):
+        raise ValueError(
+            f"{path} holds weights only, not what was done to their clips; "
+            f"say preprocessing=NAME, one of {', '.join(PREPROCESSINGS)}"
+        )
+    preprocessing = (held.preprocessing.plain if held.preprocessing else {}) | dict(given or {})
+    classes = held.classes or tuple(map(str, range(held.model["num_classes"])))
+    module = LitSTGCN(held.model, preprocessing, classes)
+    check_fits(held.state, module.state_dict())
+    module.load_state_dict(dict(held.state))
+    return module.eval()
 
 
 def _read(path: Path) -> dict[str, Any]:

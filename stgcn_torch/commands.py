@@ -90,6 +90,12 @@ def load_layout(layout: Any) -> str | dict[str, Any]:  # noqa: ANN401
     return layout
 
 
+def given_preprocessing(config: DictConfig) -> dict[str, Any]:
+    """The parts of the preprocessing that a command line gives for a checkpoint: a named one, or single switches."""
+    parts = plain(config.preprocessing)
+    return {name: value for name, value in parts.items() if value is not None or name == "center"}
+
+
 def _run_folder(checkpoint: str | None) -> str:
     """A new folder for a new run; a resumed run goes on in its own."""
     if checkpoint and Path(checkpoint).parent.name == "checkpoints":

@@ -1,5 +1,6 @@
 """The Lightning module: what ST-GCN is trained with, and everything a checkpoint must know to be used again."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -134,16 +135,22 @@ class LitSTGCN(pl.LightningModule):
         if not schedule:
             return optimizer
         interval = schedule.get("interval", "epoch")
-        steps = 1.0
-        if interval == "step":
-            steps = self.trainer.estimated_stepping_batches / max(self.trainer.max_epochs or 1, 1)
+        steps = self._steps_per_epoch() if interval == "step" else 1
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": make_schedule(optimizer, schedule, steps), "interval": interval},
         }
 
+    def _steps_per_epoch(self) -> int:
+        # Not Lightning's estimated_stepping_batches: it starts the loader's workers, and a run that resumes does not
+        # know its epoch yet, so they would serve the order of epoch 0.
+        batches = len(self.trainer.datamodule.train_dataloader())  # type: ignore[attr-defined]
+        limit = self.trainer.limit_train_batches
+        batches = min(batches, limit) if isinstance(limit, int) else int(batches * (1.0 if limit is None else limit))
+        return max(math.ceil(batches / self.trainer.accumulate_grad_batches), 1)
 
-def make_schedule(optimizer: torch.optim.Optimizer, schedule: dict[str, Any], steps: float = 1.0) -> LRScheduler:
+
+def make_schedule(optimizer: torch.optim.Optimizer, schedule: dict[str, Any], steps: int = 1) -> LRScheduler:
     """A learning-rate schedule from plain values (see ``LitSTGCN``), ``steps`` of it to an epoch.
 
     Raises:

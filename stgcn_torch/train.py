@@ -1,6 +1,7 @@
 """``python -m stgcn_torch.train``: train, validate, test the best checkpoint, and leave a report."""
 
 import logging
+import math
 import shlex
 import sys
 from collections.abc import Sequence
@@ -10,98 +11,27 @@ from typing import Any
 import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint, RichProgressBar
-from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from stgcn_torch.callbacks import FirstCheckpoint, History
-from stgcn_torch.checkpoint import WholeFileCheckpointIO, read_checkpoint, take_weights
-from stgcn_torch.commands import command, load_layout, plain
+from stgcn_torch.build import make_data, make_module, make_trainer, quiet_trainer
+from stgcn_torch.callbacks import History
+from stgcn_torch.checkpoint import read_checkpoint, take_weights
+from stgcn_torch.commands import command, load_layout
 from stgcn_torch.data.module import SkeletonData
-from stgcn_torch.data.preprocessing import Preprocessing
-from stgcn_torch.data.skating import write_skating_set
+from stgcn_torch.evaluate import evaluate
 from stgcn_torch.files import written_whole
 from stgcn_torch.lit import LitSTGCN
-from stgcn_torch.report import one_line, summarize, write_report
+from stgcn_torch.report import one_line, write_report
 from stgcn_torch.skeleton import skeleton
 
 log = logging.getLogger(__name__)
-
-
-def make_data(config: DictConfig, layout: str | dict[str, Any]) -> SkeletonData:
-    """The data module that a configuration describes; writes the synthetic set first if that is asked for."""
-    options = plain(config.data)
-    channels = options.pop("channels") or _lines(Path(options["root"]) / "channels.txt")
-    skating = options.pop("skating", None)
-    if skating:
-        write_skating_set(options["root"], **skating)
-    preprocessing = Preprocessing.of(plain(config.preprocessing) | {"channels": channels})
-    return SkeletonData(
-        preprocessing=preprocessing,
-        body=skeleton(layout),
-        train_window=config.augmentation.frames,
-        seed=config.seed,
-        **options,
-    )
-
-
-def make_module(config: DictConfig, layout: str | dict[str, Any], data: SkeletonData) -> LitSTGCN:
-    """The Lightning module that a configuration describes, for this data."""
-    return LitSTGCN(
-        model={"num_classes": data.num_classes, "in_channels": data.preprocessing.in_channels, "layout": layout}
-        | plain(config.model),
-        preprocessing=data.preprocessing.plain,
-        classes=data.classes,
-        optimizer=plain(config.optimizer),
-        scheduler=plain(config.scheduler),
-        augmentation=plain(config.augmentation),
-        label_smoothing=config.label_smoothing,
-        seed=config.seed,
-    )
-
-
-def make_trainer(config: DictConfig, run: Path, history: History, validates: bool) -> pl.Trainer:
-    """Lightning's trainer, with checkpoints and logs in the run's folder."""
-    checkpoints = run / "checkpoints"
-    callbacks: list[Callback] = [history, FirstCheckpoint(checkpoints / "last.ckpt")]
-    if config.ema:
-        callbacks.append(EMAWeightAveraging(decay=config.ema))
-    if validates:
-        callbacks.append(
-            ModelCheckpoint(
-                checkpoints,
-                filename="best",
-                monitor=config.monitor,
-                mode="min" if config.monitor.endswith("loss") else "max",
-                enable_version_counter=False,
-                save_on_train_epoch_end=True,
-            )
-        )
-        if config.patience:
-            mode = "min" if config.monitor.endswith("loss") else "max"
-            callbacks.append(EarlyStopping(config.monitor, patience=config.patience, mode=mode))
-    callbacks.append(
-        ModelCheckpoint(checkpoints, filename="last", enable_version_counter=False, save_on_train_epoch_end=True)
-    )
-    if config.progress_bar:
-        callbacks.append(RichProgressBar())
-    return pl.Trainer(
-        default_root_dir=run,
-        callbacks=callbacks,
-        logger=TensorBoardLogger(run, name="tensorboard", version="", default_hp_metric=False),
-        plugins=[WholeFileCheckpointIO()],
-        enable_progress_bar=config.progress_bar,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        **plain(config.trainer),
-    )
 
 
 def train(config: DictConfig, run: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """Train as configured, in the folder of the run; returns the results of its last evaluation."""
     pl.seed_everything(config.seed, verbose=False)
     layout = load_layout(config.layout)
-    data = make_data(config, layout)
+    data = make_data(config, skeleton(layout))
     module = make_module(config, layout, data)
     if config.init_from:
         left = take_weights(module, read_checkpoint(config.init_from).state)
@@ -115,7 +45,8 @@ def train(config: DictConfig, run: Path, overrides: Sequence[str] = ()) -> dict[
     _introduce(data, module, trainer)
     _fit(trainer, module, data, config.ckpt_path, _resume_line(run, overrides))
     results = evaluate_best(trainer, module, data, run)
-    write_report(run / "report", results, history.rows)
+    if trainer.is_global_zero:
+        write_report(run / "report", results, history.rows)
     return results
 
 
@@ -154,25 +85,11 @@ def evaluate_best(trainer: pl.Trainer, module: LitSTGCN, data: SkeletonData, run
     """Evaluate the best checkpoint (the last one if nothing validated) on the test, or else on the validation split."""
     best = run / "checkpoints" / "best.ckpt"
     chosen = best if "val" in data.datasets and best.is_file() else run / "checkpoints" / "last.ckpt"
-    module.load_state_dict(read_checkpoint(chosen).state)
-    split = next((name for name in ("test", "val") if name in data.datasets), None)
-    if split is None:
-        raise ValueError("trained, but nothing was held out to evaluate on; see data.val and data.test")
-    tester = pl.Trainer(
-        accelerator=trainer.accelerator,
-        devices=1,
-        precision=trainer.precision,
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=False,
-        default_root_dir=run,
-    )
-    loader = data.test_dataloader() if split == "test" else data.val_dataloader()
-    evaluate = tester.test if split == "test" else tester.validate
-    metrics = evaluate(module, loader, verbose=False, weights_only=True)
-    results = summarize(split, metrics[0], module.confusion.numpy(), data.classes)
-    return results | {"checkpoint": str(chosen.relative_to(run)), "epochs": trainer.current_epoch}
+    results: dict[str, Any] = {"checkpoint": str(chosen.relative_to(run)), "epochs": trainer.current_epoch}
+    if data.datasets.keys() == {"train"}:
+        return results
+    module.load_state_dict(dict(read_checkpoint(chosen).state))
+    return evaluate(module, data, None, quiet_trainer(trainer.accelerator, trainer.precision)) | results
 
 
 def check_resumes(path: str, module: LitSTGCN) -> None:
@@ -192,12 +109,6 @@ def check_resumes(path: str, module: LitSTGCN) -> None:
         raise ValueError(f"{path} cannot be resumed with another configuration: {'; '.join(differing)}")
 
 
-def _lines(path: Path) -> list[str]:
-    if not path.is_file():
-        raise FileNotFoundError(f"no file {path}; it names the channels, or data.channels=[x,y,score] does")
-    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-
-
 @command("train")
 def main(config: DictConfig) -> float:
     """Train as the composed configuration says."""
@@ -205,7 +116,7 @@ def main(config: DictConfig) -> float:
     results = train(config, run, HydraConfig.get().overrides.task)
     shown = run.relative_to(Path.cwd()) if run.is_relative_to(Path.cwd()) else run
     print(f"{one_line(results)}\ncheckpoint {shown / results['checkpoint']}\nreport     {shown / 'report'}")
-    return float(results["top1"])
+    return float(results.get("top1", math.nan))
 
 
 if __name__ == "__main__":

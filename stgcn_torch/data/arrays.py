@@ -41,8 +41,14 @@ def open_npy(path: str | Path) -> np.ndarray[Any, Any]:
         raise ValueError(f"{path} cannot be read: {reason}") from None
 
 
-def open_clips(path: str | Path, channels: Sequence[str], body: Skeleton) -> Clips:
+def open_clips(path: str | Path, channels: Sequence[str], body: Skeleton, *, single: bool = False) -> Clips:
     """A memory-mapped array of clips (N, C, T, V, M) of the given channels and layout.
+
+    Args:
+        path: Of the ``.npy`` file.
+        channels: What the rows of a clip are.
+        body: The layout of the joints.
+        single: Take one clip (C, T, V, M) or (C, T, V) too, as an array of one.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -50,6 +56,8 @@ def open_clips(path: str | Path, channels: Sequence[str], body: Skeleton) -> Cli
     """
     array = open_npy(path)
     wanted = {"C": len(channels), "V": len(body.joints)}
+    if single and array.ndim in (3, 4):
+        array = array[None] if array.ndim == 4 else array[None, ..., None]
     if array.ndim != 5:
         raise ValueError(f"{path} must have the 5 axes (N, C, T, V, M), got shape {array.shape}")
     if array.dtype.kind not in "fiu":

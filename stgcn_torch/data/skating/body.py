@@ -112,7 +112,7 @@ def _leg(
     column: dict[str, tuple[np.ndarray, np.ndarray]], prefix: str, side: int, lengths: dict[str, float]
 ) -> dict[str, np.ndarray]:
     thigh = _axes(*column[f"{prefix}Thigh"], side)[0]
-    hip = np.zeros_like(thigh) + (side * lengths["Hips"], 0, 0)
+    hip = np.zeros_like(thigh) + np.array([side * lengths["Hips"], 0, 0])
     knee = hip + lengths["Thigh"] * thigh
     ankle = knee + lengths["Shank"] * _axes(*column[f"{prefix}Shank"], side)[0]
     toes, outwards, sole = (lengths["Foot"] * axis for axis in _axes(*column[f"{prefix}Foot"], side))

@@ -37,7 +37,7 @@ def filmed(
     axes = np.stack((right, np.cross(away, right), away), axis=1)
     seen = np.einsum("tad,tvd->tva", axes, joints - camera)
     zoom = rng.uniform(230, 480) / 1.65 * distance  # the skater stands that many pixels tall
-    drift = rng.normal(0, (60, 35)) + wobble(rng, len(joints), (2,), 20, 10)
+    drift = rng.normal(0, (60, 35)) + wobble(rng, len(joints), (2,), 20, 10.0)
     return zoom * seen[..., :2] / seen[..., 2:] + drift[:, None], seen - seen[:, HIP, None]
 
 
@@ -48,4 +48,5 @@ def smoothed(path: Float[np.ndarray, "T 3"], reach: int) -> Float[np.ndarray, "T
     put which way the skater turns into the joints' spread.
     """
     held = np.concatenate((np.repeat(path[:1], reach, axis=0), path, np.repeat(path[-1:], reach, axis=0)))
-    return np.lib.stride_tricks.sliding_window_view(held, 2 * reach + 1, axis=0).mean(axis=-1)
+    mean: np.ndarray = np.lib.stride_tricks.sliding_window_view(held, 2 * reach + 1, axis=0).mean(axis=-1)
+    return mean

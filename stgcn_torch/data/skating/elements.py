@@ -2,7 +2,7 @@
 
 An element's sign lies in the order of its phases, in how far it turns, or in which leg turns which way, never in the
 postures alone: the members of a group pass through the same postures for the same time, so no joint's mean or spread
-over a clip tells them apart. Every skater here turns to the left; ``clip`` mirrors half of them.
+over a clip tells them apart. Every skater here turns to the left; ``skater.performance`` mirrors half of them.
 """
 
 from collections.abc import Callable
@@ -63,9 +63,9 @@ def jump(rng: np.random.Generator, gestures: tuple[str, ...], turns: float) -> P
     poses = [glide, postures.STAND, *(GESTURES[name] for name in gestures), postures.STAND, postures.FLIGHT]
     poses += [postures.FLIGHT, mirrored(postures.LANDING), mirrored(postures.LANDING), mirrored(glide)]
     faces = BACKWARD - 360 * turns
-    before = faces + rng.choice([-180, 0, 180])  # half of the skaters first turn to face the way they take off
+    before = faces + rng.choice([-180, 0, 180])  # two in three first turn to face the way they take off
     switch = start * rng.uniform(0.2, 0.7)
-    after = BACKWARD + rng.choice([-180, 0, 180])  # and half of them turn once more on the way out
+    after = BACKWARD + rng.choice([-180, 0, 180])  # and as many turn once more on the way out
     back = landing + (length - landing) * rng.uniform(0.4, 0.8)
     turn_times = [0, switch, switch + 6, takeoff - 2, landing + 1, back, back + 6]
     return Programme(
@@ -133,9 +133,9 @@ def steps(rng: np.random.Generator, towards: str) -> Programme:
 
 
 ELEMENT_OF: Final[dict[str, Callable[[np.random.Generator], Programme]]] = {
-    "single_jump": partial(jump, gestures=("ahead", "behind", "crouch"), turns=1),
-    "double_jump": partial(jump, gestures=("ahead", "behind", "crouch"), turns=2),
-    "toe_jump": partial(jump, gestures=("crouch", "ahead", "behind"), turns=1),
+    "single_jump": partial(jump, gestures=("ahead", "behind", "crouch"), turns=1.0),
+    "double_jump": partial(jump, gestures=("ahead", "behind", "crouch"), turns=2.0),
+    "toe_jump": partial(jump, gestures=("crouch", "ahead", "behind"), turns=1.0),
     "axel_jump": partial(jump, gestures=("crouch", "behind", "ahead"), turns=1.5),
     "camel_spin": partial(spin, positions=("camel",), leg="left"),
     "back_camel_spin": partial(spin, positions=("camel",), leg="right"),

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float
 
-Limb = tuple[float, ...]
+Limb = tuple[float | int, ...]
 
 
 def _posture(
@@ -36,18 +36,18 @@ ABOVE: Final = (165.0, 20.0, 178.0, -5.0)
 STRAIGHT: Final = (4.0, 3.0, -6.0, 90.0)
 SOFT: Final = (22.0, 4.0, -22.0, 90.0)  # a knee that gives
 DEEP: Final = (42.0, 5.0, -36.0, 90.0)
-TRAILING: Final = (-32.0, 6.0, -42.0, 35.0)  # a free leg stretched behind
+TRAILING: Final = (-32.0, 6.0, -42.0, 10.0)  # a free leg stretched behind
 
 # The left leg carries the skater in every posture but those of flight; ``body.mirrored`` gives the other side.
 GLIDE: Final = _posture((10, 0), (4, 0), OPEN, OPEN, TRAILING, SOFT)
 STAND: Final = _posture((4, 0), (0, 0), (0, 40, 5, 45), (0, 40, 5, 45), (-6, 4, -20, 70), STRAIGHT)
 CROUCH: Final = _posture((24, 0), (4, 0), (-20, 55, 0, 60), (30, 50, 50, 40), (30, 6, -30, 80), DEEP)
 LEG_AHEAD: Final = _posture((-2, 0), (0, 0), AHEAD, AHEAD, (62, 5, 25, 70), SOFT)
-LEG_BEHIND: Final = _posture((28, 0), (2, 0), BEHIND, BEHIND, (-52, 6, -62, 20), DEEP)
+LEG_BEHIND: Final = _posture((28, 0), (2, 0), BEHIND, BEHIND, (-52, 6, -62, 0), DEEP)
 FLIGHT: Final = _posture((0, 0), (0, 0), TUCKED, TUCKED, (8, -7, -4, 40), (-4, -3, -12, 40))
-LANDING: Final = _posture((26, 0), (6, 0), OPEN, OPEN, (-48, 8, -52, 25), DEEP)
+LANDING: Final = _posture((26, 0), (6, 0), OPEN, OPEN, (-48, 8, -52, 0), DEEP)
 
-CAMEL: Final = _posture((82, 0), (55, 0), (60, 70, 60, 75), (60, 70, 60, 75), (-86, 4, -88, -10), STRAIGHT)
+CAMEL: Final = _posture((82, 0), (55, 0), (60, 70, 60, 75), (60, 70, 60, 75), (-86, 4, -88, -50), STRAIGHT)
 SIT: Final = _posture((42, 0), (20, 0), AHEAD, AHEAD, (82, 10, 70, 130), (84, 6, -52, 90))
 UPRIGHT: Final = _posture((0, 0), (-4, 0), TUCKED, TUCKED, (18, -4, -10, 50), STRAIGHT)
-LAYBACK: Final = _posture((-32, 0), (-60, 0), ABOVE, ABOVE, (-15, 8, -75, -10), SOFT)
+LAYBACK: Final = _posture((-32, 0), (-60, 0), ABOVE, ABOVE, (-15, 8, -75, -20), SOFT)

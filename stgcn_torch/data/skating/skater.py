@@ -23,7 +23,7 @@ def performance(programme: Programme, rng: np.random.Generator) -> Float[np.ndar
     T = int(np.clip(programme.length * tempo, FEWEST, MOST))
     frames = np.arange(T) * (programme.length / T)
     angles = eased(frames, programme.pose_times, programme.poses)
-    angles = angles + rng.normal(0, 5, (13, 2)) + wobble(rng, T, (13, 2), 12, 3)
+    angles = angles + rng.normal(0, 5, (13, 2)) + wobble(rng, T, (13, 2), 12, 3.0)
     lift = np.zeros(T)
     if programme.flight:
         takeoff, landing, height = programme.flight
@@ -34,10 +34,10 @@ def performance(programme: Programme, rng: np.random.Generator) -> Float[np.ndar
     path = np.cumsum(programme.speed * np.stack((np.sin(heading), 0 * heading, np.cos(heading)), axis=1), axis=0)
     if rng.random() < 0.5:
         angles, facing = mirrored(angles), -facing
-    return placed(joints_of(angles, proportions(rng)), heading + facing, path, lift)
+    return on_ice(joints_of(angles, proportions(rng)), heading + facing, path, lift)
 
 
-def placed(
+def on_ice(
     joints: Float[np.ndarray, "T 25 3"],
     yaw: Float[np.ndarray, " T"],
     path: Float[np.ndarray, "T 3"],
@@ -61,7 +61,8 @@ def placed(
     weight /= weight.sum(axis=1, keepdims=True)
     skate = np.einsum("tf,tfd->td", weight, feet)
     skate[:, 1] = joints[..., 1].min(axis=1) - lift
-    return joints + (path - skate)[:, None]
+    placed: np.ndarray = joints + (path - skate)[:, None]
+    return placed
 
 
 def eased(
@@ -71,13 +72,14 @@ def eased(
     after = np.clip(np.searchsorted(times, frames), 1, len(times) - 1)
     passed = np.clip((frames - times[after - 1]) / (times[after] - times[after - 1]), 0, 1)
     weight = (passed**2 * (3 - 2 * passed)).reshape(-1, *(1,) * (values.ndim - 1))
-    return (1 - weight) * values[after - 1] + weight * values[after]
+    between: np.ndarray = (1 - weight) * values[after - 1] + weight * values[after]
+    return between
 
 
 def wobble(
     rng: np.random.Generator, T: int, shape: tuple[int, ...], period: int, spread: float
 ) -> Float[np.ndarray, "T *D"]:
-    """A random walk about zero that turns every ``period`` frames, with standard deviation ``spread`` at its turns."""
-    turns = T // period + 2
-    times = np.arange(turns) * float(period) - rng.uniform(0, period)
-    return eased(np.arange(T, dtype=float), times, rng.normal(0, spread, (turns, *shape)))
+    """A smooth random curve about zero, drawn anew every ``period`` frames with standard deviation ``spread``."""
+    draws = T // period + 2
+    times = np.arange(draws) * float(period) - rng.uniform(0, period)
+    return eased(np.arange(T, dtype=float), times, rng.normal(0, spread, (draws, *shape)))

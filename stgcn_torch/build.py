@@ -1,0 +1,111 @@
+"""From a composed configuration to the objects of a run: data, module, trainer."""
+
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from omegaconf import DictConfig
+from pytorch_lightning.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint, RichProgressBar
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from stgcn_torch.callbacks import FirstCheckpoint, History
+from stgcn_torch.checkpoint import WholeFileCheckpointIO
+from stgcn_torch.commands import plain
+from stgcn_torch.data.module import SkeletonData
+from stgcn_torch.data.preprocessing import Preprocessing
+from stgcn_torch.data.skating import write_skating_set
+from stgcn_torch.lit import LitSTGCN
+from stgcn_torch.skeleton import Skeleton
+
+
+def make_data(config: DictConfig, body: Skeleton, preprocessing: Preprocessing | None = None) -> SkeletonData:
+    """The data module that a configuration describes; writes the synthetic set first if that is asked for.
+
+    Args:
+        config: Its ``data``, and for training ``preprocessing``, ``window`` and ``augmentation``.
+        body: The layout of the joints.
+        preprocessing: A checkpoint's, for evaluation.
+    """
+    options = plain(config.data)
+    channels = options.pop("channels") or _lines(Path(options["root"]) / "channels.txt")
+    skating = options.pop("skating", None)
+    if skating:
+        write_skating_set(options["root"], **skating)
+    if preprocessing is None:
+        parts = plain(config.preprocessing) | {"channels": channels}
+        preprocessing = Preprocessing.of(parts | ({"window": config.window} if config.window else {}))
+    elif list(preprocessing.channels) != channels:
+        raise ValueError(f"the checkpoint wants channels {', '.join(preprocessing.channels)}, got {', '.join(channels)}")
+    frames = plain(config.get("augmentation") or {}).get("frames")
+    return SkeletonData(preprocessing=preprocessing, body=body, train_window=frames, seed=config.seed, **options)
+
+
+def make_module(config: DictConfig, layout: str | dict[str, Any], data: SkeletonData) -> LitSTGCN:
+    """The Lightning module that a configuration describes, for this data."""
+    return LitSTGCN(
+        model={"num_classes": data.num_classes, "in_channels": data.preprocessing.in_channels, "layout": layout}
+        | plain(config.model),
+        preprocessing=data.preprocessing.plain,
+        classes=data.classes,
+        optimizer=plain(config.optimizer),
+        scheduler=plain(config.scheduler),
+        augmentation=plain(config.augmentation),
+        label_smoothing=config.label_smoothing,
+        seed=config.seed,
+    )
+
+
+def make_trainer(config: DictConfig, run: Path, history: History, validates: bool) -> pl.Trainer:
+    """Lightning's trainer, with checkpoints and logs in the run's folder."""
+    checkpoints = run / "checkpoints"
+    callbacks: list[Callback] = [history, FirstCheckpoint(checkpoints / "last.ckpt")]
+    if config.ema:
+        callbacks.append(EMAWeightAveraging(decay=config.ema))
+    if validates:
+        callbacks.append(
+            ModelCheckpoint(
+                checkpoints,
+                filename="best",
+                monitor=config.monitor,
+                mode="min" if config.monitor.endswith("loss") else "max",
+                enable_version_counter=False,
+                save_on_train_epoch_end=True,
+            )
+        )
+        if config.patience:
+            mode = "min" if config.monitor.endswith("loss") else "max"
+            callbacks.append(EarlyStopping(config.monitor, patience=config.patience, mode=mode))
+    callbacks.append(
+        ModelCheckpoint(checkpoints, filename="last", enable_version_counter=False, save_on_train_epoch_end=True)
+    )
+    if config.progress_bar:
+        callbacks.append(RichProgressBar())
+    return pl.Trainer(
+        default_root_dir=run,
+        callbacks=callbacks,
+        logger=TensorBoardLogger(run, name="tensorboard", version="", default_hp_metric=False),
+        plugins=[WholeFileCheckpointIO()],
+        enable_progress_bar=config.progress_bar,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        **plain(config.trainer),
+    )
+
+
+def quiet_trainer(accelerator: object = "auto", precision: str = "32-true") -> pl.Trainer:
+    """A trainer of one device that only runs, and writes nothing."""
+    return pl.Trainer(
+        accelerator=accelerator,
+        devices=1,
+        precision=precision,
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+    )
+
+
+def _lines(path: Path) -> list[str]:
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}; it names the channels, or data.channels=[x,y,score] does")
+    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]

@@ -1,0 +1,51 @@
+"""``python -m stgcn_torch.evaluate``: the metrics of a checkpoint on a held-out split."""
+
+import pytorch_lightning as pl
+from omegaconf import DictConfig
+
+from stgcn_torch.build import make_data, quiet_trainer
+from stgcn_torch.checkpoint import load_module
+from stgcn_torch.commands import command, given_preprocessing
+from stgcn_torch.data.module import SkeletonData
+from stgcn_torch.lit import LitSTGCN
+from stgcn_torch.report import one_line, summarize, write_report
+
+
+def evaluate(module: LitSTGCN, data: SkeletonData, split: str | None, trainer: pl.Trainer) -> dict[str, object]:
+    """The results of one split as plain values (see ``report.summarize``).
+
+    Args:
+        module: Evaluated as it is.
+        data: Where the split comes from.
+        split: ``test`` or ``val``; None for the test if there is one.
+        trainer: What runs it.
+
+    Raises:
+        ValueError: The data hold out no such split.
+    """
+    split = split or ("test" if "test" in data.datasets else "val")
+    if split not in data.datasets or split == "train":
+        held_out = [name for name in data.datasets if name != "train"]
+        raise ValueError(f"there is no {split} split to evaluate on; the data hold out {', '.join(held_out) or 'nothing'}")
+    run = trainer.test if split == "test" else trainer.validate
+    loader = data.test_dataloader() if split == "test" else data.val_dataloader()
+    metrics = run(module, loader, verbose=False, weights_only=True)
+    return summarize(split, metrics[0], module.confusion.numpy(), module.classes)
+
+
+@command("evaluate")
+def main(config: DictConfig) -> None:
+    """Evaluate as the composed configuration says."""
+    module = load_module(config.ckpt_path, given_preprocessing(config))
+    data = make_data(config, module.body, module.preprocessing)
+    if data.num_classes != len(module.classes):
+        raise ValueError(f"{config.ckpt_path} has {len(module.classes)} classes, the data have {data.num_classes}")
+    results = evaluate(module, data, config.split, quiet_trainer(config.accelerator, config.precision))
+    print(one_line(results))
+    if config.out:
+        write_report(config.out, results)
+        print(f"report {config.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""``python -m stgcn_torch.predict``: the class of each clip in a file."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+
+from stgcn_torch.checkpoint import load_module
+from stgcn_torch.commands import command, given_preprocessing
+from stgcn_torch.data.arrays import Clips, open_clips
+from stgcn_torch.data.dataset import ClipDataset
+from stgcn_torch.data.module import loader_of
+from stgcn_torch.files import written_whole
+from stgcn_torch.lit import LitSTGCN
+
+SHOWN = 20  # rows on the terminal
+
+
+def probabilities(module: LitSTGCN, clips: Clips, batch_size: int = 64) -> Iterator[np.ndarray]:
+    """Class probabilities of each clip, in order.
+
+    Args:
+        module: In evaluation mode, on the device that shall run it.
+        clips: (N, C, T, V, M) as recorded; preprocessed here as the module's checkpoint says.
+        batch_size: Clips at a time.
+    """
+    dataset = ClipDataset(clips, None, range(len(clips)), module.preprocessing, module.body)
+    with torch.inference_mode():
+        for batch, _ in loader_of(dataset, batch_size):
+            logits = module(batch.to(module.device)).float()
+            yield from logits.softmax(dim=1).cpu().numpy()
+
+
+def write_predictions(path: str | Path, rows: list[tuple[int, int, float]], classes: tuple[str, ...], form: str) -> None:
+    """Write (index, class, probability) rows as CSV.
+
+    Args:
+        path: Appears whole or not at all.
+        rows: Clip index, class index, probability.
+        classes: Class names.
+        form: ``probabilities`` (index, class, probability) or ``submission``, the skating competition's
+            sample_index, predict_category.
+
+    Raises:
+        ValueError: The form is unknown.
+    """
+    forms = {
+        "probabilities": (("index", "class", "probability"), lambda i, k, p: (i, classes[k], f"{p:.6f}")),
+        "submission": (("sample_index", "predict_category"), lambda i, k, _: (i, k)),
+    }
+    if form not in forms:
+        raise ValueError(f"form {form!r} is unknown; choose {' or '.join(forms)}")
+    header, row = forms[form]
+    with written_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(row(*values) for values in rows)
+
+
+@command("predict")
+def main(config: DictConfig) -> None:
+    """Predict as the composed configuration says."""
+    module = load_module(config.ckpt_path, given_preprocessing(config))
+    module.to("cuda" if torch.cuda.is_available() and config.accelerator in ("auto", "gpu", "cuda") else "cpu")
+    clips = open_clips(config.input, module.preprocessing.channels, module.body, single=True)
+    rows = []
+    for index, probability in enumerate(probabilities(module, clips, config.batch_size)):
+        best = int(probability.argmax())
+        rows.append((index, best, float(probability[best])))
+    if config.out:
+        write_predictions(config.out, rows, module.classes, config.form)
+    table = Table("clip", "class", "probability")
+    for index, best, probability in rows[:SHOWN]:
+        table.add_row(str(index), module.classes[best], f"{probability:.4f}")
+    Console().print(table)
+    more = f" ({len(rows) - SHOWN} more)" if len(rows) > SHOWN else ""
+    print(f"{len(rows)} clips{more}" + (f", all in {config.out}" if config.out else ""))
+
+
+if __name__ == "__main__":
+    main()
