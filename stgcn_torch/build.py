@@ -17,12 +17,14 @@ from stgcn_torch.data.skating import write_skating_set
 from stgcn_torch.lit import LitSTGCN
 from stgcn_torch.skeleton import Skeleton
 
+MONITORS = ("val/top1", "val/top5", "val/mean_class", "val/loss")
+
 
 def make_data(config: DictConfig, body: Skeleton, preprocessing: Preprocessing | None = None) -> SkeletonData:
     """The data module that a configuration describes; writes the synthetic set first if that is asked for.
 
     Args:
-        config: Its ``data``, and for training ``preprocessing``, ``window`` and ``augmentation``.
+        config: Its ``data``, and for training ``preprocessing`` and ``augmentation``.
         body: The layout of the joints.
         preprocessing: A checkpoint's, for evaluation.
     """
@@ -32,10 +34,10 @@ def make_data(config: DictConfig, body: Skeleton, preprocessing: Preprocessing |
     if skating:
         write_skating_set(options["root"], **skating)
     if preprocessing is None:
-        parts = plain(config.preprocessing) | {"channels": channels}
-        preprocessing = Preprocessing.of(parts | ({"window": config.window} if config.window else {}))
+        preprocessing = Preprocessing.of(plain(config.preprocessing) | {"channels": channels})
     elif list(preprocessing.channels) != channels:
-        raise ValueError(f"the checkpoint wants channels {', '.join(preprocessing.channels)}, got {', '.join(channels)}")
+        wanted = ", ".join(preprocessing.channels)
+        raise ValueError(f"the checkpoint wants channels {wanted}, got {', '.join(channels)}")
     frames = plain(config.get("augmentation") or {}).get("frames")
     return SkeletonData(preprocessing=preprocessing, body=body, train_window=frames, seed=config.seed, **options)
 
@@ -58,6 +60,9 @@ def make_module(config: DictConfig, layout: str | dict[str, Any], data: Skeleton
 def make_trainer(config: DictConfig, run: Path, history: History, validates: bool) -> pl.Trainer:
     """Lightning's trainer, with checkpoints and logs in the run's folder."""
     checkpoints = run / "checkpoints"
+    if config.monitor not in MONITORS:
+        raise ValueError(f"monitor {config.monitor!r} is unknown; choose one of {', '.join(MONITORS)}")
+    best = "min" if config.monitor.endswith("loss") else "max"
     callbacks: list[Callback] = [history, FirstCheckpoint(checkpoints / "last.ckpt")]
     if config.ema:
         callbacks.append(EMAWeightAveraging(decay=config.ema))
@@ -67,14 +72,13 @@ def make_trainer(config: DictConfig, run: Path, history: History, validates: boo
                 checkpoints,
                 filename="best",
                 monitor=config.monitor,
-                mode="min" if config.monitor.endswith("loss") else "max",
+                mode=best,
                 enable_version_counter=False,
                 save_on_train_epoch_end=True,
             )
         )
         if config.patience:
-            mode = "min" if config.monitor.endswith("loss") else "max"
-            callbacks.append(EarlyStopping(config.monitor, patience=config.patience, mode=mode))
+            callbacks.append(EarlyStopping(config.monitor, patience=config.patience, mode=best))
     callbacks.append(
         ModelCheckpoint(checkpoints, filename="last", enable_version_counter=False, save_on_train_epoch_end=True)
     )
@@ -92,7 +96,7 @@ def make_trainer(config: DictConfig, run: Path, history: History, validates: boo
     )
 
 
-def quiet_trainer(accelerator: object = "auto", precision: str = "32-true") -> pl.Trainer:
+def quiet_trainer(accelerator: Any = "auto", precision: Any = "32-true") -> pl.Trainer:
     """A trainer of one device that only runs, and writes nothing."""
     return pl.Trainer(
         accelerator=accelerator,

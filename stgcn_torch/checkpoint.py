@@ -1,5 +1,6 @@
 """One door for checkpoints: read any kind the project writes, and write them so that they are never half there."""
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,21 @@ from stgcn_torch.model import STGCN
 from stgcn_torch.skeleton import LAYOUTS
 
 State = Mapping[str, Tensor]
+
+# What torch's and safetensors' readers are known to raise for a damaged file.
+DAMAGED = (
+    SafetensorError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
 
 
 @dataclass(frozen=True)
@@ -64,13 +80,15 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     """A checkpoint's weights and all that it says about them; errors as in ``load_model``."""
     held = _read(Path(path))
     if "hyper_parameters" in held:
-        state, said = held["state_dict"], held["hyper_parameters"]
+        said = held["hyper_parameters"]
+        missing = {"model", "preprocessing", "classes"} - set(said if isinstance(said, Mapping) else ())
+        if missing or "state_dict" not in held:
+            raise ValueError(f"{path} is a Lightning checkpoint, but none of LitSTGCN")
+        state = _tensors(path, held["state_dict"])
         preprocessing = Preprocessing.of(said["preprocessing"])
         model = {"num_classes": len(said["classes"]), "in_channels": preprocessing.in_channels} | said["model"]
         return Checkpoint(state, model, preprocessing, tuple(said["classes"]))
-    state = held.get("state_dict", held)
-    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ValueError(f"{path} holds no state dict of tensors")
+    state = _tensors(path, held.get("state_dict", held))
     try:
         return Checkpoint(state, architecture(state))
     except ValueError as error:
@@ -111,13 +129,20 @@ def _read(path: Path) -> dict[str, Any]:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
         held = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, RuntimeError, EOFError, ValueError, KeyError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no readable checkpoint: {_first_line(error)}") from None
     except UnpicklingError:
-        raise ValueError(f"{path} is refused: it is no torch file, or holds more than tensors and plain values") from None
+        why = "it is no torch file, or holds more than tensors and plain values"
+        raise ValueError(f"{path} is refused: {why}") from None
+    except DAMAGED as error:
+        raise ValueError(f"{path} is no readable checkpoint: {_first_line(error)}") from None
     if not isinstance(held, dict):
         raise ValueError(f"{path} holds no state dict, got {type(held).__name__}")
     return held
+
+
+def _tensors(path: str | Path, state: object) -> State:
+    if isinstance(state, Mapping) and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()):
+        return state
+    raise ValueError(f"{path} holds no state dict of tensors")
 
 
 def _first_line(error: BaseException) -> str:
@@ -136,7 +161,10 @@ def architecture(state: State) -> dict[str, Any]:
     A, fcn = state.get("backbone.A"), state.get("head.fcn.weight")
     blocks = [key for key in state if key.endswith(".tcn.2.weight")]
     if A is None or fcn is None or not blocks:
-        raise ValueError("the tensors are not named as an ST-GCN's (backbone.A, backbone.st_gcn_networks.0..., head.fcn)")
+        raise ValueError("the tensors are not named as an ST-GCN's (backbone.A, ..., head.fcn.weight)")
+    kernels = [key for key in state if key.endswith((".conv.weight", ".tcn.2.weight", ".fcn.weight"))]
+    if A.ndim != 3 or A.shape[1] != A.shape[2] or any(state[key].ndim != 4 for key in kernels):
+        raise ValueError("backbone.A must be (K, V, V) and the convolutions' weights of four axes, as an ST-GCN's are")
     prefix = [f"backbone.st_gcn_networks.{i}" for i in range(len(blocks))]
     try:
         temporal = [state[f"{block}.tcn.2.weight"] for block in prefix]
@@ -161,13 +189,13 @@ def _graph_of(A: Tensor) -> dict[str, Any]:
             known = torch.from_numpy(adjacency(layout, strategy)).float()
             if known.shape == A.shape and torch.allclose(known, A.cpu().float(), atol=1e-6):
                 return {"layout": layout.name, "strategy": strategy}
-    strategy = {1: "uniform", 2: "distance", 3: "spatial"}.get(A.shape[0])
-    if strategy is None:
+    named = {1: "uniform", 2: "distance", 3: "spatial"}
+    if A.shape[0] not in named:
         raise ValueError(f"the graph has K={A.shape[0]} partitions, which no strategy with max_hop=1 has")
     edges = A.sum(dim=0).triu(1) + A.sum(dim=0).tril(-1).T
     bones = [[str(v), str(w)] for v, w in edges.nonzero().tolist()]
     joints = [str(v) for v in range(A.shape[1])]
-    return {"layout": {"joints": joints, "bones": bones, "center": joints[0]}, "strategy": strategy}
+    return {"layout": {"joints": joints, "bones": bones, "center": joints[0]}, "strategy": named[A.shape[0]]}
 
 
 def check_fits(state: State, wanted: State) -> None:
@@ -193,6 +221,8 @@ def take_weights(network: torch.nn.Module, state: State) -> list[str]:
     wanted = network.state_dict()
     body = {key: value for key, value in state.items() if not key.startswith("head.")}
     check_fits(body, {key: value for key, value in wanted.items() if not key.startswith("head.")})
+    if not torch.allclose(body["backbone.A"].cpu().float(), wanted["backbone.A"].cpu(), atol=1e-6):
+        raise ValueError("the weights belong to another graph than the network's; choose their layout and strategy")
     head = {key: value for key, value in state.items() if key.startswith("head.")}
     fitting = {key: value for key, value in head.items() if key in wanted and value.shape == wanted[key].shape}
     if len(fitting) < len(head):
@@ -208,7 +238,7 @@ class WholeFileCheckpointIO(TorchCheckpointIO):
     the middle leaves half a file.
     """
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:  # noqa: ANN401
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Write a checkpoint, or leave what is there as it was."""
         with written_whole(path) as temporary:
             torch.save(checkpoint, temporary)

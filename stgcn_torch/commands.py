@@ -8,14 +8,17 @@ import warnings
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from stgcn_torch.data.preprocessing import PREPROCESSINGS
 
@@ -29,18 +32,28 @@ def command(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], N
     stderr and exit code 1; anything else is a bug of this project and keeps its traceback.
     """
 
-    def decorate(task: Callable[[DictConfig], Any]) -> Callable[[], None]:
-        run = hydra.main(version_base="1.3", config_path="../conf", config_name=name)(task)
+    def refuse(error: BaseException) -> NoReturn:
+        print(f"{name}: {_in_one_line(error)}", file=sys.stderr)
+        sys.exit(1)
 
+    def decorate(task: Callable[[DictConfig], Any]) -> Callable[[], None]:
         @functools.wraps(task)
+        def guarded(config: DictConfig) -> Any:
+            try:
+                check_types(config, name)
+                return task(config)
+            except EXPECTED as error:
+                refuse(error)
+
+        run = hydra.main(version_base="1.3", config_path="../conf", config_name=name)(guarded)
+
         def main() -> None:
             os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here, not to Hydra's own printer
             quiet_known_warnings()
             try:
                 run()
             except EXPECTED as error:
-                print(f"{name}: {_in_one_line(error)}", file=sys.stderr)
-                sys.exit(1)
+                refuse(error)
 
         return main
 
@@ -51,9 +64,26 @@ def _in_one_line(error: BaseException) -> str:
     causes = [error]
     while (cause := causes[-1].__cause__) is not None:
         causes.append(cause)
-    lines = [line.strip() for cause in causes for line in str(cause).splitlines()]
+    lines = [line.strip() for cause in causes for line in str(cause).split("Config search path")[0].splitlines()]
     told = [line for line in lines if line and not line.startswith(("full_key:", "object_type=", "reference_type="))]
-    return "; ".join(dict.fromkeys(told)) or type(error).__name__
+    return "; ".join(dict.fromkeys(told)).replace(":; ", ": ") or type(error).__name__
+
+
+def check_types(config: DictConfig, name: str) -> None:
+    """Raise ValueError for overrides of another type than the value that stands in the configuration files."""
+    hydra_config = HydraConfig.get()
+    groups = [given for given in hydra_config.overrides.task if given.split("=")[0] in hydra_config.runtime.choices]
+    composed = GlobalHydra.instance().hydra.compose_config(name, groups, RunMode.RUN, from_shell=False)  # type: ignore[union-attr]
+    problems = []
+    for given in hydra_config.overrides.task:
+        key = given.split("=")[0].lstrip("+~")
+        stands, value = (OmegaConf.select(held, key, throw_on_missing=False) for held in (composed, config))
+        if isinstance(stands, bool) and not isinstance(value, bool | None):
+            problems.append(f"{key} must be true or false, got {value!r}")
+        elif isinstance(stands, int | float) and not isinstance(value, int | float | None):
+            problems.append(f"{key} must be a number, got {value!r}")
+    if problems:
+        raise ValueError("; ".join(problems))
 
 
 def quiet_known_warnings() -> None:
@@ -69,12 +99,12 @@ def quiet_known_warnings() -> None:
         warnings.filterwarnings("ignore", message)
 
 
-def plain(config: Any) -> Any:  # noqa: ANN401
+def plain(config: Any) -> Any:
     """A part of a configuration as plain values, interpolations resolved."""
     return OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
 
 
-def load_layout(layout: Any) -> str | dict[str, Any]:  # noqa: ANN401
+def load_layout(layout: Any) -> str | dict[str, Any]:
     """A layout's name, a mapping, or the mapping in a YAML file whose path is given.
 
     Raises:
@@ -91,8 +121,10 @@ def load_layout(layout: Any) -> str | dict[str, Any]:  # noqa: ANN401
 
 
 def given_preprocessing(config: DictConfig) -> dict[str, Any]:
-    """The parts of the preprocessing that a command line gives for a checkpoint: a named one, or single switches."""
+    """What a command line says of a checkpoint's preprocessing: a named one, or how to take bad clips."""
     parts = plain(config.preprocessing)
+    if HydraConfig.get().runtime.choices.get("preprocessing") is None:
+        parts = {name: parts[name] for name in ("nan", "empty")}
     return {name: value for name, value in parts.items() if value is not None or name == "center"}
 
 

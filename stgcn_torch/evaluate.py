@@ -25,8 +25,8 @@ def evaluate(module: LitSTGCN, data: SkeletonData, split: str | None, trainer: p
     """
     split = split or ("test" if "test" in data.datasets else "val")
     if split not in data.datasets or split == "train":
-        held_out = [name for name in data.datasets if name != "train"]
-        raise ValueError(f"there is no {split} split to evaluate on; the data hold out {', '.join(held_out) or 'nothing'}")
+        held_out = ", ".join(name for name in data.datasets if name != "train")
+        raise ValueError(f"there is no {split} split to evaluate on; the data hold out {held_out or 'nothing'}")
     run = trainer.test if split == "test" else trainer.validate
     loader = data.test_dataloader() if split == "test" else data.val_dataloader()
     metrics = run(module, loader, verbose=False, weights_only=True)

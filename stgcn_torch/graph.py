@@ -12,6 +12,7 @@ from jaxtyping import Float
 from stgcn_torch.skeleton import Skeleton, skeleton
 
 HopDistance = Float[np.ndarray, "V V"]
+ToCentre = Float[np.ndarray, " V"]
 Partition = Float[np.ndarray, "K V V"]
 
 
@@ -99,7 +100,7 @@ def spatial_fixed(A: HopDistance, distance: HopDistance, hops: range, body: Skel
     return _split_by_centre(A, distance, hops, hop_distance(len(A), body.bones)[:, body.center])
 
 
-def _split_by_centre(A: HopDistance, distance: HopDistance, hops: range, to_centre: Float[np.ndarray, " V"]) -> Partition:
+def _split_by_centre(A: HopDistance, distance: HopDistance, hops: range, to_centre: ToCentre) -> Partition:
     source, target = to_centre[:, None], to_centre[None, :]
     partitions = []
     for hop in hops:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, MultiStepLR, SequentialLR
-from torchmetrics import MeanMetric
+from torchmetrics import MeanMetric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
 
 from stgcn_torch.data.augment import Augmentation, augment
@@ -61,7 +61,7 @@ class LitSTGCN(pl.LightningModule):
         network = STGCN(**{"in_channels": self.preprocessing.in_channels} | model)
         self.backbone, self.head = network.backbone, network.head
         K = len(self.classes)
-        self.metrics = nn.ModuleDict({name: _metrics(K) for name in ("on_val", "on_test")})
+        self.val_metrics, self.test_metrics, self.eval_loss = _metrics(K), _metrics(K), MeanMetric()
 
     def forward(self, x: Tensor) -> Tensor:
         """Preprocessed clips (N, C, T, V, M) to logits (N, num_classes)."""
@@ -93,38 +93,37 @@ class LitSTGCN(pl.LightningModule):
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Count a validation batch."""
-        self._count("val", batch)
+        self._count(self.val_metrics, batch)
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Count a test batch."""
-        self._count("test", batch)
+        self._count(self.test_metrics, batch)
 
-    def _count(self, split: str, batch: tuple[Tensor, Tensor]) -> None:
+    def _count(self, metrics: MetricCollection, batch: tuple[Tensor, Tensor]) -> None:
         clips, labels = batch
         logits = self(clips).float()
-        metrics = self.metrics[f"on_{split}"]
-        metrics["loss"].update(F.cross_entropy(logits, labels), len(labels))
-        for name in ("top1", "top5", "confusion"):
-            metrics[name].update(logits, labels)
+        self.eval_loss.update(F.cross_entropy(logits, labels), len(labels))
+        metrics.update(logits, labels)
 
     def on_validation_epoch_end(self) -> None:
         """Log the metrics of the whole validation split."""
-        self._log_metrics("val")
+        self._log_metrics("val", self.val_metrics)
 
     def on_test_epoch_end(self) -> None:
         """Log the metrics of the whole test split; its confusion matrix stays in ``confusion``."""
-        self._log_metrics("test")
+        self._log_metrics("test", self.test_metrics)
 
-    def _log_metrics(self, split: str) -> None:
-        metrics = self.metrics[f"on_{split}"]
-        self.confusion: Tensor = metrics["confusion"].compute().cpu()
-        for name in ("loss", "top1", "top5"):
-            self.log(f"{split}/{name}", metrics[name].compute(), prog_bar=name == "top1")
+    def _log_metrics(self, split: str, metrics: MetricCollection) -> None:
+        values = metrics.compute()
+        self.confusion: Tensor = values["confusion"].cpu()
+        self.log(f"{split}/loss", self.eval_loss.compute())
+        self.log(f"{split}/top1", values["top1"], prog_bar=True)
+        self.log(f"{split}/top5", values["top5"])
         self.log(f"{split}/mean_class", mean_class_accuracy(self.confusion))
-        for metric in metrics.values():
-            metric.reset()
+        metrics.reset()
+        self.eval_loss.reset()
 
-    def configure_optimizers(self) -> Any:  # noqa: ANN401
+    def configure_optimizers(self) -> Any:
         """Optimizer and schedule as the hyperparameters name them."""
         options = dict(self.hparams["optimizer"] or {"name": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 1e-4})
         name = options.pop("name")
@@ -183,10 +182,9 @@ def mean_class_accuracy(confusion: Tensor) -> Tensor:
     return (confusion.diagonal()[clips > 0] / clips[clips > 0]).mean()
 
 
-def _metrics(num_classes: int) -> nn.ModuleDict:
-    return nn.ModuleDict(
+def _metrics(num_classes: int) -> MetricCollection:
+    return MetricCollection(
         {
-            "loss": MeanMetric(),
             "top1": MulticlassAccuracy(num_classes, average="micro"),
             "top5": MulticlassAccuracy(num_classes, average="micro", top_k=min(5, num_classes)),
             "confusion": MulticlassConfusionMatrix(num_classes),

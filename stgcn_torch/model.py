@@ -26,7 +26,8 @@ class SpatialGraphConv(nn.Module):
     def forward(self, x: Float[Tensor, "NM C T V"], A: Float[Tensor, "K V V"]) -> Float[Tensor, "NM D T V"]:
         """Features (NM, C, T, V) to (NM, D, T, V), where ``A[k, v, w]`` weighs what joint w takes from joint v."""
         x = self.conv(x)
-        return self.aggregate(x.unflatten(1, (self.K, -1)), A)  # partition-major: channel k * D + d
+        NM, KD, T, V = x.shape
+        return self.aggregate(x.view(NM, self.K, KD // self.K, T, V), A)  # partition-major: channel k * D + d
 
 
 class STGCNBlock(nn.Module):
@@ -86,7 +87,7 @@ class STGCNBackbone(nn.Module):
         aggregation: Name of a kernel.
 
     Raises:
-        ValueError: The temporal kernel is even, or channels and strides differ in number.
+        ValueError: The temporal kernel is even, channels and strides differ in number, or a number is below 1.
     """
 
     A: Tensor
@@ -105,10 +106,15 @@ class STGCNBackbone(nn.Module):
         aggregation: str = "matmul",
     ) -> None:
         super().__init__()
-        if temporal_kernel % 2 == 0:
-            raise ValueError(f"temporal_kernel must be odd, got {temporal_kernel}")
+        if temporal_kernel < 1 or temporal_kernel % 2 == 0:
+            raise ValueError(f"temporal_kernel must be odd and positive, got {temporal_kernel}")
         if len(channels) != len(strides) or not channels:
             raise ValueError(f"channels and strides must be as many, got {len(channels)} and {len(strides)}")
+        if min(in_channels, *channels, *strides) < 1:
+            raise ValueError(
+                "in_channels, channels and strides must be at least 1, "
+                f"got {in_channels}, {list(channels)} and {list(strides)}"
+            )
         K, V, _ = A.shape
         self.register_buffer("A", A)  # persistent: the graph a network was trained with belongs to its weights
         self.data_bn = nn.BatchNorm1d(V * in_channels) if data_bn else nn.Identity()
@@ -151,11 +157,14 @@ class STGCNHead(nn.Module):
 
     def __init__(self, in_channels: int, num_classes: int) -> None:
         super().__init__()
+        if num_classes < 1:
+            raise ValueError(f"num_classes must be at least 1, got {num_classes}")
         self.fcn = nn.Conv2d(in_channels, num_classes, kernel_size=1)
 
     def forward(self, x: Float[Tensor, "N D"]) -> Float[Tensor, "N num_classes"]:
         """Features (N, D) to logits (N, num_classes)."""
-        return self.fcn(x[:, :, None, None]).flatten(1)
+        logits: Tensor = self.fcn(x[:, :, None, None])
+        return logits.flatten(1)
 
 
 class STGCN(nn.Module):
@@ -217,7 +226,8 @@ class STGCN(nn.Module):
 
     def forward(self, x: Float[Tensor, "N C T V M"]) -> Float[Tensor, "N num_classes"]:
         """Clips (N, C, T, V, M) to logits (N, num_classes)."""
-        return self.head(self.backbone(x))
+        logits: Tensor = self.head(self.backbone(x))
+        return logits
 
 
 def initialize(model: nn.Module, name: str) -> None:

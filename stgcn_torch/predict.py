@@ -1,8 +1,9 @@
 """``python -m stgcn_torch.predict``: the class of each clip in a file."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,10 +19,11 @@ from stgcn_torch.data.module import loader_of
 from stgcn_torch.files import written_whole
 from stgcn_torch.lit import LitSTGCN
 
+Row = tuple[int, int, float]
 SHOWN = 20  # rows on the terminal
 
 
-def probabilities(module: LitSTGCN, clips: Clips, batch_size: int = 64) -> Iterator[np.ndarray]:
+def probabilities(module: LitSTGCN, clips: Clips, batch_size: int = 64) -> Iterator[np.ndarray[Any, Any]]:
     """Class probabilities of each clip, in order.
 
     Args:
@@ -36,7 +38,7 @@ def probabilities(module: LitSTGCN, clips: Clips, batch_size: int = 64) -> Itera
             yield from logits.softmax(dim=1).cpu().numpy()
 
 
-def write_predictions(path: str | Path, rows: list[tuple[int, int, float]], classes: tuple[str, ...], form: str) -> None:
+def write_predictions(path: str | Path, rows: Sequence[Row], classes: Sequence[str], form: str) -> None:
     """Write (index, class, probability) rows as CSV.
 
     Args:
@@ -49,7 +51,7 @@ def write_predictions(path: str | Path, rows: list[tuple[int, int, float]], clas
     Raises:
         ValueError: The form is unknown.
     """
-    forms = {
+    forms: dict[str, tuple[tuple[str, ...], Callable[[int, int, float], tuple[Any, ...]]]] = {
         "probabilities": (("index", "class", "probability"), lambda i, k, p: (i, classes[k], f"{p:.6f}")),
         "submission": (("sample_index", "predict_category"), lambda i, k, _: (i, k)),
     }
@@ -68,15 +70,15 @@ def main(config: DictConfig) -> None:
     module = load_module(config.ckpt_path, given_preprocessing(config))
     module.to("cuda" if torch.cuda.is_available() and config.accelerator in ("auto", "gpu", "cuda") else "cpu")
     clips = open_clips(config.input, module.preprocessing.channels, module.body, single=True)
-    rows = []
+    rows: list[Row] = []
     for index, probability in enumerate(probabilities(module, clips, config.batch_size)):
         best = int(probability.argmax())
         rows.append((index, best, float(probability[best])))
     if config.out:
         write_predictions(config.out, rows, module.classes, config.form)
     table = Table("clip", "class", "probability")
-    for index, best, probability in rows[:SHOWN]:
-        table.add_row(str(index), module.classes[best], f"{probability:.4f}")
+    for index, best, sure in rows[:SHOWN]:
+        table.add_row(str(index), module.classes[best], f"{sure:.4f}")
     Console().print(table)
     more = f" ({len(rows) - SHOWN} more)" if len(rows) > SHOWN else ""
     print(f"{len(rows)} clips{more}" + (f", all in {config.out}" if config.out else ""))

@@ -20,7 +20,7 @@ def wilson_interval(correct: float, count: int) -> tuple[float, float]:
     share = correct / count
     centre = (share + Z95**2 / (2 * count)) / (1 + Z95**2 / count)
     half = Z95 / (1 + Z95**2 / count) * math.sqrt(share * (1 - share) / count + Z95**2 / (4 * count**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return min(max(0.0, centre - half), share), max(min(1.0, centre + half), share)  # rounding keeps the share inside
 
 
 def summarize(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,8 @@ def skeleton(layout: str | Mapping[str, Any]) -> Skeleton:
     problems += [f"unexpected key {key!r}" for key in layout if key not in allowed]
     if problems:
         raise ValueError(f"layout {name!r}: {'; '.join(problems)} (it has {', '.join(sorted(allowed))})")
+    if not _is_list(layout["joints"]):
+        raise ValueError(f"layout {name!r}: joints must be a list of names, got {layout['joints']!r}")
     joints = tuple(str(joint) for joint in layout["joints"])
     if len(set(joints)) < len(joints):
         raise ValueError(f"layout {name!r} names a joint twice")
@@ -87,12 +90,19 @@ def skeleton(layout: str | Mapping[str, Any]) -> Skeleton:
 
     def pairs_of(key: str) -> tuple[tuple[int, int], ...]:
         pairs: Sequence[Sequence[str | int]] = layout.get(key) or ()
-        if any(isinstance(pair, str) or len(pair) != 2 for pair in pairs):
+        if not _is_list(pairs) or any(not _is_list(pair) or len(pair) != 2 for pair in pairs):
             raise ValueError(f"layout {name!r}: {key} must be pairs of joints, such as [Knee, Hip]")
         return tuple((bare.index(a), bare.index(b)) for a, b in pairs)
 
     made = Skeleton(name, joints, pairs_of("bones"), bare.index(layout["center"]), pairs_of("pairs"))
+    sides = [v for pair in made.pairs for v in pair]
+    if len(set(sides)) < len(sides):
+        raise ValueError(f"layout {name!r}: a joint is in two of its pairs; a mirror image swaps it with one other")
     return _connected(made)
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
 
 
 def _connected(made: Skeleton) -> Skeleton:
@@ -112,7 +122,7 @@ def _layout(name: str, center: str, chains: str, joints: str, pairs: str = "") -
     bones = []
     for chain in chains.split():
         steps = chain.split(">")
-        bones += list(zip(steps, steps[1:], strict=False))
+        bones += pairwise(steps)
     sides = [tuple(pair.split("/")) for pair in pairs.split()]
     return skeleton({"name": name, "joints": names, "bones": bones, "center": center, "pairs": sides})
 

@@ -51,7 +51,8 @@ def train(config: DictConfig, run: Path, overrides: Sequence[str] = ()) -> dict[
 
 
 def _introduce(data: SkeletonData, module: LitSTGCN, trainer: pl.Trainer) -> None:
-    sizes = ", ".join(f"{len(data.datasets[name])} {name}" for name in ("train", "val", "test") if name in data.datasets)
+    splits = [name for name in ("train", "val", "test") if name in data.datasets]
+    sizes = ", ".join(f"{len(data.datasets[name])} {name}" for name in splits)
     parameters = sum(parameter.numel() for parameter in module.parameters())
     log.info(
         "%s: %s clips, %d classes, window %d, joints %s; ST-GCN with %s parameters on %s",

@@ -4,6 +4,7 @@ Arrays are memory-mapped and never read whole; a clip is validated when it is fi
 """
 
 import csv
+import tokenize
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from stgcn_torch.skeleton import Skeleton
 AXES = ("N", "C", "T", "V", "M")
 Clips = Float[np.ndarray, "N C T V M"]
 Labels = Int[np.ndarray, " N"]
+# What NumPy lets through from a damaged header, beside its own ValueError.
+DAMAGED = (ValueError, TypeError, OverflowError, EOFError, OSError, MemoryError, RecursionError, tokenize.TokenError)
 
 
 def open_npy(path: str | Path) -> np.ndarray[Any, Any]:
@@ -31,12 +34,13 @@ def open_npy(path: str | Path) -> np.ndarray[Any, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+        with np.errstate(over="ignore"):  # of a size that no file has
+            return np.lib.format.open_memmap(path, mode="r")
+    except DAMAGED as error:
         reason = str(error).split("\n")[0]
         if "mmap length" in reason:
             reason = f"it is truncated at {path.stat().st_size} bytes"
-        elif "Object arrays" in reason or "pickle" in reason.lower():
+        elif "magic string is not" in reason or "Python objects" in reason:
             reason = "it is no .npy array of numbers"
         raise ValueError(f"{path} cannot be read: {reason}") from None
 
@@ -84,8 +88,8 @@ def validate_clip(clip: Clip, index: int, preprocessing: Preprocessing) -> None:
     if preprocessing.nan == "refuse" and wrong.any():
         c, t, v, m = (int(axis[0]) for axis in np.nonzero(wrong))
         raise ValueError(
-            f"clip {index} has {int(wrong.sum())} NaN or infinite values, the first at channel {c}, frame {t}, joint {v}, "
-            f"person {m}; preprocessing.nan=missing treats such joints as undetected"
+            f"clip {index} has {int(wrong.sum())} NaN or infinite values, the first at channel {c}, frame {t}, "
+            f"joint {v}, person {m}; preprocessing.nan=missing treats such joints as undetected"
         )
     if preprocessing.empty == "refuse" and not clip.any():
         raise ValueError(f"clip {index} is empty: all values are zero; preprocessing.empty=keep takes it as it is")
@@ -110,15 +114,21 @@ def read_labels(path: str | Path, count: int, num_classes: int | None = None) ->
         held = unpickle(path.read_bytes(), source=str(path))
         if not isinstance(held, list | tuple) or len(held) != 2:
             raise ValueError(f"{path} must hold a pair (names, labels), got {type(held).__name__}")
-        labels = np.asarray(held[1])
+        try:
+            labels = np.asarray(held[1])
+        except ValueError:
+            raise ValueError(f"{path} must hold one label per name, got lists of several lengths") from None
     else:
         labels = np.asarray(open_npy(path))
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.shape != (count,):
         raise ValueError(f"{path} must hold {count} labels, one per clip, got shape {labels.shape}")
-    if labels.dtype.kind not in "iuf" or not np.array_equal(labels, np.round(labels.astype(float))):
-        raise ValueError(f"{path} must hold whole numbers, got {labels.dtype} such as {labels.flat[0]!r}")
+    if labels.dtype.kind not in "iuf":
+        raise ValueError(f"{path} must hold whole numbers, got {labels.dtype} such as {labels[0]!r}")
+    unfit = labels[(labels != np.round(labels)) | (np.abs(labels.astype(float)) > 2**53)]
+    if unfit.size:
+        raise ValueError(f"{path} must hold whole numbers, got {unfit[0]}")
     labels = labels.astype(np.int64)
     outside = np.flatnonzero((labels < 0) | (labels >= (num_classes or np.inf)))
     if outside.size:
@@ -147,5 +157,3 @@ def read_groups(path: str | Path, column: str, count: int) -> np.ndarray[Any, An
     if len(rows) != count:
         raise ValueError(f"{path} must have {count} rows, one per clip, got {len(rows)}")
     return np.array([row[column] for row in rows])
-
-

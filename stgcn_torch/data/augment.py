@@ -1,7 +1,7 @@
 """Random changes to a training batch (N, C, T, V, M), written once in torch, so they run wherever the batch is.
 
-All draw from torch's global generators, which the training step seeds from (seed, epoch, batch, rank). Undetected joints
-are zero in every kept channel and stay so: turning and scaling keep the origin, and noise leaves zeros alone.
+All draw from torch's global generators, which the training step seeds from (seed, epoch, batch, rank). Undetected
+joints are zero in every kept channel and stay so: turning and scaling keep the origin, noise leaves zeros alone.
 """
 
 import math
@@ -116,18 +116,18 @@ def choose_frames(x: Batch, window: int, crop: float = 1.0, jitter: bool = False
     N, _, T, _, _ = x.shape
     if crop == 1.0 and not jitter and window == T:
         return x
-    whole = live_length(x).float()
+    whole = live_length(x)
     fraction = crop + (1 - crop) * torch.rand(N, device=x.device)
-    length = (fraction * whole).ceil()
-    start = (torch.rand(N, device=x.device) * (whole - length + 1)).floor()
-    step = torch.arange(window, device=x.device, dtype=torch.float32)
+    length = (fraction * whole).ceil().long()
+    start = (torch.rand(N, device=x.device) * (whole - length + 1)).long()
+    step = torch.arange(window, device=x.device)
     if jitter:  # window equal segments, one random frame in each
-        within = (step + torch.rand(N, window, device=x.device)) * (length / window)[:, None]
-    else:
-        within = step * ((length - 1) / max(window - 1, 1))[:, None]
+        within = ((step + torch.rand(N, window, device=x.device)) * (length / window)[:, None]).long()
+    else:  # in whole numbers: float32 would miss the last frame of one clip in twenty
+        within = step * (length[:, None] - 1) // max(window - 1, 1)
     short = (length <= window)[:, None]  # padded, not stretched
-    within = torch.where(short, step.expand(N, -1), within).clamp(max=T - 1)
-    chosen = (start[:, None] + within).long().clamp(max=T - 1)
+    within = torch.where(short, step, within).minimum(length[:, None] - 1)
+    chosen = start[:, None] + within
     batch = torch.arange(N, device=x.device)[:, None]
     picked = x.permute(0, 2, 1, 3, 4)[batch, chosen].permute(0, 2, 1, 3, 4)
     inside = ~short | (step[None] < length[:, None])
@@ -143,9 +143,8 @@ def random_rotations(x: Batch, channels: Sequence[str], augmentation: Augmentati
     planes = [(0, 1, augmentation.rotation)]
     if D == 3:
         up = names.index(augmentation.vertical)
-        planes = [
-            (i, j, augmentation.rotation if up not in (i, j) else augmentation.tilt) for i, j in ((0, 1), (0, 2), (1, 2))
-        ]
+        tilt, rotation = augmentation.tilt, augmentation.rotation
+        planes = [(i, j, tilt if up in (i, j) else rotation) for i, j in ((0, 1), (0, 2), (1, 2))]
         planes.sort(key=lambda plane: up in plane[:2])
     for i, j, degrees in planes:
         angle = math.radians(degrees) * (2 * torch.rand(N, device=x.device) - 1)

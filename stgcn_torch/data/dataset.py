@@ -1,8 +1,10 @@
 """Clips as a torch dataset: read from a memory-mapped array, preprocessed once, kept in a temporary file."""
 
+import mmap
 import os
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -80,26 +82,37 @@ class ClipDataset(Dataset[tuple[Tensor, Tensor]]):
         index = int(self.indices[i])
         clip = np.asarray(self.array[index])
         validate_clip(clip, index, self.preprocessing)
-        random = self.seed is not None and self.preprocessing.random_pad
-        rng = np.random.default_rng((self.seed, self.epoch, index)) if random else None
+        rng = None if self.seed is None else np.random.default_rng((self.seed, self.epoch, index))
         try:
             return preprocess(clip, self.preprocessing, self.body, rng)
         except ValueError as error:
             raise ValueError(f"clip {index}: {error}") from None
 
     def __getstate__(self) -> dict[str, Any]:
-        """A worker that is not forked cannot share the files, and makes its own."""
-        return {key: value for key, value in self.__dict__.items() if key not in ("kept", "done")}
+        """A worker that is not forked cannot share the files: it makes its own, and maps the array itself."""
+        state = {key: value for key, value in self.__dict__.items() if key not in ("kept", "done")}
+        if isinstance(self.array, np.memmap) and isinstance(self.array.base, mmap.mmap):  # not a view of one
+            state["array"] = _mapping(self.array)
+        return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """See ``__getstate__``."""
         self.__dict__.update(state)
+        if isinstance(self.array, partial):
+            self.array = self.array()
         self._make_room()
 
 
-def as_is(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+def as_is(batch: Any) -> Any:
     """The batch that ``__getitems__`` made."""
     return batch
+
+
+def _mapping(array: np.memmap[Any, Any]) -> partial[np.memmap[Any, Any]]:
+    """What maps the array again; pickled itself, a memory-mapped array would be read whole."""
+    order = "C" if array.flags.c_contiguous else "F"
+    place = {"offset": array.offset, "shape": array.shape, "order": order}
+    return partial(np.memmap, array.filename, dtype=array.dtype, mode="r", **place)
 
 
 def _temporary_array(shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray[Any, Any]:

@@ -92,11 +92,13 @@ class SkeletonData(pl.LightningDataModule):
         array, given = self._open(clips, labels)
         rest = np.ones(len(array), dtype=bool)
         sets: dict[str, ClipDataset] = {}
-        columns = [rule["column"] for rule in (val, test) if rule and rule.get("rule") == "groups"]
+        columns = [rule["column"] for rule in (val, test) if rule and rule.get("rule") == "groups" and "column" in rule]
         groups = {column: read_groups(self.root / "manifest.csv", column, len(array)) for column in columns}
         for name, source in (("test", test), ("val", val)):
             if source is None:
                 continue
+            if "rule" not in source and not {"clips", "labels"} <= set(source):
+                raise ValueError(f"{name} must have a rule, or clips and labels of its own, got {dict(source)}")
             if "rule" in source:
                 mask = held_out(source, given[rest], {column: values[rest] for column, values in groups.items()})
                 indices = np.flatnonzero(rest)[mask]
@@ -106,15 +108,16 @@ class SkeletonData(pl.LightningDataModule):
                 own, own_labels = self._open(source["clips"], source["labels"])
                 sets[name] = ClipDataset(own, own_labels, range(len(own)), self.preprocessing, self.body)
         kept = self.preprocessing if train_window is None else _with_window(self.preprocessing, train_window)
-        sets["train"] = ClipDataset(array, given, np.flatnonzero(rest), kept, self.body, seed=self.seed)
+        sets["train"] = ClipDataset(array, given, np.flatnonzero(rest).tolist(), kept, self.body, seed=self.seed)
         self._check_classes(sets)
         return sets
 
     def _check_classes(self, sets: Mapping[str, ClipDataset]) -> None:
-        """Set the number and names of the classes; ValueError if a split is empty or has classes unknown to training."""
+        """Set number and names of the classes; ValueError if a split is empty or has classes unknown to training."""
         for name, dataset in sets.items():
             if not len(dataset):
                 raise ValueError(f"no clips are left for {name} of {self.root}")
+        for name, dataset in sets.items():
             unseen = np.setdiff1d(dataset.labels, sets["train"].labels)
             if unseen.size:
                 raise ValueError(f"{name} has classes that no training clip has: {', '.join(map(str, unseen))}")
@@ -131,7 +134,7 @@ class SkeletonData(pl.LightningDataModule):
         if trainer:
             # With workers the first iterator is made before Lightning calls set_epoch, and a resumed run's
             # current_epoch is one too low at that moment; the count of processed epochs is right in both.
-            sampler.set_epoch(trainer.fit_loop.epoch_progress.current.processed)
+            sampler.set_epoch(trainer.fit_loop.epoch_progress.current.processed)  # type: ignore[attr-defined]
         return self._loader("train", sampler, self.batch_size, self.drop_last)
 
     def val_dataloader(self) -> Loader | list[Loader]:
@@ -145,7 +148,7 @@ class SkeletonData(pl.LightningDataModule):
     def _eval_loader(self, name: str) -> Loader:
         return self._loader(name, SequentialSampler(self.datasets[name]), self.eval_batch_size, drop_last=False)
 
-    def _loader(self, name: str, sampler: Sampler[int], batch_size: int, drop_last: bool) -> Loader:
+    def _loader(self, name: str, sampler: Sampler[Any], batch_size: int, drop_last: bool) -> Loader:
         return DataLoader(
             self.datasets[name],
             batch_size=batch_size,
@@ -160,7 +163,7 @@ class SkeletonData(pl.LightningDataModule):
 
 
 class EpochSampler(DistributedSampler[tuple[Tensor, Tensor]]):
-    """Torch's own sampler, for one process or many: the order comes from (seed, epoch), and the dataset is told both."""
+    """Torch's own sampler, for one process or many; the order comes from (seed, epoch), and the dataset is told."""
 
     def __init__(self, dataset: ClipDataset, num_replicas: int, rank: int, seed: int, drop_last: bool) -> None:
         super().__init__(dataset, num_replicas, rank, shuffle=True, seed=seed, drop_last=drop_last)

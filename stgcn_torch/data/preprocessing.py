@@ -83,8 +83,10 @@ class Preprocessing:
             for channel in self.keep
             if channel not in self.channels
         ]
-        if self.window < 1:
-            problems.append(f"preprocessing.window must be at least 1 frame, got {self.window}")
+        if not isinstance(self.window, int) or self.window < 1:
+            problems.append(f"preprocessing.window must be a whole number of at least 1 frame, got {self.window!r}")
+        if not isinstance(self.random_pad, bool):
+            problems.append(f"preprocessing.random_pad must be true or false, got {self.random_pad!r}")
         if not self.streams or not self.keep:
             problems.append("preprocessing.keep and preprocessing.streams must not be empty")
         if problems:
@@ -151,7 +153,8 @@ def preprocess(
     if preprocessing.nan == "missing":
         clip = without_nan(clip)
     if preprocessing.select == "before":
-        clip, channels, kept = clip[kept], preprocessing.keep, list(range(len(kept)))
+        # float32 at once, as the article reads its data: the sign of a frame's sum can depend on it.
+        clip, channels, kept = clip[kept].astype(np.float32), preprocessing.keep, list(range(len(kept)))
     clip = fit_window(clip, preprocessing, rng)
     joint = preprocessing.center_joint(body)
     if joint is not None:
@@ -221,7 +224,7 @@ def centre(clip: Clip, joint: int, channels: tuple[str, ...], preprocessing: Pre
         origin = clip[:, :, joint : joint + 1]
         if preprocessing.center_of == "clip":
             origin = origin[:, :1]
-        return clip - origin
+        return np.asarray(clip - origin)
     seen = detected(clip, channels)
     coordinates = [i for i, channel in enumerate(channels) if channel != "score"]
     moved = clip.astype(np.float64)
@@ -234,5 +237,3 @@ def centre(clip: Clip, joint: int, channels: tuple[str, ...], preprocessing: Pre
             origin = path[frames[0]] if preprocessing.center_of == "clip" else path[:, None]
             moved[i, :, :, m] = np.where(seen[:, :, m], clip[i, :, :, m] - origin, clip[i, :, :, m])
     return moved
-
-

@@ -14,7 +14,7 @@ def every(N: int, step: int = 7, offset: int = 1) -> Mask:
     """Every ``step``-th clip from ``offset`` on; 7 and 1 are the article's validation."""
     if not (step > 1 and 0 <= offset < step):
         raise ValueError(f"rule every needs a step above 1 and an offset below it, got {step} and {offset}")
-    return np.arange(N) % step == offset
+    return np.asarray(np.arange(N) % step == offset)
 
 
 def folds(labels: Int[np.ndarray, " N"], folds: int = 5, fold: int = 0, seed: int = 0) -> Mask:
@@ -56,7 +56,7 @@ def held_out(rule: Mapping[str, Any], labels: Int[np.ndarray, " N"], group_value
         if name == "folds":
             return folds(labels, **options)
         if name == "groups":
-            return groups(group_values[options["column"]], str(options["value"]))
+            return groups(group_values[options.pop("column")], str(options.pop("value")), **options)
     except (TypeError, KeyError) as error:
-        raise ValueError(f"rule {name}: options {options} do not fit ({error})") from None
+        raise ValueError(f"rule {name} cannot be made of {dict(rule)}: {error}") from None
     raise ValueError(f"rule {name!r} is unknown; choose one of {', '.join(RULES)}")

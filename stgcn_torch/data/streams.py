@@ -17,7 +17,8 @@ def bone(x: Batch, parents: Sequence[int]) -> Batch:
 def motion(x: Batch) -> Batch:
     """Each value in the next frame minus now; zero in the last frame and before a frame that is empty."""
     step = torch.zeros_like(x)
-    step[:, :, :-1] = (x[:, :, 1:] - x[:, :, :-1]) * (x[:, :, 1:] != 0).any(dim=1, keepdim=True).any(dim=3, keepdim=True)
+    live = (x[:, :, 1:] != 0).any(dim=1, keepdim=True).any(dim=3, keepdim=True)
+    step[:, :, :-1] = (x[:, :, 1:] - x[:, :, :-1]) * live
     return step
 
 

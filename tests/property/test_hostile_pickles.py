@@ -212,7 +212,7 @@ def bombs() -> dict[str, bytes]:
         "dict in itself": b"}q\x00Nh\x00s",
         "list in a tuple in itself": b"]q\x00h\x00\x85a",
         "object in its state": imported("paddle.base.libpaddle", "GeneratorState") + b")\x81q\xc8h\xc8b",
-        "marks": b"(" * 100_000,
+        "marks": b"(" * 100_000 + b"N",
         "marks of nothing": b"t",
         "one payload in many arrays": megabyte + array((1 << 20,), b"h\xc8", call("numpy", "dtype", "i1", 0, 1)) * 500,
         "one text encoded often": stacked("x" * (1 << 20)) + b"q\xc8"
@@ -221,6 +221,7 @@ def bombs() -> dict[str, bytes]:
         + (imported("builtins", "set") + b"h\xc8\x85R") * 2000,
         "many axes": array((1,) * 33, binary(bytes(4))),
         "long empty axes": array((1 << 39, 0, 1 << 39), binary(b"")),
+        "axis that is a truth value": array((True,), binary(bytes(4))),
         "huge axes": array((1 << 8000,) * 3, binary(b"")),
         "text of width 0": array((1 << 40,), binary(b""), call("numpy", "dtype", "U0", False, True)),
     }  # fmt: skip

@@ -61,7 +61,13 @@ def array_of(dtype: str, shape: tuple[int, ...], order: str) -> np.ndarray:
 
 
 scalars = (
-    st.none() | st.booleans() | st.integers() | st.integers(-(2**3000), 2**3000) | st.floats() | st.text() | st.binary()
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(-(2**3000), 2**3000)
+    | st.floats()
+    | st.text(st.characters())
+    | st.binary()
 )
 arrays = st.builds(
     array_of,

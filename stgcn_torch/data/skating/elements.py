@@ -54,7 +54,7 @@ def jump(rng: np.random.Generator, gestures: tuple[str, ...], turns: float) -> P
         turns: Revolutions in the air; with half a revolution over, the take-off is forward.
     """
     start = rng.uniform(6, 45)
-    gesture_times = start + np.cumsum(rng.uniform(8.5, 10.5, len(gestures)))
+    gesture_times = start + np.cumsum(rng.uniform(9, 11.5, len(gestures)))
     takeoff = gesture_times[-1] + rng.uniform(3, 4.5)
     landing = takeoff + rng.uniform(15, 18)
     length = landing + rng.uniform(16, 50)
@@ -133,8 +133,8 @@ def steps(rng: np.random.Generator, towards: str) -> Programme:
 
 
 ELEMENT_OF: Final[dict[str, Callable[[np.random.Generator], Programme]]] = {
-    "single_jump": partial(jump, gestures=("ahead", "behind", "crouch"), turns=1.0),
-    "double_jump": partial(jump, gestures=("ahead", "behind", "crouch"), turns=2.0),
+    "single_jump": partial(jump, gestures=("behind", "ahead", "crouch"), turns=1.0),
+    "double_jump": partial(jump, gestures=("behind", "ahead", "crouch"), turns=2.0),
     "toe_jump": partial(jump, gestures=("crouch", "ahead", "behind"), turns=1.0),
     "axel_jump": partial(jump, gestures=("crouch", "behind", "ahead"), turns=1.5),
     "camel_spin": partial(spin, positions=("camel",), leg="left"),

@@ -17,7 +17,7 @@ CARD: Final = "skating.json"
 FILES: Final = ("train_data.npy", "train_label.npy", "test_data.npy", "test_label.npy", "classes.txt", CARD)
 
 
-def write_skating_set(root: str | Path, *, train: int = 1600, test: int = 480, seed: int = 0) -> Path:
+def write_skating_set(root: str | Path, *, train: int = 2000, test: int = 480, seed: int = 0) -> Path:
     """Write the set as a whole, unless the same one lies there already.
 
     Args:

@@ -1,0 +1,105 @@
+"""A file that is written whole is there entirely, or as it was."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from stgcn_torch.files import written_whole
+
+
+def test_the_file_holds_what_was_written(tmp_path: Path) -> None:
+    with written_whole(tmp_path / "results.json") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "results.json").read_text() == "new"
+
+
+def test_the_old_file_stands_until_the_block_ends(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    path.write_text("old")
+    with written_whole(path) as temporary:
+        temporary.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+
+
+def test_nothing_else_stays_behind(tmp_path: Path) -> None:
+    with written_whole(tmp_path / "a.ckpt"):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["a.ckpt"]
+
+
+def test_the_temporary_file_lies_beside_with_the_same_suffix(tmp_path: Path) -> None:
+    with written_whole(tmp_path / "a.safetensors") as temporary:
+        assert temporary.parent == tmp_path  # on the same disk, so that renaming is one step
+        assert temporary.suffix == ".safetensors"  # writers choose their format by it
+        assert temporary.name.startswith(".")
+
+
+def test_missing_folders_are_made(tmp_path: Path) -> None:
+    with written_whole(tmp_path / "new" / "folder" / "a.json") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "new" / "folder" / "a.json").read_text() == "new"
+
+
+@pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt, SystemExit])
+def test_an_error_leaves_the_old_file_and_no_other(tmp_path: Path, error: type[BaseException]) -> None:
+    path = tmp_path / "a.ckpt"
+    path.write_text("old")
+
+    def write_half() -> None:
+        with written_whole(path) as temporary:
+            temporary.write_text("ne")
+            raise error
+
+    with pytest.raises(error):
+        write_half()
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("a.ckpt", "old")]
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_a_disk_that_fails_leaves_the_old_file_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    path = tmp_path / "a.ckpt"
+    path.write_text("old")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(*((os, "fsync") if call == "fsync" else (Path, "replace")), full)
+    with pytest.raises(OSError, match="No space left"), written_whole(path) as temporary:
+        temporary.write_text("new")
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("a.ckpt", "old")]
+
+
+def test_the_bytes_are_on_the_disk_before_the_file_takes_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    replace = Path.replace
+
+    def renamed(source: Path, target: Path) -> Path:
+        done.append("replace")
+        return replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", lambda _: done.append("fsync"))
+    monkeypatch.setattr(Path, "replace", renamed)
+    with written_whole(tmp_path / "a.ckpt"):
+        assert done == []
+    assert done == ["fsync", "replace"]
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002], ids=oct)
+def test_permissions_follow_the_umask(tmp_path: Path, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        with written_whole(tmp_path / "a.ckpt"):
+            pass
+        (tmp_path / "plain").touch()
+        assert os.umask(mask) == mask
+    finally:
+        os.umask(before)
+    modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("a.ckpt", "plain")}
+    assert modes == {0o666 & ~mask}

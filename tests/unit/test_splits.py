@@ -1,0 +1,98 @@
+"""Laws of the splits: which clips are held out, that nothing is lost, and that classes keep their share."""
+
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stgcn_torch.data.splits import every, folds, groups, held_out
+
+LABELS = np.random.default_rng(0).choice(7, 230, p=np.arange(1, 8) / 28)
+
+
+def test_every_seventh_clip_from_the_second_is_the_articles_validation() -> None:
+    mask = every(2922, 7, 1)
+    assert (int((~mask).sum()), int(mask.sum())) == (2504, 418)
+    assert np.flatnonzero(mask).tolist() == [i for i in range(2922) if i % 7 == 1]
+
+
+def test_the_articles_rule_is_the_default() -> None:
+    np.testing.assert_array_equal(every(2922), every(2922, 7, 1))
+
+
+def test_offsets_share_the_clips_between_them() -> None:
+    assert (np.sum([every(100, 6, offset) for offset in range(6)], axis=0) == 1).all()
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 8])
+def test_folds_hold_out_every_clip_once(count: int) -> None:
+    assert (np.sum([folds(LABELS, count, fold) for fold in range(count)], axis=0) == 1).all()
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 8])
+@pytest.mark.parametrize("seed", range(3))
+def test_every_class_has_its_share_in_every_fold_to_within_one(count: int, seed: int) -> None:
+    sizes = [np.bincount(LABELS[folds(LABELS, count, fold, seed)], minlength=7) for fold in range(count)]
+    assert (np.ptp(sizes, axis=0) <= 1).all()
+    assert np.ptp(np.sum(sizes, axis=1)) <= 1
+
+
+def test_the_same_seed_gives_the_same_folds_and_another_seed_others() -> None:
+    np.testing.assert_array_equal(folds(LABELS, 5, 2, seed=1), folds(LABELS, 5, 2, seed=1))
+    assert (folds(LABELS, 5, 2, seed=1) != folds(LABELS, 5, 2, seed=2)).any()
+
+
+def test_folds_do_not_draw_from_the_global_generator() -> None:
+    state = pickle.dumps(np.random.get_state())  # noqa: NPY002
+    first = folds(LABELS, 5, 2)
+    assert pickle.dumps(np.random.get_state()) == state  # noqa: NPY002
+    np.random.seed(5)  # noqa: NPY002
+    np.testing.assert_array_equal(folds(LABELS, 5, 2), first)
+
+
+def test_a_group_is_held_out_whole() -> None:
+    skaters = np.array(["b", "a", "b", "c"])
+    assert groups(skaters, "b").tolist() == [True, False, True, False]
+
+
+def test_rules_are_called_by_name() -> None:
+    N = len(LABELS)
+    skaters = np.arange(N).astype(str)
+    np.testing.assert_array_equal(held_out({"rule": "every", "step": 4, "offset": 3}, LABELS, {}), every(N, 4, 3))
+    rule: dict[str, Any] = {"rule": "folds", "folds": 4, "fold": 1, "seed": 9}
+    np.testing.assert_array_equal(held_out(rule, LABELS, {}), folds(LABELS, 4, 1, 9))
+    rule = {"rule": "groups", "column": "skater", "value": 12}
+    assert np.flatnonzero(held_out(rule, LABELS, {"skater": skaters})).tolist() == [12]
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ({"rule": "random"}, r"^rule 'random' is unknown; choose one of every, folds, groups$"),
+        ({"rule": None}, r"^rule None is unknown; choose one of every, folds, groups$"),
+        ({}, r"^rule None is unknown; choose one of every, folds, groups$"),
+        ({"rule": "every", "step": 1, "offset": 0}, r"^rule every needs a step above 1 .*, got 1 and 0$"),
+        ({"rule": "every", "step": 0}, r"^rule every needs a step above 1 .*, got 0 and 1$"),
+        ({"rule": "every", "step": 7, "offset": 7}, r"^rule every needs .* an offset below it, got 7 and 7$"),
+        ({"rule": "every", "step": 7, "offset": -1}, r"^rule every needs .* an offset below it, got 7 and -1$"),
+        ({"rule": "every", "step": "seven"}, r"^rule every cannot be made of .*'seven'.*$"),
+        ({"rule": "every", "stride": 7}, r"^rule every cannot be made of .*'stride'.*$"),
+        ({"rule": "folds", "folds": 1}, r"^rule folds needs at least 2 folds .*, got 1 and 0$"),
+        ({"rule": "folds", "folds": 5, "fold": 5}, r"^rule folds needs .* a fold below their number, got 5 and 5$"),
+        ({"rule": "folds", "folds": 5, "fold": -1}, r"^rule folds needs .*, got 5 and -1$"),
+        ({"rule": "folds", "k": 5}, r"^rule folds cannot be made of .*'k'.*$"),
+        ({"rule": "groups", "column": "skater"}, r"^rule groups cannot be made of .*: 'value'$"),
+        ({"rule": "groups", "value": "a"}, r"^rule groups cannot be made of .*: 'column'$"),
+        (
+            {"rule": "groups", "column": "skater", "value": "a", "seed": 3},
+            r"^rule groups cannot be made of .*'seed'.*$",
+        ),
+        ({"rule": "groups", "column": "skater", "value": "d"}, r"^no clip is of group 'd'; choose one of a, b, c$"),
+    ],
+    ids=str,
+)
+def test_refuses_a_rule_that_it_does_not_know(rule: dict[str, Any], message: str) -> None:
+    skaters = np.array(["b", "a", "c"])
+    with pytest.raises(ValueError, match=message):
+        held_out(rule, np.zeros(3, int), {"skater": skaters})
