@@ -119,7 +119,7 @@ def _connected(made: Skeleton) -> Skeleton:
 def _layout(name: str, center: str, chains: str, joints: str, pairs: str = "") -> Skeleton:
     """A layout written compactly: ``chains`` are bones, child before parent, as ``hand>elbow>shoulder``."""
     names = joints.split()
-    bones = []
+    bones: list[tuple[str, str]] = []
     for chain in chains.split():
         steps = chain.split(">")
         bones += pairwise(steps)

@@ -46,6 +46,10 @@ class Preprocessing:
         centring: Move ``every_joint`` with it (PaddleVideo: undetected joints become false positions), or only the
             ``detected`` ones, with the centre interpolated over frames where it is undetected.
         center_of: Take the centre ``frame`` by frame, or from the first frame of the ``clip``, which keeps the path.
+        frames: Frames that a preprocessed clip keeps for ``crop`` and ``crops`` to choose the window from; None for the
+            window.
+        crops: Crops of a clip that evaluation and prediction average, evenly spaced from its start to its end.
+        crop: Fraction of a clip's live frames in each crop.
         streams: What is computed from the joints: joint, bone, joint_motion, bone_motion; several are stacked.
         nan: What a NaN or infinite value means: ``refuse`` the clip, or the joint is ``missing`` in that frame.
         empty: What to do with a clip without any live frame: ``refuse`` or ``keep`` it.
@@ -61,6 +65,9 @@ class Preprocessing:
     center: str | int | None = "layout"
     centring: str = "detected"
     center_of: str = "frame"
+    frames: int | None = None
+    crops: int = 1
+    crop: float = 1.0
     streams: tuple[str, ...] = ("joint",)
     nan: str = "refuse"
     empty: str = "refuse"
@@ -98,12 +105,17 @@ class Preprocessing:
         unknown = sorted(set(values) - {field.name for field in fields(cls)})
         if unknown:
             raise ValueError(f"preprocessing has no option {', '.join(unknown)}")
-        return cls(**values)
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
     @property
     def plain(self) -> dict[str, Any]:
         """Plain values, as a checkpoint holds them."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    @property
+    def kept_frames(self) -> int:
+        """Frames of a preprocessed clip."""
+        return self.frames or self.window
 
     @property
     def in_channels(self) -> int:

@@ -1,5 +1,6 @@
 """Laws of augmentation: what each switch keeps, and that it does no more than it is named for."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -64,7 +65,8 @@ def augmented(x: Tensor, augmentation: Augmentation, channels: str = "xyz", **op
 
 def distances(x: Tensor) -> Tensor:
     """Between all pairs of joints, (N, T, V, V, M)."""
-    return torch.linalg.vector_norm(x[:, :, :, :, None] - x[:, :, :, None], dim=1)
+    apart: Tensor = torch.linalg.vector_norm(x[:, :, :, :, None] - x[:, :, :, None], dim=1)
+    return apart
 
 
 def test_all_off_changes_nothing() -> None:
@@ -108,6 +110,17 @@ def test_without_tilt_the_vertical_stays(vertical: str) -> None:
 def test_tilt_alone_moves_the_vertical() -> None:
     x = batch_of()
     assert not torch.equal(augmented(x, Augmentation(tilt=10.0))[:, 1], x[:, 1])
+
+
+@pytest.mark.parametrize("vertical", ["x", "y", "z"])
+def test_the_vertical_leans_no_further_than_both_tilts_whatever_the_turn(vertical: str) -> None:
+    up = "xyz".index(vertical)
+    x = torch.zeros(3000, 3, 1, 5, 2)
+    x[:, up] = 1
+    leaned = augmented(x, Augmentation(rotation=180.0, tilt=20.0, vertical=vertical))
+    angle = torch.rad2deg(torch.arccos(leaned[:, up].clamp(-1, 1)))
+    both = math.degrees(math.acos(math.cos(math.radians(20)) ** 2))
+    assert both - 2 < angle.max() < both + 0.01
 
 
 def test_a_turn_is_no_larger_than_asked_for() -> None:

@@ -68,7 +68,7 @@ def test_a_disk_that_fails_leaves_the_old_file_and_no_other(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(*((os, "fsync") if call == "fsync" else (Path, "replace")), full)
+    monkeypatch.setattr(os if call == "fsync" else Path, call, full)
     with pytest.raises(OSError, match="No space left"), written_whole(path) as temporary:
         temporary.write_text("new")
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("a.ckpt", "old")]

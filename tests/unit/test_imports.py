@@ -9,7 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROJECT = ("stgcn_torch", "convert")
-ENTRY_POINTS = {f"stgcn_torch/{name}.py" for name in ("train", "evaluate", "predict", "prepare", "check", "build", "commands")}
+ENTRY_POINTS = {
+    f"stgcn_torch/{name}.py" for name in ("train", "evaluate", "predict", "prepare", "check", "build", "commands")
+}
 
 ROOMS = {  # what a file, or the files of a folder, may import of the project
     "stgcn_torch/skeleton.py": (),
@@ -59,7 +61,9 @@ def test_a_room_imports_only_those_it_may(room: str) -> None:
 
 def test_kernels_know_only_torch() -> None:
     allowed = ("torch", "jaxtyping", "collections", "stgcn_torch.kernels")
-    assert [name for file in files_of("stgcn_torch/kernels") for name in imported(file) if not within(name, allowed)] == []
+    assert [
+        name for file in files_of("stgcn_torch/kernels") for name in imported(file) if not within(name, allowed)
+    ] == []
 
 
 @pytest.mark.parametrize(

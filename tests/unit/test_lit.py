@@ -4,6 +4,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,16 @@ LEG = {"joints": ["Hip", "Knee", "Ankle"], "bones": [["Knee", "Hip"], ["Ankle", 
 CLASSES = ["Axel", "Flip", "Loop", "Lutz", "Salchow", "Spin", "Toe"]
 WINDOW = 8
 
-# Relative error of learning rates computed step by step instead of in closed form; measured: 2.2e-14 over 180 epochs.
+# Relative error of learning rates computed step by step instead of in closed form; measured: 2.0e-14.
 RTOL = 1e-12
-# Of losses and accuracies in float32, order 1; measured: 1.2e-7.
+# Of losses and accuracies in float32, order 1; measured: 2.4e-7.
 ATOL = 1e-6
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*number of training batches")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*does not have many workers"),
+    pytest.mark.filterwarnings("ignore:.*number of training batches"),
+    pytest.mark.filterwarnings("ignore:You defined a .validation_step. but have no"),
+]
 
 
 def lit(**options: Any) -> LitSTGCN:
@@ -180,7 +185,7 @@ def test_cosine_climbs_back_after_t_max() -> None:
     found = rates({"name": "cosine", "t_max": 60}, 121)
     assert found[60] == pytest.approx(0, abs=1e-12)
     assert found[61:] == pytest.approx(found[59::-1], rel=1e-9)
-    assert all(later > earlier for earlier, later in zip(found[60:], found[61:], strict=False))
+    assert all(later > earlier for earlier, later in pairwise(found[60:]))
 
 
 def test_cosine_ends_at_eta_min() -> None:
@@ -354,7 +359,7 @@ def test_metrics_weigh_every_clip_alike() -> None:
         logits = module.eval()(clips)
     best = logits.argsort(dim=1, descending=True)
     right = [(best[:, :k] == labels[:, None]).any(dim=1).float() for k in (1, 5)]
-    per_class = torch.stack([right[0][labels == k].mean() for k in labels.unique()])
+    per_class = torch.stack([right[0][labels == k].mean() for k in set(labels.tolist())])
     expected = {
         "val/loss": F.cross_entropy(logits, labels),
         "val/top1": right[0].mean(),
@@ -384,7 +389,8 @@ def test_fewer_than_five_classes_are_always_in_the_top_five() -> None:
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
 def test_label_smoothing_shares_out_part_of_the_label(smoothing: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    module, (clips, labels) = lit(label_smoothing=smoothing), skating(6).tensors
+    module = lit(label_smoothing=smoothing, preprocessing={"center": None})
+    clips, labels = skating(6).tensors
     monkeypatch.setattr(module, "log", lambda *_, **__: None)
     loss = module.training_step((clips, labels), 0)
     log_share = module(clips).log_softmax(dim=1)

@@ -155,6 +155,17 @@ def test_the_windows_are_those_of_the_originals() -> None:
         assert made.tobytes() == restated(clip, window).tobytes()
 
 
+def test_article_sums_what_float32_holds() -> None:
+    clip = np.zeros((3, 14, len(BODY.joints), 1))
+    clip[:, :12] = 0.1
+    clip[:2, 11] = 0
+    clip[0, 11, :2, 0] = [-0.5, 0.5 + 1e-12]  # more than nothing, but not in float32
+    made = preprocess(clip, ARTICLE, BODY)
+    assert made[:, 10].all()
+    assert not made[:, 11].any()
+    assert made.tobytes() == article(clip, WINDOW).tobytes()
+
+
 def test_article_cuts_live_frames_whose_coordinates_sum_to_less_than_zero() -> None:
     clip = clip_of(12, 14, low=0.1)
     clip[:2, 8:12] *= -1
@@ -215,6 +226,13 @@ def test_the_centre_joint_is_at_the_origin() -> None:
     clip = clip_of(12, 14)
     assert clip[:, :, HIP].any()
     assert not preprocess(clip, FIXED, BODY)[:, :, HIP].any()
+
+
+@pytest.mark.parametrize("center_of", ["frame", "clip"])
+def test_centring_does_not_move_scores(center_of: str) -> None:
+    clip = clip_of(WINDOW, WINDOW)
+    made = preprocess(clip, replace(FIXED, keep=("score",), center_of=center_of), BODY)
+    np.testing.assert_array_equal(made[0], clip[2].astype(np.float32))
 
 
 def test_the_centre_is_interpolated_where_it_is_undetected() -> None:

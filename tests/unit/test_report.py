@@ -15,8 +15,24 @@ CONFUSION = np.array([[3, 1, 0], [0, 0, 0], [2, 0, 4]])
 CLASSES = ["Axel", "Lutz", "Salchow"]
 METRICS = {"val/top5": 1.0, "val/mean_class": (3 / 4 + 4 / 6) / 2, "val/loss": 0.7}
 ROWS = [
-    {"epoch": 0, "lr": 0.05, "train/loss": 2.0, "val/loss": 1.5, "val/top1": 0.4, "val/top5": 0.9, "val/mean_class": 0.3},
-    {"epoch": 1, "lr": 0.04, "train/loss": 1.0, "val/loss": 1.2, "val/top1": 0.6, "val/top5": 1.0, "val/mean_class": 0.5},
+    {
+        "epoch": 0,
+        "lr": 0.05,
+        "train/loss": 2.0,
+        "val/loss": 1.5,
+        "val/top1": 0.4,
+        "val/top5": 0.9,
+        "val/mean_class": 0.3,
+    },
+    {
+        "epoch": 1,
+        "lr": 0.04,
+        "train/loss": 1.0,
+        "val/loss": 1.2,
+        "val/top1": 0.6,
+        "val/top5": 1.0,
+        "val/mean_class": 0.5,
+    },
 ]
 
 BY_HAND = [
@@ -69,7 +85,9 @@ def test_the_interval_shrinks_with_the_count(correct: int, count: int) -> None:
 def test_the_interval_covers_the_truth_about_95_times_in_100(share: float) -> None:
     count = 400
     chance = [math.comb(count, k) * share**k * (1 - share) ** (count - k) for k in range(count + 1)]
-    covered = sum(c for k, c in enumerate(chance) if wilson_interval(k, count)[0] <= share <= wilson_interval(k, count)[1])
+    covered = sum(
+        c for k, c in enumerate(chance) if wilson_interval(k, count)[0] <= share <= wilson_interval(k, count)[1]
+    )
     assert 0.94 <= covered <= 0.96
 
 
@@ -89,9 +107,7 @@ def test_a_summary_counts_the_confusion_matrix() -> None:
 def test_a_line_says_the_split_the_accuracies_and_the_count() -> None:
     line = one_line(summarize("val", METRICS, CONFUSION, CLASSES))
     low, high = wilson_interval(7, 10)
-    assert line == (
-        f"val: top-1 0.7000 (95 % {low:.4f} to {high:.4f}), top-5 1.0000, mean-class 0.7083, 10 clips"
-    )
+    assert line == (f"val: top-1 0.7000 (95 % {low:.4f} to {high:.4f}), top-5 1.0000, mean-class 0.7083, 10 clips")
 
 
 def test_results_are_read_back_as_they_were(tmp_path: Path) -> None:
@@ -118,7 +134,11 @@ def test_a_report_replaces_an_older_one(tmp_path: Path) -> None:
 
 def test_curves_show_every_row_at_its_epoch() -> None:
     loss, accuracy, rate = curves_figure(ROWS).axes
-    drawn = {str(line.get_label()): np.asarray(line.get_xydata()).tolist() for axes in (loss, accuracy, rate) for line in axes.lines}
+    drawn = {
+        str(line.get_label()): np.asarray(line.get_xydata()).tolist()
+        for axes in (loss, accuracy, rate)
+        for line in axes.lines
+    }
     assert drawn == {
         name: [[row["epoch"] + 1, row[name]] for row in ROWS]
         for name in ("train/loss", "val/loss", "val/top1", "val/top5", "val/mean_class", "lr")
@@ -135,7 +155,7 @@ def test_curves_leave_out_what_was_not_measured() -> None:
 def test_the_confusion_matrix_shows_shares_and_counts_of_its_rows() -> None:
     axes = confusion_figure(CONFUSION, CLASSES).axes[0]
     shown = np.asarray(axes.images[0].get_array())
-    np.testing.assert_allclose(shown, [[3 / 4, 1 / 4, 0], [0, 0, 0], [2 / 6, 0, 4 / 6]], rtol=1e-15)
+    np.testing.assert_allclose(shown, np.array([[3 / 4, 1 / 4, 0], [0, 0, 0], [2 / 6, 0, 4 / 6]]), rtol=1e-15)
     counts = {(int(text.get_position()[1]), int(text.get_position()[0])): text.get_text() for text in axes.texts}
     assert counts == {(0, 0): "3", (0, 1): "1", (2, 0): "2", (2, 2): "4"}
     assert axes.get_title() == "7 of 10 correct"

@@ -6,7 +6,11 @@ import pytest
 
 from stgcn_torch.skeleton import LAYOUTS, Skeleton, skeleton
 
-LEG: dict[str, Any] = {"joints": ["Hip", "Knee", "Ankle"], "bones": [["Knee", "Hip"], ["Ankle", "Knee"]], "center": "Hip"}
+LEG: dict[str, Any] = {
+    "joints": ["Hip", "Knee", "Ankle"],
+    "bones": [["Knee", "Hip"], ["Ankle", "Knee"]],
+    "center": "Hip",
+}
 
 every_layout = pytest.mark.parametrize("body", [pytest.param(body, id=name) for name, body in LAYOUTS.items()])
 
@@ -74,7 +78,11 @@ def test_parents_lead_along_bones_to_the_centre(body: Skeleton) -> None:
 
 
 def test_parents_take_the_shortest_way_round_a_ring() -> None:
-    ring = {"joints": list("abcde"), "bones": [["b", "a"], ["c", "b"], ["d", "c"], ["e", "d"], ["e", "a"]], "center": "a"}
+    ring = {
+        "joints": list("abcde"),
+        "bones": [["b", "a"], ["c", "b"], ["d", "c"], ["e", "d"], ["e", "a"]],
+        "center": "a",
+    }
     assert skeleton(ring).parents == (0, 0, 1, 4, 0)  # d goes by e, whatever way its bones are written
 
 

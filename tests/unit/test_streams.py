@@ -64,6 +64,12 @@ def test_the_jump_into_padding_is_no_motion() -> None:
     assert torch.equal(motion(x)[:, :, :3], motion(batch_of(5))[:, :, :3])
 
 
+def test_a_joint_that_comes_to_the_origin_moves_like_any_other() -> None:
+    x = batch_of(5)
+    x[:, :, 3, 2] = 0
+    assert torch.equal(motion(x)[:, :, 2, 2], -x[:, :, 2, 2])
+
+
 def test_the_padding_of_one_person_does_not_still_the_other() -> None:
     x = batch_of(5)
     x[:, :, 4:, :, 1] = 0
