@@ -24,7 +24,7 @@ def make_data(config: DictConfig, body: Skeleton, preprocessing: Preprocessing |
     """The data module that a configuration describes; writes the synthetic set first if that is asked for.
 
     Args:
-        config: Its ``data``, and for training ``preprocessing`` and ``augmentation``.
+        config: Its ``data``, and for training ``preprocessing``.
         body: The layout of the joints.
         preprocessing: A checkpoint's, for evaluation.
     """
@@ -38,8 +38,7 @@ def make_data(config: DictConfig, body: Skeleton, preprocessing: Preprocessing |
     elif list(preprocessing.channels) != channels:
         wanted = ", ".join(preprocessing.channels)
         raise ValueError(f"the checkpoint wants channels {wanted}, got {', '.join(channels)}")
-    frames = plain(config.get("augmentation") or {}).get("frames")
-    return SkeletonData(preprocessing=preprocessing, body=body, train_window=frames, seed=config.seed, **options)
+    return SkeletonData(preprocessing=preprocessing, body=body, seed=config.seed, **options)
 
 
 def make_module(config: DictConfig, layout: str | dict[str, Any], data: SkeletonData) -> LitSTGCN:

@@ -14,6 +14,7 @@ from torchmetrics import MeanMetric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
 
 from stgcn_torch.data.augment import Augmentation, augment
+from stgcn_torch.data.frames import even_crops
 from stgcn_torch.data.preprocessing import Preprocessing
 from stgcn_torch.data.streams import stack_streams
 from stgcn_torch.model import STGCN
@@ -64,7 +65,18 @@ class LitSTGCN(pl.LightningModule):
         self.val_metrics, self.test_metrics, self.eval_loss = _metrics(K), _metrics(K), MeanMetric()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Preprocessed clips (N, C, T, V, M) to logits (N, num_classes)."""
+        """Preprocessed clips (N, C, T, V, M) to logits (N, num_classes).
+
+        Over several crops their probabilities are averaged, and the result is the logarithm of the mean.
+        """
+        made = self.preprocessing
+        views = [self.logits(view) for view in even_crops(x, made.window, made.crops, made.crop)]
+        if len(views) == 1:
+            return views[0]
+        return torch.stack(views).float().log_softmax(dim=2).logsumexp(dim=0) - math.log(len(views))
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Joints of one window (N, C, T, V, M) to logits (N, num_classes)."""
         x = stack_streams(x, self.preprocessing.streams, self.body.parents)
         logits: Tensor = self.head(self.backbone(x))
         return logits
@@ -75,21 +87,22 @@ class LitSTGCN(pl.LightningModule):
         # One source of randomness per step, so that a resumed run draws what the run left alone would have drawn.
         place = (self.hparams["seed"], self.current_epoch, batch_idx, self.global_rank)
         torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
-        logits = self(self._augmented(clips))
+        logits = self.logits(self._augmented(clips))
         loss = F.cross_entropy(logits, labels, label_smoothing=self.hparams["label_smoothing"])
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(labels), sync_dist=True)
         return loss
 
     def _augmented(self, clips: Tensor) -> Tensor:
-        return augment(
-            clips,
-            self.augmentation,
-            window=self.preprocessing.window,
-            channels=self.preprocessing.keep,
-            mirror=self.body.mirror,
-            center=self.preprocessing.center_joint(self.body),
-            center_of=self.preprocessing.center_of,
-        )
+        with torch.autocast(clips.device.type, enabled=False):  # positions keep their full precision
+            return augment(
+                clips,
+                self.augmentation,
+                window=self.preprocessing.window,
+                channels=self.preprocessing.keep,
+                mirror=self.body.mirror,
+                center=self.preprocessing.center_joint(self.body),
+                center_of=self.preprocessing.center_of,
+            )
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Count a validation batch."""

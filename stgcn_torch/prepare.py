@@ -4,8 +4,9 @@ import csv
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
@@ -98,11 +99,31 @@ def _describe(
             writer.writerow((i, recording.source, length, recording.label, recording.group))
 
 
+def relabelled(recordings: Sequence[Recording], classes: Mapping[str, str]) -> list[Recording]:
+    """The recordings with the class of whole folders corrected.
+
+    Args:
+        recordings: As a reader found them.
+        classes: From a folder, as the sources name it, to the class of its clips.
+
+    Raises:
+        ValueError: No recording lies in a folder.
+    """
+    folders = [str(PurePosixPath(recording.source).parent) for recording in recordings]
+    unknown = sorted(set(classes) - set(folders))
+    if unknown:
+        raise ValueError(f"relabel: no clips lie in {', '.join(unknown)}; folders are {', '.join(sorted(set(folders)))}")
+    return [
+        replace(recording, label=classes.get(folder, recording.label))
+        for recording, folder in zip(recordings, folders, strict=True)
+    ]
+
+
 @command("prepare")
 def main(config: DictConfig) -> None:
     """Prepare as the composed configuration says."""
     body = skeleton(load_layout(config.layout))
-    found = class_folders.recordings(config.input)
+    found = relabelled(class_folders.recordings(config.input), plain(config.relabel) or {})
     unreadable = write_arrays(found, config.out, body, plain(config.channels), unit=config.unit)
     for line in unreadable:
         print(f"left out {line}", file=sys.stderr)

@@ -90,7 +90,8 @@ def evaluate_best(trainer: pl.Trainer, module: LitSTGCN, data: SkeletonData, run
     if data.datasets.keys() == {"train"}:
         return results
     module.load_state_dict(dict(read_checkpoint(chosen).state))
-    return evaluate(module, data, None, quiet_trainer(trainer.accelerator, trainer.precision)) | results
+    precision = trainer.precision if "true" in str(trainer.precision) else "32-true"  # as predict and evaluate do
+    return evaluate(module, data, None, quiet_trainer(trainer.accelerator, precision)) | results
 
 
 def check_resumes(path: str, module: LitSTGCN) -> None:

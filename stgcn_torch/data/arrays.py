@@ -150,7 +150,7 @@ def read_groups(path: str | Path, column: str, count: int) -> np.ndarray[Any, An
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}; held-out groups need it")
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     if rows and column not in rows[0]:
         raise ValueError(f"{path} has no column {column!r}; choose one of {', '.join(rows[0])}")

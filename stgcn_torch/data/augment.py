@@ -10,9 +10,10 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
+from stgcn_torch.data.frames import random_crop
 from stgcn_torch.data.streams import Batch
 
 Rotation = Float[Tensor, "N D D"]
@@ -23,7 +24,6 @@ class Augmentation:
     """Each change as a switch, all off by default.
 
     Attributes:
-        frames: Frames that training clips are kept at, from which ``crop`` and ``jitter`` choose; None for the window.
         crop: Smallest fraction of the live frames that a random crop keeps, in (0, 1]; 1 for no crop.
         jitter: Take a random frame from each segment, rather than evenly spaced ones.
         rotation: Largest turn in degrees, about the vertical in 3-D or in the image plane in 2-D.
@@ -36,7 +36,6 @@ class Augmentation:
         joint_dropout: Probability that a joint is undetected throughout a clip.
     """
 
-    frames: int | None = None
     crop: float = 1.0
     jitter: bool = False
     rotation: float = 0.0
@@ -53,6 +52,11 @@ class Augmentation:
             f"augmentation.{name} must be in [0, 1], got {getattr(self, name)}"
             for name in ("mirror", "joint_dropout", "scale")
             if not 0 <= getattr(self, name) <= 1
+        ]
+        problems += [
+            f"augmentation.{name} must be at least 0, got {getattr(self, name)}"
+            for name in ("rotation", "tilt", "noise")
+            if getattr(self, name) < 0
         ]
         if not 0 < self.crop <= 1:
             problems.append(f"augmentation.crop must be in (0, 1], got {self.crop}")
@@ -89,12 +93,12 @@ def augment(
         center: Joint that is moved back to the origin at the end; None for none.
         center_of: Take it frame by frame, or from the clip's first frame (see ``Preprocessing``).
     """
-    x = choose_frames(x, window, augmentation.crop, augmentation.jitter)
+    x = random_crop(x, window, augmentation.crop, augmentation.jitter)
     coordinates = [i for i, channel in enumerate(channels) if channel != "score"]
     if augmentation.rotation or augmentation.tilt or augmentation.scale:
         x = turn(x, coordinates, random_rotations(x, channels, augmentation))
     if augmentation.mirror:
-        x = mirror_image(x, augmentation.mirror, list(channels).index(augmentation.mirrored), mirror)
+        x = mirror_image(x, augmentation.mirror, _channel(channels, augmentation.mirrored), mirror)
     if augmentation.noise:
         x = add_noise(x, coordinates, augmentation.noise)
     if center is not None:
@@ -102,36 +106,6 @@ def augment(
     if augmentation.joint_dropout:
         x = x * (torch.rand(x.shape[0], 1, 1, *x.shape[3:], device=x.device) >= augmentation.joint_dropout)
     return x
-
-
-def live_length(x: Batch) -> Int[Tensor, " N"]:
-    """Frames up to each clip's last non-zero one; at least 1."""
-    live = (x != 0).flatten(3).any(dim=3).any(dim=1)
-    frames = torch.arange(1, x.shape[2] + 1, device=x.device)
-    return (live * frames).amax(dim=1).clamp(min=1)
-
-
-def choose_frames(x: Batch, window: int, crop: float = 1.0, jitter: bool = False) -> Float[Tensor, "N C window V M"]:
-    """A random crop of each clip's live frames, sampled to the window as preprocessing does, or zero-padded to it."""
-    N, _, T, _, _ = x.shape
-    if crop == 1.0 and not jitter and window == T:
-        return x
-    whole = live_length(x)
-    fraction = crop + (1 - crop) * torch.rand(N, device=x.device)
-    length = (fraction * whole).ceil().long()
-    start = (torch.rand(N, device=x.device) * (whole - length + 1)).long()
-    step = torch.arange(window, device=x.device)
-    if jitter:  # window equal segments, one random frame in each
-        within = ((step + torch.rand(N, window, device=x.device)) * (length / window)[:, None]).long()
-    else:  # in whole numbers: float32 would miss the last frame of one clip in twenty
-        within = step * (length[:, None] - 1) // max(window - 1, 1)
-    short = (length <= window)[:, None]  # padded, not stretched
-    within = torch.where(short, step, within).minimum(length[:, None] - 1)
-    chosen = start[:, None] + within
-    batch = torch.arange(N, device=x.device)[:, None]
-    picked = x.permute(0, 2, 1, 3, 4)[batch, chosen].permute(0, 2, 1, 3, 4)
-    inside = ~short | (step[None] < length[:, None])
-    return picked * inside[:, None, :, None, None]
 
 
 def random_rotations(x: Batch, channels: Sequence[str], augmentation: Augmentation) -> Rotation:
@@ -142,7 +116,7 @@ def random_rotations(x: Batch, channels: Sequence[str], augmentation: Augmentati
     matrix = torch.eye(D, device=x.device).repeat(N, 1, 1) * size[:, None, None]
     planes = [(0, 1, augmentation.rotation)]
     if D == 3:
-        up = names.index(augmentation.vertical)
+        up = _channel(names, augmentation.vertical)
         tilt, rotation = augmentation.tilt, augmentation.rotation
         planes = [(i, j, tilt if up in (i, j) else rotation) for i, j in ((0, 1), (0, 2), (1, 2))]
         planes.sort(key=lambda plane: up in plane[:2])
@@ -188,3 +162,9 @@ def recentre(x: Batch, coordinates: Sequence[int], center: int, center_of: str) 
     centred = x.clone()
     centred[:, coordinates] -= origin * seen
     return centred
+
+
+def _channel(channels: Sequence[str], name: str) -> int:
+    if name not in channels:
+        raise ValueError(f"augmentation needs a channel {name!r}, the network sees {', '.join(channels)}")
+    return list(channels).index(name)

@@ -48,7 +48,7 @@ class ClipDataset(Dataset[tuple[Tensor, Tensor]]):
         self.body = body
         self.seed = seed
         self.epoch = 0
-        self.shape = (len(preprocessing.keep), preprocessing.window, len(body.joints), array.shape[4])
+        self.shape = (len(preprocessing.keep), preprocessing.kept_frames, len(body.joints), array.shape[4])
         self.keeps = not (preprocessing.random_pad and seed is not None)
         self._make_room()
 

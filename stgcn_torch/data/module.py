@@ -36,7 +36,6 @@ class SkeletonData(pl.LightningDataModule):
         eval_batch_size: Clips in a validation or test batch, per device.
         drop_last: Leave out the last training batch when it is not full.
         num_workers: Processes that read clips; 0 is enough once they are preprocessed.
-        train_window: Frames that training clips are kept at for augmentation to choose from; None for the window.
         seed: Of the order of training clips.
 
     Raises:
@@ -59,7 +58,6 @@ class SkeletonData(pl.LightningDataModule):
         eval_batch_size: int | None = None,
         drop_last: bool = False,
         num_workers: int = 0,
-        train_window: int | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -75,7 +73,7 @@ class SkeletonData(pl.LightningDataModule):
         self.classes = names.read_text(encoding="utf-8").split("\n") if names.is_file() else []
         self.classes = [name.strip() for name in self.classes if name.strip()]
         self.num_classes = num_classes or len(self.classes) or None
-        self.datasets = self._split(clips, labels, val, test, train_window)
+        self.datasets = self._split(clips, labels, val, test)
 
     def _open(self, clips: str, labels: str) -> tuple[np.ndarray[Any, Any], Labels]:
         array = open_clips(self.root / clips, self.preprocessing.channels, self.body)
@@ -87,7 +85,6 @@ class SkeletonData(pl.LightningDataModule):
         labels: str,
         val: Mapping[str, Any] | None,
         test: Mapping[str, Any] | None,
-        train_window: int | None,
     ) -> dict[str, ClipDataset]:
         array, given = self._open(clips, labels)
         rest = np.ones(len(array), dtype=bool)
@@ -107,8 +104,9 @@ class SkeletonData(pl.LightningDataModule):
             else:
                 own, own_labels = self._open(source["clips"], source["labels"])
                 sets[name] = ClipDataset(own, own_labels, range(len(own)), self.preprocessing, self.body)
-        kept = self.preprocessing if train_window is None else _with_window(self.preprocessing, train_window)
-        sets["train"] = ClipDataset(array, given, np.flatnonzero(rest).tolist(), kept, self.body, seed=self.seed)
+        sets["train"] = ClipDataset(
+            array, given, np.flatnonzero(rest).tolist(), self.preprocessing, self.body, seed=self.seed
+        )
         self._check_classes(sets)
         return sets
 
@@ -178,7 +176,3 @@ class EpochSampler(DistributedSampler[tuple[Tensor, Tensor]]):
 def loader_of(clips: ClipDataset, batch_size: int) -> Loader:
     """Batches of a dataset in order, for prediction."""
     return DataLoader(clips, batch_size=batch_size, collate_fn=as_is)
-
-
-def _with_window(preprocessing: Preprocessing, window: int) -> Preprocessing:
-    return Preprocessing.of(preprocessing.plain | {"window": window})

@@ -92,6 +92,13 @@ class Preprocessing:
         ]
         if not isinstance(self.window, int) or self.window < 1:
             problems.append(f"preprocessing.window must be a whole number of at least 1 frame, got {self.window!r}")
+        if self.frames is not None and (not isinstance(self.frames, int) or self.frames < self.window):
+            problems.append(f"preprocessing.frames must be at least the window of {self.window}, got {self.frames!r}")
+        if not isinstance(self.crops, int) or self.crops < 1 or not 0 < self.crop <= 1:
+            problems.append(
+                f"preprocessing.crops must be at least 1 and preprocessing.crop in (0, 1], "
+                f"got {self.crops!r} and {self.crop!r}"
+            )
         if not isinstance(self.random_pad, bool):
             problems.append(f"preprocessing.random_pad must be true or false, got {self.random_pad!r}")
         if not self.streams or not self.keep:
@@ -105,7 +112,8 @@ class Preprocessing:
         unknown = sorted(set(values) - {field.name for field in fields(cls)})
         if unknown:
             raise ValueError(f"preprocessing has no option {', '.join(unknown)}")
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        typed: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**typed)
 
     @property
     def plain(self) -> dict[str, Any]:
@@ -143,7 +151,7 @@ PREPROCESSINGS: dict[str, Preprocessing] = {
 
 def preprocess(
     clip: Clip, preprocessing: Preprocessing, body: Skeleton, rng: np.random.Generator | None = None
-) -> Float[np.ndarray, "D window V M"]:
+) -> Float[np.ndarray, "D frames V M"]:
     """The clip as the network's streams are computed from it, float32.
 
     Args:
@@ -200,7 +208,7 @@ def fit_window(clip: Clip, preprocessing: Preprocessing, rng: np.random.Generato
     Raises:
         ValueError: ``to_length`` asks for a frame past the array, where PaddleVideo dies of an IndexError.
     """
-    window = preprocessing.window
+    window = preprocessing.kept_frames
     T = live_frames(clip, preprocessing.length)
     random = rng if preprocessing.random_pad else None
     if T == window:

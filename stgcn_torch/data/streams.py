@@ -15,10 +15,10 @@ def bone(x: Batch, parents: Sequence[int]) -> Batch:
 
 
 def motion(x: Batch) -> Batch:
-    """Each value in the next frame minus now; zero in the last frame and before a frame that is empty."""
+    """Each value in the next frame minus now; zero in the last frame, and where this frame or the next is empty."""
     step = torch.zeros_like(x)
-    live = (x[:, :, 1:] != 0).any(dim=1, keepdim=True).any(dim=3, keepdim=True)
-    step[:, :, :-1] = (x[:, :, 1:] - x[:, :, :-1]) * live
+    live = (x != 0).any(dim=1, keepdim=True).any(dim=3, keepdim=True)
+    step[:, :, :-1] = (x[:, :, 1:] - x[:, :, :-1]) * (live[:, :, 1:] & live[:, :, :-1])
     return step
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from stgcn_torch.data.arrays import open_npy
-from stgcn_torch.data.augment import Augmentation, augment, choose_frames, live_length
+from stgcn_torch.data.augment import Augmentation, augment
+from stgcn_torch.data.frames import live_length, random_crop
 from stgcn_torch.data.preprocessing import (
     CHOICES,
     PREPROCESSINGS,
@@ -212,7 +213,7 @@ def test_chosen_frames_are_live_sorted_and_padded_at_the_end(
     x = (frame * (frame <= torch.tensor(live)[:, None]))[:, None, :, None, None]
     assert live_length(x).tolist() == [max(length, 1) for length in live]
     torch.manual_seed(seed)
-    for frames, length in zip(choose_frames(x, window, crop, jitter)[:, 0, :, 0, 0].tolist(), live, strict=True):
+    for frames, length in zip(random_crop(x, window, crop, jitter)[:, 0, :, 0, 0].tolist(), live, strict=True):
         kept = [int(value) for value in frames if value]
         assert len(frames) == window
         assert frames[: len(kept)] == sorted(kept)

@@ -100,7 +100,7 @@ def test_a_network_comes_back_bit_by_bit(tmp_path: Path, suffix: str) -> None:
         save_file(module.state_dict(), path)
     else:
         torch.save(module.state_dict(), path)
-    network, x = load_model(path), torch.randn(2, 2, 7, 3, 1)
+    network, x = load_model(path), torch.randn(2, 2, 8, 3, 1)
     assert not network.training
     assert same_state(network.state_dict(), module.state_dict())
     assert torch.equal(network(x), module(x))

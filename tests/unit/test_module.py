@@ -146,12 +146,6 @@ def test_validation_may_have_a_file_of_its_own(root: Path) -> None:
     assert sorted(served(data)) == list(range(N))
 
 
-def test_training_clips_may_be_kept_longer_for_augmentation(root: Path) -> None:
-    data = data_of(root, val=EVERY, train_window=6)
-    assert data.datasets["train"].shape[1] == 6
-    assert data.datasets["val"].shape[1] == FIXED.window
-
-
 def test_only_training_is_padded_at_random(root: Path) -> None:
     data = data_of(root, Preprocessing(window=6, random_pad=True), val=EVERY)
     assert not data.datasets["train"].keeps

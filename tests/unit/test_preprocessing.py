@@ -374,7 +374,7 @@ def test_the_centre_may_be_a_name_or_an_index_or_the_layouts_or_none(
 def test_plain_values_give_the_same_preprocessing_back(name: str) -> None:
     given = replace(PREPROCESSINGS[name], keep=("y",), streams=("bone", "joint_motion"))
     assert Preprocessing.of(given.plain) == given
-    assert all(isinstance(value, int | str | list | None) for value in given.plain.values())
+    assert all(isinstance(value, int | float | str | list | None) for value in given.plain.values())
 
 
 def test_the_network_has_a_channel_for_each_kept_one_of_each_stream() -> None:

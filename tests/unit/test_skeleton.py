@@ -86,6 +86,11 @@ def test_parents_take_the_shortest_way_round_a_ring() -> None:
     assert skeleton(ring).parents == (0, 0, 1, 4, 0)  # d goes by e, whatever way its bones are written
 
 
+def test_of_two_ways_as_short_parents_take_the_one_by_the_first_joint() -> None:
+    ring = {"joints": list("abcd"), "bones": [["d", "c"], ["d", "a"], ["c", "b"], ["b", "a"]], "center": "a"}
+    assert skeleton(ring).parents == (0, 0, 1, 0)
+
+
 def test_parents_follow_the_direction_that_a_tree_was_written_in() -> None:
     body = LAYOUTS["fsd10"]
     assert {(v, p) for v, p in enumerate(body.parents) if v != p} == set(body.bones)
