@@ -77,13 +77,20 @@ def check_types(config: DictConfig, name: str) -> None:
     problems = []
     for given in hydra_config.overrides.task:
         key = given.split("=")[0].lstrip("+~")
-        stands, value = (OmegaConf.select(held, key, throw_on_missing=False) for held in (composed, config))
+        stands, value = _value(composed, key), _value(config, key)
         if isinstance(stands, bool) and not isinstance(value, bool | None):
             problems.append(f"{key} must be true or false, got {value!r}")
         elif isinstance(stands, int | float) and not isinstance(value, int | float | None):
             problems.append(f"{key} must be a number, got {value!r}")
     if problems:
         raise ValueError("; ".join(problems))
+
+
+def _value(config: Any, key: str) -> Any:
+    try:
+        return OmegaConf.select(config, key)
+    except OmegaConfBaseException:  # it is mandatory, or interpolates something that is
+        return None
 
 
 def quiet_known_warnings() -> None:

@@ -1,7 +1,8 @@
 """The Lightning module: what ST-GCN is trained with, and everything a checkpoint must know to be used again."""
 
+import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from stgcn_torch.model import STGCN
 from stgcn_torch.skeleton import skeleton
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}
+SCHEDULER_OPTIONS = ("name", "interval", "warmup", "t_max", "eta_min", "milestones", "gamma")
 
 
 class LitSTGCN(pl.LightningModule):
@@ -59,6 +61,7 @@ class LitSTGCN(pl.LightningModule):
         self.augmentation = Augmentation.of(augmentation or {})
         self.classes = tuple(classes)
         self.body = skeleton(model.get("layout", "fsd10"))
+        _refuse_unknown("model", model, inspect.signature(STGCN).parameters)
         network = STGCN(**{"in_channels": self.preprocessing.in_channels} | model)
         self.backbone, self.head = network.backbone, network.head
         K = len(self.classes)
@@ -142,6 +145,7 @@ class LitSTGCN(pl.LightningModule):
         name = options.pop("name")
         if name not in OPTIMIZERS:
             raise ValueError(f"optimizer {name!r} is unknown; choose one of {', '.join(sorted(OPTIMIZERS))}")
+        _refuse_unknown("optimizer", options, inspect.signature(OPTIMIZERS[name]).parameters)
         optimizer = OPTIMIZERS[name](self.parameters(), **options)
         schedule = self.hparams["scheduler"]
         if not schedule:
@@ -169,6 +173,7 @@ def make_schedule(optimizer: torch.optim.Optimizer, schedule: dict[str, Any], st
         ValueError: Its name is unknown.
     """
     name = schedule["name"]
+    _refuse_unknown("scheduler", schedule, SCHEDULER_OPTIONS)
     warmup = round(schedule.get("warmup", 0) * steps)
     main: LRScheduler
     if name == "cosine":
@@ -193,6 +198,12 @@ def mean_class_accuracy(confusion: Tensor) -> Tensor:
     """
     clips = confusion.sum(dim=1)
     return (confusion.diagonal()[clips > 0] / clips[clips > 0]).mean()
+
+
+def _refuse_unknown(part: str, given: Iterable[str], known: Iterable[str]) -> None:
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise ValueError(f"{part} has no option {', '.join(unknown)}; it has {', '.join(known)}")
 
 
 def _metrics(num_classes: int) -> MetricCollection:

@@ -112,7 +112,8 @@ def relabelled(recordings: Sequence[Recording], classes: Mapping[str, str]) -> l
     folders = [str(PurePosixPath(recording.source).parent) for recording in recordings]
     unknown = sorted(set(classes) - set(folders))
     if unknown:
-        raise ValueError(f"relabel: no clips lie in {', '.join(unknown)}; folders are {', '.join(sorted(set(folders)))}")
+        known = ", ".join(sorted(set(folders)))
+        raise ValueError(f"relabel: no clips lie in {', '.join(unknown)}; folders are {known}")
     return [
         replace(recording, label=classes.get(folder, recording.label))
         for recording, folder in zip(recordings, folders, strict=True)

@@ -28,8 +28,8 @@ class SkeletonData(pl.LightningDataModule):
         labels: File of their labels.
         preprocessing: What is done to every clip.
         body: The layout of the joints.
-        val: Validation: ``{clips, labels}`` names own files in the folder, ``{rule, ...}`` holds out training clips
-            (see ``splits.held_out``), None for none.
+        val: Validation: ``{rule: file, clips, labels}`` names files of its own in the folder, the other rules hold out
+            training clips (see ``splits.held_out``), None for none.
         test: The same for the test, taken out before validation.
         num_classes: Number of classes; None to count them in ``classes.txt``, or else in the labels.
         batch_size: Clips in a training batch, per device.
@@ -94,16 +94,16 @@ class SkeletonData(pl.LightningDataModule):
         for name, source in (("test", test), ("val", val)):
             if source is None:
                 continue
-            if "rule" not in source and not {"clips", "labels"} <= set(source):
-                raise ValueError(f"{name} must have a rule, or clips and labels of its own, got {dict(source)}")
-            if "rule" in source:
+            if source.get("rule") == "file":
+                if not source.get("clips") or not source.get("labels"):
+                    raise ValueError(f"rule file of {name} must name clips and labels, got {dict(source)}")
+                own, own_labels = self._open(source["clips"], source["labels"])
+                sets[name] = ClipDataset(own, own_labels, range(len(own)), self.preprocessing, self.body)
+            else:
                 mask = held_out(source, given[rest], {column: values[rest] for column, values in groups.items()})
                 indices = np.flatnonzero(rest)[mask]
                 rest[indices] = False
-                sets[name] = ClipDataset(array, given, indices, self.preprocessing, self.body)
-            else:
-                own, own_labels = self._open(source["clips"], source["labels"])
-                sets[name] = ClipDataset(own, own_labels, range(len(own)), self.preprocessing, self.body)
+                sets[name] = ClipDataset(array, given, indices.tolist(), self.preprocessing, self.body)
         sets["train"] = ClipDataset(
             array, given, np.flatnonzero(rest).tolist(), self.preprocessing, self.body, seed=self.seed
         )

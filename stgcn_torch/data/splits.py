@@ -7,7 +7,12 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 Mask = Bool[np.ndarray, " N"]
-RULES = ("every", "folds", "groups")
+RULES = {  # and the options of each
+    "every": ("step", "offset"),
+    "folds": ("folds", "fold", "seed"),
+    "groups": ("column", "value"),
+    "file": ("clips", "labels"),
+}
 
 
 def every(N: int, step: int = 7, offset: int = 1) -> Mask:
@@ -37,26 +42,29 @@ def groups(values: np.ndarray[Any, Any], held_out: str) -> Mask:
 
 
 def held_out(rule: Mapping[str, Any], labels: Int[np.ndarray, " N"], group_values: Mapping[str, Any]) -> Mask:
-    """The clips that a rule holds out.
+    """The clips that a rule holds out of the training clips.
 
     Args:
-        rule: ``{rule: every, step, offset}``, ``{rule: folds, folds, fold, seed}`` or
-            ``{rule: groups, column, value}``.
+        rule: ``rule`` (every, folds or groups) and its options, named in ``RULES``. Options of the other rules may
+            stand beside them and are left alone: a configuration that changes the rule keeps what it does not change.
         labels: One per clip.
         group_values: Per column named by a rule, the group of each clip.
 
     Raises:
-        ValueError: The rule is unknown, or a number in it is outside its range.
+        ValueError: The rule is unknown, or an option is unknown, missing or outside its range.
     """
-    options = {key: value for key, value in rule.items() if key != "rule"}
     name = rule.get("rule")
+    if name not in RULES or name == "file":
+        raise ValueError(f"rule {name!r} is unknown; choose one of {', '.join(RULES)}")
+    unknown = sorted(set(rule) - {"rule"}.union(*RULES.values()))
+    if unknown:
+        raise ValueError(f"rule {name} has no option {', '.join(unknown)}; it has {', '.join(RULES[name])}")
+    options = {key: rule[key] for key in RULES[name] if key in rule}
     try:
         if name == "every":
             return every(len(labels), **options)
         if name == "folds":
             return folds(labels, **options)
-        if name == "groups":
-            return groups(group_values[options.pop("column")], str(options.pop("value")), **options)
+        return groups(group_values[options["column"]], str(options["value"]))
     except (TypeError, KeyError) as error:
-        raise ValueError(f"rule {name} cannot be made of {dict(rule)}: {error}") from None
-    raise ValueError(f"rule {name!r} is unknown; choose one of {', '.join(RULES)}")
+        raise ValueError(f"rule {name} cannot be made of {options}: {error}") from None

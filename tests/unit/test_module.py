@@ -141,7 +141,7 @@ def test_validation_is_taken_from_what_the_test_leaves(root: Path) -> None:
 
 
 def test_validation_may_have_a_file_of_its_own(root: Path) -> None:
-    data = data_of(root, val={"clips": "own.npy", "labels": "own_labels.npy"})
+    data = data_of(root, val={"rule": "file", "clips": "own.npy", "labels": "own_labels.npy"})
     assert numbers(data.val_dataloader()) == list(range(6))
     assert sorted(served(data)) == list(range(N))
 
@@ -177,7 +177,7 @@ def test_refuses_labels_beyond_the_classes(root: Path) -> None:
 def test_refuses_classes_that_no_training_clip_has(root: Path) -> None:
     np.save(root / "own_labels.npy", np.array([0, 1, 2, 0, 5, 4]))
     with pytest.raises(ValueError, match=r"^test has classes that no training clip has: 4, 5$"):
-        data_of(root, test={"clips": "own.npy", "labels": "own_labels.npy"})
+        data_of(root, test={"rule": "file", "clips": "own.npy", "labels": "own_labels.npy"})
 
 
 def test_refuses_a_split_without_clips(root: Path) -> None:
@@ -193,9 +193,9 @@ def test_refuses_a_split_without_clips(root: Path) -> None:
     [
         ({"batch_size": 0}, r"^batch sizes must be at least 1, got 0 and None$"),
         ({"batch_size": 4, "eval_batch_size": 0}, r"^batch sizes must be at least 1, got 4 and 0$"),
-        ({"val": {}}, r"^val must have a rule, or clips and labels of its own, got \{\}$"),
-        ({"test": {"clips": "own.npy"}}, r"^test must have a rule, or clips and labels of its own, got .*$"),
-        ({"val": {"rule": "half"}}, r"^rule 'half' is unknown; choose one of every, folds, groups$"),
+        ({"val": {}}, r"^rule None is unknown; choose one of every, folds, groups, file$"),
+        ({"test": {"rule": "file", "clips": "own.npy"}}, r"^rule file of test must name clips and labels, got .*$"),
+        ({"val": {"rule": "half"}}, r"^rule 'half' is unknown; choose one of every, folds, groups, file$"),
         ({"val": {"rule": "groups", "value": "s1"}}, r"^rule groups cannot be made of .*: 'column'$"),
         ({"val": {"rule": "groups", "column": "judge", "value": 1}}, r"^.*manifest\.csv has no column 'judge'; "),
         ({"val": {"rule": "groups", "column": "skater", "value": "s9"}}, r"^no clip is of group 's9'; .* s0, s1, s2$"),
@@ -217,7 +217,7 @@ def test_a_missing_folder_or_file_is_named(root: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"^no folder .*nowhere$"):
         data_of(root / "nowhere")
     with pytest.raises(FileNotFoundError, match=r"^no file .*other\.npy$"):
-        data_of(root, val={"clips": "other.npy", "labels": "own_labels.npy"})
+        data_of(root, val={"rule": "file", "clips": "other.npy", "labels": "own_labels.npy"})
     (root / "manifest.csv").unlink()
     with pytest.raises(FileNotFoundError, match=r"^no file .*manifest\.csv; held-out groups need it$"):
         data_of(root, val={"rule": "groups", "column": "skater", "value": "s0"})

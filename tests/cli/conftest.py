@@ -1,0 +1,90 @@
+"""The commands as a user types them: in a folder of their own, in a process of their own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stgcn_torch.data.skating import write_skating_set
+
+ROOT = Path(__file__).resolve().parents[2]
+CLIPS = {"train": 96, "test": 32}
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def arguments(verb: str, *overrides: str) -> list[str]:
+    return [sys.executable, "-m", f"stgcn_torch.{verb}", *overrides]
+
+
+def environment() -> dict[str, str]:
+    """One thread, so that runs can be compared bit for bit, and this clone's code."""
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+
+
+@pytest.fixture(scope="session")
+def skating(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small synthetic set that tests only read."""
+    return write_skating_set(tmp_path_factory.mktemp("data") / "skating", **CLIPS, seed=0)
+
+
+@pytest.fixture(scope="session")
+def tiny(skating: Path) -> list[str]:
+    """Overrides that make training a matter of seconds."""
+    return [
+        f"data.root={skating}",
+        *(f"data.skating.{split}={count}" for split, count in CLIPS.items()),
+        "channels=[4,4,4,4,8,8,8,8,8,8]",
+        "preprocessing.window=32",
+        "epochs=2",
+        "progress_bar=false",
+    ]
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Command:
+    """Runs ``python -m stgcn_torch.VERB OVERRIDES`` in an empty folder; fails the test on another exit code."""
+
+    def run(verb: str, *overrides: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            arguments(verb, *overrides), cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def trained(tiny: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run."""
+    folder = tmp_path_factory.mktemp("trained")
+    subprocess.run(
+        arguments("train", *tiny, "hydra.run.dir=run"), cwd=folder, env=environment(), check=True, capture_output=True
+    )
+    return folder / "run"
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> Callable[..., Path]:
+    """Writes arrays ``data.npy`` and ``labels.npy`` into a folder, changed as a test wants them."""
+
+    def write(
+        change: Callable[[np.ndarray], np.ndarray] = lambda data: data,
+        labels: Callable[[np.ndarray], np.ndarray] = lambda given: given,
+    ) -> Path:
+        folder = tmp_path / "arrays"
+        folder.mkdir()
+        rng = np.random.default_rng(0)
+        data = rng.uniform(-0.5, 0.5, (40, 3, 20, 25, 1)).astype(np.float32)
+        data[:, 2] = rng.uniform(0.1, 1, data[:, 2].shape)
+        np.save(folder / "data.npy", change(data))
+        np.save(folder / "labels.npy", labels(np.arange(40) % 4))
+        return folder
+
+    return write

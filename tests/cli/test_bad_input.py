@@ -1,0 +1,180 @@
+"""Bad input ends a command with one line that says what is wrong, exit code 1, and nothing half-written."""
+
+import io
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import Command
+
+Write = Callable[..., Path]
+ARRAYS = [
+    "data=arrays",
+    "data.root=arrays",
+    "layout=fsd10",
+    "data.channels=[x,y,score]",
+    "channels=[4,4,4,4,8,8,8,8,8,8]",
+    "preprocessing.window=16",
+    "epochs=1",
+    "progress_bar=false",
+    "data.test={rule: every, step: 5, offset: 1}",
+]
+
+
+def refused(command: Command, verb: str, *overrides: str) -> str:
+    """What the command says on stderr: one line."""
+    said = command(verb, *overrides, code=1).stderr.strip()
+    assert said.count("\n") == 0, said
+    assert said.startswith(f"{verb}: ")
+    return said
+
+
+def holed(data: np.ndarray) -> np.ndarray:
+    data[7, 1, 3, 2, 0], data[7, 0, 5, 4, 0] = np.nan, np.inf
+    return data
+
+
+def emptied(data: np.ndarray) -> np.ndarray:
+    data[5] = 0
+    return data
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda data: data[:, 0], "must have the 5 axes (N, C, T, V, M), got shape (40, 20, 25, 1)"),
+        (
+            lambda data: data.transpose(0, 2, 3, 1, 4),
+            "axis 3 (V) should have the 25 joints of fsd10, got 3; axis 2 has 25",
+        ),
+        (lambda data: data.repeat(2, axis=3), "axis 3 (V) should have the 25 joints of fsd10, got 50"),
+        (lambda data: data[:, :2], "axis 1 (C) should have the 3 channels x, y, score, got 2"),
+        (holed, "clip 7 has 2 NaN or infinite values, the first at channel 0, frame 5, joint 4, person 0"),
+        (emptied, "clip 5 is empty"),
+        (lambda data: data[:0], "is empty"),
+        (lambda data: data.astype("U8"), "must hold numbers"),
+    ],
+    ids=["rank", "axis order", "too many joints", "channels", "NaN and inf", "empty clip", "no clips", "text"],
+)
+def test_arrays(command: Command, clips: Write, change: Any, message: str) -> None:
+    clips(change)
+    assert message in refused(command, "train", *ARRAYS)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (lambda given: given[:39], "must hold 40 labels, one per clip, got shape (39,)"),
+        (lambda given: given - 1, "labels must be at least 0, got -1 for clip 0 (10 such)"),
+        (lambda given: given + 0.5, "must hold whole numbers"),
+        (lambda given: np.where(np.arange(40) == 1, 9, given), "test has classes that no training clip has: 9"),
+    ],
+    ids=["another length", "negative", "fractions", "a class that training never saw"],
+)
+def test_labels(command: Command, clips: Write, labels: Any, message: str) -> None:
+    clips(labels=labels)
+    assert message in refused(command, "train", *ARRAYS)
+
+
+def test_nan_may_mean_an_undetected_joint(command: Command, clips: Write) -> None:
+    clips(holed)
+    assert "test: top-1" in command("train", *ARRAYS, "preprocessing.nan=missing").stdout
+
+
+def test_a_truncated_array(command: Command, clips: Write) -> None:
+    path = clips() / "data.npy"
+    path.write_bytes(path.read_bytes()[:5000])
+    assert "data.npy cannot be read: it is truncated at 5000 bytes" in refused(command, "train", *ARRAYS)
+
+
+def test_labels_that_would_run_code_do_not(command: Command, clips: Write, tmp_path: Path) -> None:
+    canary = tmp_path / "canary"
+
+    class Payload:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (Path.touch, (canary,))
+
+    (clips() / "labels.pkl").write_bytes(pickle.dumps(([], Payload())))
+    assert "pathlib" in refused(command, "train", *ARRAYS, "data.labels=labels.pkl")
+    assert not canary.exists()
+
+
+def test_a_checkpoint_that_would_run_code_does_not(command: Command, tmp_path: Path) -> None:
+    canary = tmp_path / "canary"
+
+    class Payload:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (Path.touch, (canary,))
+
+    held = io.BytesIO()
+    torch.save({"state_dict": Payload()}, held)
+    (tmp_path / "bad.ckpt").write_bytes(held.getvalue())
+    np.save(tmp_path / "clip.npy", np.ones((3, 20, 25, 1)))
+    assert "refused" in refused(command, "predict", "ckpt_path=bad.ckpt", "input=clip.npy")
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize(
+    ("verb", "overrides", "message"),
+    [
+        ("train", ["preprocessing.window=0"], "preprocessing.window must be a whole number of at least 1 frame, got 0"),
+        ("train", ["foo=1"], "Could not override 'foo'"),
+        ("train", ["experiment=nope"], "Could not find 'experiment/nope'"),
+        ("train", ["optimizer.lr=fast"], "optimizer.lr must be a number, got 'fast'"),
+        ("train", ["model.edge_importance=3"], "model.edge_importance must be true or false, got 3"),
+        ("train", ["+model.colour=red"], "model has no option colour"),
+        ("train", ["monitor=val/f1"], "monitor 'val/f1' is unknown"),
+        ("train", ["ckpt_path=none.ckpt"], "no file none.ckpt"),
+        ("train", ["data.val.folds=1"], "rule folds needs at least 2 folds"),
+        ("evaluate", [], "Missing mandatory value: ckpt_path"),
+        ("predict", ["ckpt_path=none.ckpt", "input=none.npy"], "no file none.ckpt"),
+        ("prepare", ["input=none", "out=out", "layout=h36m"], "no folder none"),
+        ("prepare", ["input=none", "out=out", "layout=body"], "layout 'body' is unknown; choose one of coco, fsd10"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
+)
+def test_options(command: Command, tiny: list[str], verb: str, overrides: list[str], message: str) -> None:
+    given = [*tiny, *overrides] if verb == "train" else overrides
+    assert message in refused(command, verb, *given)
+
+
+def test_no_folder(command: Command) -> None:
+    assert "no folder nowhere" in refused(command, "train", "data=fsd10", "data.root=nowhere")
+
+
+def test_a_checkpoint_of_another_layout(command: Command, trained: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "coco.npy", np.ones((2, 3, 20, 17, 1)))
+    said = refused(command, "predict", f"ckpt_path={trained}/checkpoints/best.ckpt", "input=coco.npy")
+    assert "axis 3 (V) should have the 25 joints of fsd10, got 17" in said
+    assert not (tmp_path / "predictions.csv").exists()
+
+
+def test_a_full_disk_leaves_the_previous_checkpoint_whole(tiny: list[str], tmp_path: Path) -> None:
+    """A limit on the size of files stands in for the disk: room for the run's small files, none for a checkpoint."""
+    import resource
+    import subprocess
+
+    from conftest import arguments, environment
+
+    def run(limit: int) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*arguments("train", *tiny), "hydra.run.dir=run", "ckpt_path=null"],
+            cwd=tmp_path,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+        )
+
+    assert run(resource.RLIM_INFINITY).returncode == 0
+    last = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    before = last.read_bytes()
+    full = run(len(before) // 2)
+    assert full.returncode == 1
+    assert "Traceback" not in full.stderr, full.stderr
+    assert last.read_bytes() == before
+    assert [path.name for path in last.parent.iterdir() if path.name.startswith(".")] == []
