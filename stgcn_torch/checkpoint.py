@@ -124,7 +124,7 @@ def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")
     if path.suffix in (".pdparams", ".pdopt", ".pdiparams"):
-        raise ValueError(f"{path} is a Paddle file; convert-pdparams {path} OUT.ckpt converts it")
+        raise ValueError(f"{path} is a Paddle file; it must be converted to a torch checkpoint first")
     try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
