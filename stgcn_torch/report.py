@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from stgcn_torch.files import written_whole
 
@@ -85,11 +86,13 @@ def curves_figure(rows: Sequence[Mapping[str, float]]) -> Figure:
         for name in names:
             points = [(row["epoch"] + 1, row[name]) for row in rows if name in row]
             if points:
-                axes.plot(*zip(*points, strict=True), label=name, marker="." if len(points) < 3 else None)
+                style = "--" if name == "val/mean_class" else "-"  # it often lies on top-1
+                axes.plot(*zip(*points, strict=True), style, label=name, marker="." if len(points) < 3 else None)
         if axes.lines:
             axes.legend(frameon=False)
         if title == "accuracy":
             axes.set_ylim(0, 1)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
     return figure
 
