@@ -75,4 +75,4 @@ class FirstCheckpoint(Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save, unless the run was resumed from a checkpoint."""
         if trainer.ckpt_path is None:
-            trainer.save_checkpoint(self.path, weights_only=False)
+            trainer.save_checkpoint(self.path, weights_only=False)  # with the state of the run, not the weights alone

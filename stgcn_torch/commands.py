@@ -99,6 +99,7 @@ def quiet_known_warnings() -> None:
     for message in (
         ".*does not have many workers.*",  # clips are preprocessed once: workers would only copy them
         ".*Checkpoint directory .* exists and is not empty.*",  # a resumed run goes on in its folder
+        ".*It is recommended to use .self.log.*sync_dist.*",  # torchmetrics has summed over devices
         r".*isinstance\(treespec, LeafSpec\).*",
         ".*The number of training batches.*",
         ".*You defined a .validation_step. but have no.*",

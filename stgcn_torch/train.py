@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities.exceptions import SIGTERMException
@@ -42,11 +43,15 @@ def train(config: DictConfig, run: Path, overrides: Sequence[str] = ()) -> dict[
         OmegaConf.save(config, temporary, resolve=True)
     history = History(run / "metrics.csv")
     trainer = make_trainer(config, run, history, validates="val" in data.datasets)
-    _introduce(data, module, trainer)
-    _fit(trainer, module, data, config.ckpt_path, _resume_line(run, overrides))
-    results = evaluate_best(trainer, module, data, run)
     if trainer.is_global_zero:
-        write_report(run / "report", results, history.rows)
+        _introduce(data, module, trainer)
+    _fit(trainer, module, data, config.ckpt_path, _resume_line(run, overrides))
+    if torch.distributed.is_initialized():  # one process evaluates, and counts every clip once
+        torch.distributed.destroy_process_group()
+    if not trainer.is_global_zero:
+        sys.exit(0)
+    results = evaluate_best(trainer, module, data, run)
+    write_report(run / "report", results, history.rows)
     return results
 
 

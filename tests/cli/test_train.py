@@ -117,3 +117,12 @@ def test_multirun_trains_every_fold(command: Command, tiny: list[str], tmp_path:
 def test_trains_with(overrides: list[str], command: Command, tiny: list[str]) -> None:
     last = command("train", *tiny, *overrides).stdout.splitlines()[-3]
     assert last.startswith(("test: top-1", "val: top-1"))
+
+
+def test_two_processes_train_together_and_one_reports(command: Command, tiny: list[str], tmp_path: Path) -> None:
+    two = ["trainer.devices=2", "trainer.strategy=ddp", "trainer.accelerator=cpu", "hydra.run.dir=run"]
+    said = command("train", *tiny, "data.batch_size=8", *two).stdout
+    assert said.count("test: top-1") == 1
+    assert json.loads((tmp_path / "run" / "report" / "results.json").read_text())["clips"] == 32
+    with (tmp_path / "run" / "metrics.csv").open() as file:
+        assert [row["step"] for row in csv.DictReader(file)] == ["6", "12"]  # 84 clips, half of them to each, in eights
