@@ -1,5 +1,6 @@
 """From a composed configuration to the objects of a run: data, module, trainer."""
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,11 @@ def make_module(config: DictConfig, layout: str | dict[str, Any], data: Skeleton
 def make_trainer(config: DictConfig, run: Path, history: History, validates: bool) -> pl.Trainer:
     """Lightning's trainer, with checkpoints and logs in the run's folder."""
     checkpoints = run / "checkpoints"
+    unknown = sorted(set(config.trainer) - set(inspect.signature(pl.Trainer).parameters))
+    if unknown:
+        raise ValueError(f"pytorch_lightning.Trainer has no option {', '.join(map(str, unknown))}")
+    if config.patience and not validates:
+        raise ValueError("patience needs validation clips, and data.val holds none out")
     if config.monitor not in MONITORS:
         raise ValueError(f"monitor {config.monitor!r} is unknown; choose one of {', '.join(MONITORS)}")
     best = "min" if config.monitor.endswith("loss") else "max"

@@ -1,7 +1,8 @@
 """One door for checkpoints: read any kind the project writes, and write them so that they are never half there."""
 
+import io
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError  # what torch raises for a file that weights_only refuses
@@ -47,12 +48,14 @@ class Checkpoint:
         model: Arguments of ``STGCN`` that fit them.
         preprocessing: What was done to the clips it was trained with; None if the file does not say.
         classes: Class names; None if the file does not say.
+        hyperparameters: All arguments of ``LitSTGCN``; None if the file holds weights only.
     """
 
     state: State
     model: dict[str, Any]
     preprocessing: Preprocessing | None = None
     classes: tuple[str, ...] | None = None
+    hyperparameters: Mapping[str, Any] | None = None
 
     def build(self) -> STGCN:
         """The network, in evaluation mode.
@@ -87,7 +90,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         state = _tensors(path, held["state_dict"])
         preprocessing = Preprocessing.of(said["preprocessing"])
         model = {"num_classes": len(said["classes"]), "in_channels": preprocessing.in_channels} | said["model"]
-        return Checkpoint(state, model, preprocessing, tuple(said["classes"]))
+        return Checkpoint(state, model, preprocessing, tuple(said["classes"]), said)
     state = _tensors(path, held.get("state_dict", held))
     try:
         return Checkpoint(state, architecture(state))
@@ -95,12 +98,15 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         raise ValueError(f"{path}: {error}") from None
 
 
-def load_module(path: str | Path, given: Mapping[str, Any] | None = None) -> LitSTGCN:
+def load_module(
+    path: str | Path, given: Mapping[str, Any] | None = None, strides: Sequence[int] | None = None
+) -> LitSTGCN:
     """The Lightning module of a checkpoint, in evaluation mode, with the preprocessing that it was trained with.
 
     Args:
         path: Any file that ``load_model`` reads.
         given: Parts of the preprocessing laid over the checkpoint's own; all of it where the file holds weights only.
+        strides: Temporal stride of each block, which weights alone do not say; None takes the usual ones.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -114,7 +120,7 @@ def load_module(path: str | Path, given: Mapping[str, Any] | None = None) -> Lit
         )
     preprocessing = (held.preprocessing.plain if held.preprocessing else {}) | dict(given or {})
     classes = held.classes or tuple(map(str, range(held.model["num_classes"])))
-    module = LitSTGCN(held.model, preprocessing, classes)
+    module = LitSTGCN(held.model | ({"strides": list(strides)} if strides else {}), preprocessing, classes)
     check_fits(held.state, module.state_dict())
     module.load_state_dict(dict(held.state))
     return module.eval()
@@ -240,5 +246,10 @@ class WholeFileCheckpointIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Write a checkpoint, or leave what is there as it was."""
-        with written_whole(path) as temporary:
-            torch.save(checkpoint, temporary)
+        held = io.BytesIO()
+        torch.save(checkpoint, held)  # in memory first: torch's own writer hides what the disk says
+        try:
+            with written_whole(path) as temporary:
+                temporary.write_bytes(held.getbuffer())
+        except OSError as error:
+            raise OSError(f"{path} could not be written: {error.strerror or error}") from None

@@ -54,6 +54,9 @@ def command(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], N
                 run()
             except EXPECTED as error:
                 refuse(error)
+            except KeyboardInterrupt:
+                print(f"{name}: interrupted", file=sys.stderr)
+                sys.exit(130)
 
         return main
 
@@ -78,9 +81,10 @@ def check_types(config: DictConfig, name: str) -> None:
     for given in hydra_config.overrides.task:
         key = given.split("=")[0].lstrip("+~")
         stands, value = _value(composed, key), _value(config, key)
-        if isinstance(stands, bool) and not isinstance(value, bool | None):
-            problems.append(f"{key} must be true or false, got {value!r}")
-        elif isinstance(stands, int | float) and not isinstance(value, int | float | None):
+        if isinstance(stands, bool):
+            if not isinstance(value, bool):
+                problems.append(f"{key} must be true or false, got {value!r}")
+        elif isinstance(stands, int | float) and (isinstance(value, bool) or not isinstance(value, int | float)):
             problems.append(f"{key} must be a number, got {value!r}")
     if problems:
         raise ValueError("; ".join(problems))

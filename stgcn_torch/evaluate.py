@@ -5,7 +5,7 @@ from omegaconf import DictConfig
 
 from stgcn_torch.build import make_data, quiet_trainer
 from stgcn_torch.checkpoint import load_module
-from stgcn_torch.commands import command, given_preprocessing
+from stgcn_torch.commands import command, given_preprocessing, plain
 from stgcn_torch.data.module import SkeletonData
 from stgcn_torch.lit import LitSTGCN
 from stgcn_torch.report import one_line, summarize, write_report
@@ -36,10 +36,16 @@ def evaluate(module: LitSTGCN, data: SkeletonData, split: str | None, trainer: p
 @command("evaluate")
 def main(config: DictConfig) -> None:
     """Evaluate as the composed configuration says."""
-    module = load_module(config.ckpt_path, given_preprocessing(config))
+    module = load_module(config.ckpt_path, given_preprocessing(config), plain(config.strides))
     data = make_data(config, module.body, module.preprocessing)
     if data.num_classes != len(module.classes):
         raise ValueError(f"{config.ckpt_path} has {len(module.classes)} classes, the data have {data.num_classes}")
+    numbers = [str(i) for i in range(len(module.classes))]
+    if numbers not in (data.classes, list(module.classes)) and data.classes != list(module.classes):
+        raise ValueError(
+            f"{config.ckpt_path} knows the classes {', '.join(module.classes)}; "
+            f"those of {data.root} are {', '.join(data.classes)}"
+        )
     results = evaluate(module, data, config.split, quiet_trainer(config.accelerator, config.precision))
     print(one_line(results))
     if config.out:

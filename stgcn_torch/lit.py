@@ -37,8 +37,8 @@ class LitSTGCN(pl.LightningModule):
         classes: Class names, in the order of the logits.
         optimizer: ``name`` (sgd or adamw) and the arguments of torch's optimizer. Weight decay is coupled and holds for
             every parameter, as in Paddle.
-        scheduler: ``name`` (cosine or multistep), ``interval`` (epoch or step), ``warmup`` (epochs of linear rise), and
-            ``t_max`` (epochs) and ``eta_min``, or ``milestones`` (epochs) and ``gamma``; None for a constant rate.
+        scheduler: ``name`` (cosine, multistep or constant), ``interval`` (epoch or step), ``warmup`` (epochs of linear
+            rise), and ``t_max`` (epochs) and ``eta_min``, or ``milestones`` (epochs) and ``gamma``.
         augmentation: ``Augmentation`` as plain values.
         label_smoothing: In [0, 1].
         seed: Of augmentation and dropout, with the epoch, the batch and the rank.
@@ -56,6 +56,8 @@ class LitSTGCN(pl.LightningModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        if not 0 <= label_smoothing <= 1:
+            raise ValueError(f"label_smoothing must be in [0, 1], got {label_smoothing}")
         self.save_hyperparameters()
         self.preprocessing = Preprocessing.of(preprocessing)
         self.augmentation = Augmentation.of(augmentation or {})
@@ -148,7 +150,7 @@ class LitSTGCN(pl.LightningModule):
         _refuse_unknown("optimizer", options, inspect.signature(OPTIMIZERS[name]).parameters)
         optimizer = OPTIMIZERS[name](self.parameters(), **options)
         schedule = self.hparams["scheduler"]
-        if not schedule:
+        if not schedule or schedule["name"] == "constant":
             return optimizer
         interval = schedule.get("interval", "epoch")
         steps = self._steps_per_epoch() if interval == "step" else 1
@@ -183,7 +185,7 @@ def make_schedule(optimizer: torch.optim.Optimizer, schedule: dict[str, Any], st
         milestones = [round(epoch * steps) - warmup for epoch in schedule["milestones"]]
         main = MultiStepLR(optimizer, milestones, gamma=schedule.get("gamma", 0.1))
     else:
-        raise ValueError(f"scheduler {name!r} is unknown; choose cosine or multistep")
+        raise ValueError(f"scheduler {name!r} is unknown; choose cosine, multistep or constant")
     if not warmup:
         return main
     rise = LinearLR(optimizer, start_factor=1 / (warmup + 1), total_iters=warmup)

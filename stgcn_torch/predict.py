@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from omegaconf import DictConfig
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from stgcn_torch.checkpoint import load_module
-from stgcn_torch.commands import command, given_preprocessing
+from stgcn_torch.commands import command, given_preprocessing, plain
 from stgcn_torch.data.arrays import Clips, open_clips
 from stgcn_torch.data.dataset import ClipDataset
 from stgcn_torch.data.module import loader_of
@@ -20,6 +21,7 @@ from stgcn_torch.files import written_whole
 from stgcn_torch.lit import LitSTGCN
 
 Row = tuple[int, int, float]
+FORMS = ("probabilities", "submission")
 SHOWN = 20  # rows on the terminal
 
 
@@ -67,8 +69,13 @@ def write_predictions(path: str | Path, rows: Sequence[Row], classes: Sequence[s
 @command("predict")
 def main(config: DictConfig) -> None:
     """Predict as the composed configuration says."""
-    module = load_module(config.ckpt_path, given_preprocessing(config))
-    module.to("cuda" if torch.cuda.is_available() and config.accelerator in ("auto", "gpu", "cuda") else "cpu")
+    has_gpu = torch.cuda.is_available()
+    if config.form not in FORMS:
+        raise ValueError(f"form {config.form!r} is unknown; choose {' or '.join(FORMS)}")
+    if config.accelerator not in ("auto", "cpu", "gpu") or (config.accelerator == "gpu" and not has_gpu):
+        raise ValueError(f"accelerator must be auto, cpu, or gpu where there is one, got {config.accelerator!r}")
+    module = load_module(config.ckpt_path, given_preprocessing(config), plain(config.strides))
+    module.to("cuda" if has_gpu and config.accelerator != "cpu" else "cpu")
     clips = open_clips(config.input, module.preprocessing.channels, module.body, single=True)
     rows: list[Row] = []
     for index, probability in enumerate(probabilities(module, clips, config.batch_size)):
@@ -78,7 +85,7 @@ def main(config: DictConfig) -> None:
         write_predictions(config.out, rows, module.classes, config.form)
     table = Table("clip", "class", "probability")
     for index, best, sure in rows[:SHOWN]:
-        table.add_row(str(index), module.classes[best], f"{sure:.4f}")
+        table.add_row(str(index), escape(module.classes[best]), f"{sure:.4f}")
     Console().print(table)
     more = f" ({len(rows) - SHOWN} more)" if len(rows) > SHOWN else ""
     print(f"{len(rows)} clips{more}" + (f", all in {config.out}" if config.out else ""))

@@ -58,7 +58,8 @@ def write_arrays(
         shape = (len(kept), len(channels), T, len(body.joints), M)
         data = np.lib.format.open_memmap(aside / "data.npy", "w+", np.float32, shape)
         scale = np.array([1.0 if channel == "score" else unit for channel in channels])[:, None, None, None]
-        for row, clip in _readable(kept, unreadable, "writing"):
+        for row in track(range(len(kept)), description="writing", disable=not sys.stderr.isatty()):
+            clip = kept[row].read()
             data[row, :, : clip.shape[1], :, : clip.shape[3]] = clip * scale
         data.flush()
         _describe(aside, kept, [shape[1] for shape in sizes.values()], body, channels)

@@ -53,6 +53,8 @@ def summarize(
 
 def one_line(results: Mapping[str, Any]) -> str:
     """The results as a person would say them."""
+    if "top1" not in results:
+        return f"trained {results['epochs']} epochs; nothing was held out to evaluate on"
     low, high = results["top1_95"]
     return (
         f"{results['split']}: top-1 {results['top1']:.4f} (95 % {low:.4f} to {high:.4f}), top-5 {results['top5']:.4f}, "
@@ -61,11 +63,13 @@ def one_line(results: Mapping[str, Any]) -> str:
 
 
 def write_report(folder: str | Path, results: Mapping[str, Any], rows: Sequence[Mapping[str, float]] = ()) -> None:
-    """Write ``results.json``, ``confusion.png`` and, if there is a history, ``curves.png`` into a folder."""
+    """Write ``results.json``, ``confusion.png`` if clips were evaluated, ``curves.png`` if there is a history."""
     folder = Path(folder)
     with written_whole(folder / "results.json") as temporary:
         temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    figures = {"confusion.png": confusion_figure(np.array(results["confusion"]), list(results["classes"]))}
+    figures = {}
+    if "confusion" in results:
+        figures["confusion.png"] = confusion_figure(np.array(results["confusion"]), list(results["classes"]))
     if rows:
         figures["curves.png"] = curves_figure(rows)
     for name, figure in figures.items():

@@ -2,9 +2,10 @@
 
 import logging
 import math
+import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,8 @@ def _introduce(data: SkeletonData, module: LitSTGCN, trainer: pl.Trainer) -> Non
 
 def _resume_line(run: Path, overrides: Sequence[str]) -> str:
     kept = [override for override in overrides if not override.startswith(("ckpt_path=", "init_from="))]
-    words = [*kept, f"ckpt_path={run / 'checkpoints' / 'last.ckpt'}"]
+    last = str(run / "checkpoints" / "last.ckpt")
+    words = [*kept, f"ckpt_path={last}" if re.fullmatch(r"[\w./-]+", last) else f"ckpt_path='{last}'"]
     return f"python -m stgcn_torch.train {shlex.join(words)}"
 
 
@@ -100,20 +102,32 @@ def evaluate_best(trainer: pl.Trainer, module: LitSTGCN, data: SkeletonData, run
 
 
 def check_resumes(path: str, module: LitSTGCN) -> None:
-    """Raise ValueError if the checkpoint to resume from is of another network or of other preprocessing."""
-    held = read_checkpoint(path)
-    if held.preprocessing is None:
+    """Raise ValueError if the checkpoint to resume from was not trained as this module would be."""
+    then = read_checkpoint(path).hyperparameters
+    if then is None:
         raise ValueError(f"{path} holds weights only and cannot be resumed; init_from={path} starts from them")
-    now = {"preprocessing": module.preprocessing.plain, "model": dict(module.hparams["model"])}
-    then = {"preprocessing": held.preprocessing.plain, "model": held.model}
+    before, now = _flat(then), _flat(module.hparams)
     differing = [
-        f"{part}.{key} is {now[part].get(key)!r}, was {then[part].get(key)!r}"
-        for part in now
-        for key in sorted(now[part] | then[part])
-        if now[part].get(key) != then[part].get(key)
+        f"{key} is {now.get(key)!r}, was {before.get(key)!r}"
+        for key in sorted(before | now)
+        if now.get(key) != before.get(key)
     ]
     if differing:
-        raise ValueError(f"{path} cannot be resumed with another configuration: {'; '.join(differing)}")
+        raise ValueError(
+            f"{path} cannot be resumed with another configuration ({'; '.join(differing)}); "
+            f"repeat the overrides of its run, or start a new one with init_from={path}"
+        )
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested plain values under dotted names; tuples and lists count as the same."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = list(value) if isinstance(value, tuple) else value
+    return flat
 
 
 @command("train")

@@ -91,7 +91,7 @@ def validate_clip(clip: Clip, index: int, preprocessing: Preprocessing) -> None:
             f"clip {index} has {int(wrong.sum())} NaN or infinite values, the first at channel {c}, frame {t}, "
             f"joint {v}, person {m}; preprocessing.nan=missing treats such joints as undetected"
         )
-    if preprocessing.empty == "refuse" and not clip.any():
+    if preprocessing.empty == "refuse" and not clip[~wrong].any():
         raise ValueError(f"clip {index} is empty: all values are zero; preprocessing.empty=keep takes it as it is")
 
 

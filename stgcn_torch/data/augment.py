@@ -101,7 +101,7 @@ def augment(
         x = mirror_image(x, augmentation.mirror, _channel(channels, augmentation.mirrored), mirror)
     if augmentation.noise:
         x = add_noise(x, coordinates, augmentation.noise)
-    if center is not None:
+    if center is not None and not (center_of == "clip" and augmentation.crop < 1):  # a crop starts where it starts
         x = recentre(x, coordinates, center, center_of)
     if augmentation.joint_dropout:
         x = x * (torch.rand(x.shape[0], 1, 1, *x.shape[3:], device=x.device) >= augmentation.joint_dropout)

@@ -2,6 +2,8 @@
 
 import io
 import pickle
+import resource
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import Command
+from conftest import Command, arguments, environment
 
 Write = Callable[..., Path]
 ARRAYS = [
@@ -127,6 +129,10 @@ def test_a_checkpoint_that_would_run_code_does_not(command: Command, tmp_path: P
         ("train", ["optimizer.lr=fast"], "optimizer.lr must be a number, got 'fast'"),
         ("train", ["model.edge_importance=3"], "model.edge_importance must be true or false, got 3"),
         ("train", ["+model.colour=red"], "model has no option colour"),
+        ("train", ["+trainer.nope=1"], "pytorch_lightning.Trainer has no option nope"),
+        ("train", ["label_smoothing=1.5"], "label_smoothing must be in [0, 1], got 1.5"),
+        ("train", ["optimizer.lr=null"], "optimizer.lr must be a number, got None"),
+        ("train", ["data.val=null", "patience=3"], "patience needs validation clips"),
         ("train", ["monitor=val/f1"], "monitor 'val/f1' is unknown"),
         ("train", ["ckpt_path=none.ckpt"], "no file none.ckpt"),
         ("train", ["data.val.folds=1"], "rule folds needs at least 2 folds"),
@@ -154,15 +160,11 @@ def test_a_checkpoint_of_another_layout(command: Command, trained: Path, tmp_pat
 
 
 def test_a_full_disk_leaves_the_previous_checkpoint_whole(tiny: list[str], tmp_path: Path) -> None:
-    """A limit on the size of files stands in for the disk: room for the run's small files, none for a checkpoint."""
-    import resource
-    import subprocess
-
-    from conftest import arguments, environment
+    """A limit on the size of files stands in for the disk: room for the clips and the logs, none for a checkpoint."""
 
     def run(limit: int) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*arguments("train", *tiny), "hydra.run.dir=run", "ckpt_path=null"],
+            [*arguments("train", *tiny), "channels=[48,48,48,48,48,48,48,48,48,48]", "epochs=1", "hydra.run.dir=run"],
             cwd=tmp_path,
             env=environment(),
             capture_output=True,
@@ -175,6 +177,7 @@ def test_a_full_disk_leaves_the_previous_checkpoint_whole(tiny: list[str], tmp_p
     before = last.read_bytes()
     full = run(len(before) // 2)
     assert full.returncode == 1
+    assert "last.ckpt could not be written: File too large" in full.stderr
     assert "Traceback" not in full.stderr, full.stderr
     assert last.read_bytes() == before
     assert [path.name for path in last.parent.iterdir() if path.name.startswith(".")] == []

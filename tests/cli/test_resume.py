@@ -67,6 +67,8 @@ def test_a_killed_run_ends_as_if_left_alone(
         wait_for(folder / "metrics.csv", run, lines=1 + epochs_done)
     os.killpg(run.pid, signal.SIGKILL)
     run.communicate()
+    kept = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    assert kept["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"] >= epochs_done - 1
     command("train", *tiny, *overrides, "ckpt_path=run/checkpoints/last.ckpt")
     alone, resumed = parts(tmp_path / "alone/checkpoints/last.ckpt"), parts(folder / "checkpoints/last.ckpt")
     assert alone.keys() == resumed.keys()
@@ -90,5 +92,7 @@ def test_an_interrupted_run_says_how_to_go_on(sent: int, code: int, tiny: list[s
 
 def test_a_run_does_not_resume_as_another_network(command: Command, trained: Path, tiny: list[str]) -> None:
     path = trained / "checkpoints" / "last.ckpt"
-    said = command("train", *tiny, f"ckpt_path={path}", "model.dropout=0.5", "hydra.run.dir=other", code=1).stderr
+    other = ["model.dropout=0.5", "optimizer=adamw"]
+    said = command("train", *tiny, f"ckpt_path={path}", *other, "hydra.run.dir=other", code=1).stderr
     assert "model.dropout is 0.5, was 0.0" in said
+    assert "optimizer.name is 'adamw', was 'sgd'" in said

@@ -84,10 +84,16 @@ def test_the_last_lines_say_the_result_and_where_it_lies(command: Command, tiny:
     assert (tmp_path / said[-1].split()[-1] / "results.json").is_file()
 
 
-def test_init_from_keeps_the_body_and_says_what_it_left(command: Command, trained: Path, tiny: list[str]) -> None:
-    same = command("train", *tiny, "epochs=1", f"init_from={trained}/checkpoints/best.ckpt", "optimizer.lr=0.0")
+def test_init_from_keeps_the_body_and_says_what_it_left(
+    command: Command, trained: Path, tiny: list[str], tmp_path: Path
+) -> None:
+    start = f"init_from={trained}/checkpoints/best.ckpt"
+    same = command("train", *tiny, "epochs=1", start, "optimizer.lr=0.0", "hydra.run.dir=same")
     assert "but not" not in same.stdout
     state = torch.load(trained / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
+    kept = torch.load(tmp_path / "same" / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    learned = [key for key in state if key.endswith(("weight", "bias")) or "edge_importance" in key]
+    assert [key for key in learned if not torch.equal(state[key], kept[key])] == []
     fewer = {key: value[:7] if key.startswith("head.") else value for key, value in state.items()}
     torch.save(fewer, trained.parent / "seven.pt")
     other = command("train", *tiny, "epochs=1", f"init_from={trained.parent}/seven.pt")
@@ -108,7 +114,12 @@ def test_multirun_trains_every_fold(command: Command, tiny: list[str], tmp_path:
         ["scheduler.interval=step", "scheduler.warmup=1", "trainer.precision=bf16-mixed", "monitor=val/loss"],
         ["preprocessing.streams=[bone,bone_motion]", "preprocessing.keep=[x,y,score]", "data.val=null"],
         ["augmentation.rotation=20", "augmentation.mirror=0.5", "augmentation.noise=0.01", "augmentation.crop=0.5"],
-        ["preprocessing=paddlevideo", "preprocessing.random_pad=true", "model.strategy=spatial_fixed"],
+        [
+            "preprocessing=paddlevideo",
+            "preprocessing.random_pad=true",
+            "model.strategy=spatial_fixed",
+            "scheduler=constant",
+        ],
         ["preprocessing.frames=64", "preprocessing.crops=3", "preprocessing.crop=0.5", "augmentation.jitter=true"],
         ["data.num_workers=2", "data.drop_last=true", "trainer.accumulate_grad_batches=2", "data.test=null"],
     ],
@@ -117,6 +128,15 @@ def test_multirun_trains_every_fold(command: Command, tiny: list[str], tmp_path:
 def test_trains_with(overrides: list[str], command: Command, tiny: list[str]) -> None:
     last = command("train", *tiny, *overrides).stdout.splitlines()[-3]
     assert last.startswith(("test: top-1", "val: top-1"))
+
+
+def test_a_run_may_hold_nothing_out(command: Command, tiny: list[str], tmp_path: Path) -> None:
+    said = command("train", *tiny, "epochs=1", "data.val=null", "data.test=null", "hydra.run.dir=run").stdout
+    assert "trained 1 epochs; nothing was held out to evaluate on" in said
+    assert (
+        json.loads((tmp_path / "run" / "report" / "results.json").read_text())["checkpoint"] == "checkpoints/last.ckpt"
+    )
+    assert (tmp_path / "run" / "report" / "curves.png").is_file()
 
 
 def test_two_processes_train_together_and_one_reports(command: Command, tiny: list[str], tmp_path: Path) -> None:

@@ -127,7 +127,29 @@ def test_weights_alone_want_to_be_told_their_preprocessing(command: Command, tra
     np.save(tmp_path / "clip.npy", np.random.default_rng(0).uniform(0.1, 0.5, (3, 60, 25, 1)))
     said = command("predict", "ckpt_path=weights.pt", "input=clip.npy", code=1).stderr
     assert "say preprocessing=NAME, one of paddlevideo, article, fixed" in said
-    command("predict", "ckpt_path=weights.pt", "input=clip.npy", "preprocessing=paddlevideo")
+    strides = "strides=[2,1,1,1,2,1,1,2,1,1]"  # those of the network, which its weights do not say
+    command(
+        "predict", "ckpt_path=weights.pt", "input=clip.npy", "preprocessing=fixed", "preprocessing.window=32", strides
+    )
+    alone = (tmp_path / "predictions.csv").read_text()
+    command("predict", f"ckpt_path={trained}/checkpoints/best.ckpt", "input=clip.npy")
+    whole = (tmp_path / "predictions.csv").read_text()
+    assert alone.split(",")[-1] == whole.split(",")[-1]  # the probability; weights alone know no names
+
+
+def test_data_with_other_classes_are_not_evaluated(
+    command: Command, trained: Path, tiny: list[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "other"
+    folder.mkdir()
+    root = Path(next(word for word in tiny if word.startswith("data.root=")).split("=")[1])
+    for path in root.glob("*.npy"):
+        (folder / path.name).symlink_to(path)
+    names = (root / "classes.txt").read_text().split()
+    (folder / "classes.txt").write_text("\n".join(reversed(names)))
+    files = ["data=fsd10", f"data.root={folder}", "data.num_classes=10"]
+    said = command("evaluate", f"ckpt_path={trained}/checkpoints/best.ckpt", *files, code=1).stderr
+    assert "knows the classes single_jump" in said
 
 
 def test_paddle_files_are_sent_to_the_converter(command: Command, tmp_path: Path) -> None:
