@@ -469,12 +469,13 @@ def test_a_write_that_breaks_off_leaves_the_checkpoint_before(tmp_path: Path, mo
     WholeFileCheckpointIO().save_checkpoint({"epoch": 0}, path)
     before = path.read_bytes()
 
-    def half(_: object, target: Path) -> None:
-        target.write_bytes(before[: len(before) // 2])
-        raise RuntimeError("broken off")
+    def half(target: Path, _: object) -> None:
+        with target.open("wb") as file:
+            file.write(before[: len(before) // 2])
+        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(torch, "save", half)
-    with pytest.raises(RuntimeError, match=r"broken off"):
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(OSError, match=r"last\.ckpt could not be written: No space left on device$"):
         WholeFileCheckpointIO().save_checkpoint({"epoch": 1}, path)
     assert_only(path, before)
 

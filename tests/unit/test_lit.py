@@ -256,7 +256,7 @@ def test_without_a_schedule_the_rate_stays() -> None:
 
 def test_an_unknown_schedule_is_refused_in_one_line() -> None:
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.05)
-    with pytest.raises(ValueError, match=r"^scheduler 'step' is unknown; choose cosine or multistep$"):
+    with pytest.raises(ValueError, match=r"^scheduler 'step' is unknown; choose cosine, multistep or constant$"):
         make_schedule(optimizer, {"name": "step"})
 
 
