@@ -1,7 +1,8 @@
 """Random changes to a training batch (N, C, T, V, M), written once in torch, so they run wherever the batch is.
 
-All draw from torch's global generators, which the training step seeds from (seed, epoch, batch, rank). Undetected
-joints are zero in every kept channel and stay so: turning and scaling keep the origin, noise leaves zeros alone.
+All draw from torch's global generators, which the training step seeds from (seed, epoch, batch, rank). A joint that is
+zero in every kept channel counts as undetected and stays zero: turning and scaling keep the origin, noise leaves zeros
+alone. (Centring ``every_joint`` makes positions of undetected joints, here as everywhere.)
 """
 
 import math
