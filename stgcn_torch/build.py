@@ -97,6 +97,7 @@ def make_trainer(config: DictConfig, run: Path, history: History, validates: boo
         enable_progress_bar=config.progress_bar,
         enable_model_summary=False,
         num_sanity_val_steps=0,
+        use_distributed_sampler=False,  # the data module deals the clips out itself
         **plain(config.trainer),
     )
 

@@ -97,6 +97,7 @@ def evaluate_best(trainer: pl.Trainer, module: LitSTGCN, data: SkeletonData, run
     if data.datasets.keys() == {"train"}:
         return results
     module.load_state_dict(dict(read_checkpoint(chosen).state))
+    data.trainer = None  # which dealt the clips out to its processes; one evaluates them all
     precision = trainer.precision if "true" in str(trainer.precision) else "32-true"  # as predict and evaluate do
     return evaluate(module, data, None, quiet_trainer(trainer.accelerator, precision)) | results
 

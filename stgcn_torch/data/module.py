@@ -1,6 +1,6 @@
 """The Lightning data module: which clips train, validate and test, and the loaders that serve them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, DistributedSampler, Sampler, SequentialSampler
+from torch.utils.data import DataLoader, DistributedSampler
 
 from stgcn_torch.data.arrays import Labels, open_clips, read_groups, read_labels
 from stgcn_torch.data.dataset import ClipDataset, as_is
@@ -127,8 +127,7 @@ class SkeletonData(pl.LightningDataModule):
     def train_dataloader(self) -> Loader:
         """Training batches in an order that (seed, epoch) decides, the same whether the run was resumed or not."""
         trainer = self.trainer
-        world, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
-        sampler = EpochSampler(self.datasets["train"], world, rank, self.seed, self.drop_last)
+        sampler = EpochSampler(self.datasets["train"], *self._place(), self.seed, self.drop_last)
         if trainer:
             # With workers the first iterator is made before Lightning calls set_epoch, and a resumed run's
             # current_epoch is one too low at that moment; the count of processed epochs is right in both.
@@ -144,9 +143,15 @@ class SkeletonData(pl.LightningDataModule):
         return self._eval_loader("test") if "test" in self.datasets else []
 
     def _eval_loader(self, name: str) -> Loader:
-        return self._loader(name, SequentialSampler(self.datasets[name]), self.eval_batch_size, drop_last=False)
+        world, rank = self._place()
+        clips = range(rank, len(self.datasets[name]), world)  # every clip once: Lightning's own sampler pads with some
+        return self._loader(name, clips, self.eval_batch_size, drop_last=False)
 
-    def _loader(self, name: str, sampler: Sampler[Any], batch_size: int, drop_last: bool) -> Loader:
+    def _place(self) -> tuple[int, int]:
+        """Number of processes, and which of them this is."""
+        return (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
+
+    def _loader(self, name: str, sampler: Iterable[Any], batch_size: int, drop_last: bool) -> Loader:
         return DataLoader(
             self.datasets[name],
             batch_size=batch_size,
