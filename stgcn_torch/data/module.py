@@ -108,6 +108,11 @@ class SkeletonData(pl.LightningDataModule):
             array, given, np.flatnonzero(rest).tolist(), self.preprocessing, self.body, seed=self.seed
         )
         self._check_classes(sets)
+        if self.drop_last and len(sets["train"]) < self.batch_size:
+            raise ValueError(
+                f"drop_last leaves nothing to train on: {len(sets['train'])} clips do not fill "
+                f"a batch of {self.batch_size}"
+            )
         return sets
 
     def _check_classes(self, sets: Mapping[str, ClipDataset]) -> None:

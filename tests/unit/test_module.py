@@ -192,6 +192,10 @@ def test_refuses_a_split_without_clips(root: Path) -> None:
     ("options", "message"),
     [
         ({"batch_size": 0}, r"^batch sizes must be at least 1, got 0 and None$"),
+        (
+            {"batch_size": 500, "drop_last": True},
+            r"^drop_last leaves nothing to train on: \d+ clips do not fill .* 500$",
+        ),
         ({"batch_size": 4, "eval_batch_size": 0}, r"^batch sizes must be at least 1, got 4 and 0$"),
         ({"val": {}}, r"^rule None is unknown; choose one of every, folds, groups, file$"),
         ({"test": {"rule": "file", "clips": "own.npy"}}, r"^rule file of test must name clips and labels, got .*$"),
