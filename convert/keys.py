@@ -5,9 +5,10 @@ untouched.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from convert.errors import MismatchError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 State = Mapping[str, Array]
+Table = list[tuple[re.Pattern[str], str, str]]  # how its name reads, the name, and the name to give
 
 ITSELF = ("",)
 CONVOLUTION = (".weight", ".bias")
@@ -57,10 +59,62 @@ class Dialect:
                     yield self.parts.get(part, part) + theirs, part + tensor
 
 
-DIALECTS: dict[str, Dialect] = {
-    # PaddlePaddle counts no batches. Its names are this project's but for the statistics of batch norms.
-    "paddle": Dialect(tensors={".running_mean": "._mean", ".running_var": "._variance", ".num_batches_tracked": None}),
+# PYSKL and MMAction2 1.x name the layers by what they do, and keep a copy of the graph in every block.
+_BY_PURPOSE = {
+    "backbone.A": "backbone.gcn.*.gcn.A",
+    "backbone.edge_importance.*": "backbone.gcn.*.gcn.PA",
+    "backbone.st_gcn_networks.*.gcn.conv": "backbone.gcn.*.gcn.conv",
+    "backbone.st_gcn_networks.*.tcn.0": "backbone.gcn.*.gcn.bn",
+    "backbone.st_gcn_networks.*.tcn.2": "backbone.gcn.*.tcn.conv",
+    "backbone.st_gcn_networks.*.tcn.3": "backbone.gcn.*.tcn.bn",
+    "backbone.st_gcn_networks.*.residual.0": "backbone.gcn.*.residual.conv",
+    "backbone.st_gcn_networks.*.residual.1": "backbone.gcn.*.residual.bn",
 }
+
+DIALECTS: dict[str, Dialect] = {
+    "stgcn-torch": Dialect(),
+    # Paddle counts no batches; its names are this project's but for the statistics of batch norms.
+    "paddle": Dialect(tensors={".running_mean": "._mean", ".running_var": "._variance", ".num_batches_tracked": None}),
+    # st-gcn and mmskeleton; NVIDIA's TAO has the same behind a prefix.
+    "st-gcn": Dialect({part: part.removeprefix("backbone.").removeprefix("head.") for part in PARTS}),
+    "mmaction2-0.x": Dialect({"head.fcn": "cls_head.fc"}),
+    "mmaction2-1.x": Dialect(_BY_PURPOSE | {"head.fcn": "cls_head.fc"}),
+    "pyskl": Dialect(_BY_PURPOSE | {"head.fcn": "cls_head.fc_cls"}),
+}
+WRAPPERS = ("_layers.", "module.", "model.", "network.")  # before every name, from data parallelism and frameworks
+
+# Networks that are easily taken for an ST-GCN: what gives them away, and what they are.
+STRANGERS = {
+    r"(^|\.)tcn\.branches\.": "an ST-GCN++, whose temporal convolution has branches",
+    r"(^|\.)l1\.gcn1\.": "an AGCN or CTR-GCN",
+    r"(^|\.)layers\.layer1\.gcn\.g_conv": "a continual ST-GCN, whose graph convolution has a residual of its own",
+    r"(^|\.)backbone\.0\.gcn1\.": "the first st-gcn release, of before v0.2, whose layers are others",
+}
+
+
+def unwrapped(state: Mapping[str, Any]) -> dict[str, Any]:
+    """A state without the prefixes that wrappers put before every name."""
+    names = list(state)
+    while wrapper := next((w for w in WRAPPERS if names and all(name.startswith(w) for name in names)), ""):
+        names = [name.removeprefix(wrapper) for name in names]
+    return dict(zip(names, state.values(), strict=True))
+
+
+def dialect_of(names: Iterable[str]) -> str:
+    """The dialect that knows the most of these names (the first, if several do).
+
+    Raises:
+        MismatchError: No dialect knows any, or they are those of another kind of network.
+    """
+    names = list(names)
+    for pattern, stranger in STRANGERS.items():
+        if any(re.search(pattern, name) for name in names):
+            raise MismatchError(f"the tensors are those of {stranger}")
+    known = {dialect: sum(_match(name, _table(dialect)) is not None for name in names) for dialect in DIALECTS}
+    best = max(known, key=lambda dialect: known[dialect])
+    if not known[best]:
+        raise MismatchError("none of its tensors is named as an ST-GCN's")
+    return best
 
 
 def convert_state_dict(state: State, dialect: str = "paddle") -> dict[str, Array]:
@@ -71,12 +125,17 @@ def convert_state_dict(state: State, dialect: str = "paddle") -> dict[str, Array
         dialect: A key of ``DIALECTS``.
 
     Returns:
-        The same arrays, and a batch count of 0 for each batch norm where the dialect has none.
+        The same arrays; a linear head as the 1×1 convolution that it is, and a batch count of 0 for each batch norm
+        where the dialect has none.
 
     Raises:
-        MismatchError: Names that are none of an ST-GCN's; all are listed, each with the nearest that would do.
+        MismatchError: Names that are none of an ST-GCN's, each with the nearest that would do, or two tensors that are
+            one here and differ; all are listed.
     """
-    converted = _renamed(state, [(theirs, ours) for theirs, ours in DIALECTS[dialect].names()])
+    converted = _renamed(state, _table(dialect))
+    head = converted.get("head.fcn.weight")
+    if head is not None and head.ndim == 2:
+        converted["head.fcn.weight"] = head[:, :, None, None]
     for name in [name for name in converted if name.endswith(".running_var")]:
         converted.setdefault(name.replace(".running_var", ".num_batches_tracked"), np.zeros((), np.int64))
     return converted
@@ -90,27 +149,41 @@ def restore_state_dict(state: State, dialect: str = "paddle") -> dict[str, Array
     """
     named = {ours: theirs for theirs, ours in DIALECTS[dialect].names()}
     everything = [(ours, named.get(ours, "")) for _, ours in Dialect().names()]
-    return {name: value for name, value in _renamed(state, everything).items() if name}
+    return {name: value for name, value in _renamed(state, _compiled(everything)).items() if name}
 
 
-def _renamed(state: State, table: list[tuple[str, str]]) -> dict[str, Array]:
-    patterns = [(re.compile(re.escape(old).replace(r"\*", r"(\d+)")), new) for old, new in table]
+def _compiled(pairs: Iterable[tuple[str, str]]) -> Table:
+    return [(re.compile(re.escape(old).replace(r"\*", r"(\d+)")), old, new) for old, new in pairs]
+
+
+@cache
+def _table(dialect: str) -> Table:
+    return _compiled(DIALECTS[dialect].names())
+
+
+def _match(name: str, table: Table) -> str | None:
+    """What the table calls a tensor of this name; None if it has no such name."""
+    for pattern, _, new in table:
+        if match := pattern.fullmatch(name):
+            return new.replace("*", match[1]) if "*" in new else new
+    return None
+
+
+def _renamed(state: State, table: Table) -> dict[str, Array]:
     renamed: dict[str, Array] = {}
     problems = []
     for name, value in state.items():
-        matches = ((pattern.fullmatch(name), new) for pattern, new in patterns)
-        found = next(((match, new) for match, new in matches if match), None)
-        if found is None:
+        new = _match(name, table)
+        if new is None:
             problems.append(f"unexpected {name}{_nearest(name, table)}")
-        else:
-            match, new = found
-            renamed[new.replace("*", match[1]) if "*" in new else new] = value
+        elif (first := renamed.setdefault(new, value)) is not value and new and not np.array_equal(first, value):
+            problems.append(f"{name} differs from another block's, and there is one {new}")
     if problems:
-        raise MismatchError(f"names that are none of an ST-GCN's: {'; '.join(problems)}")
+        raise MismatchError(f"the tensors are not those of an ST-GCN: {'; '.join(problems)}")
     return renamed
 
 
-def _nearest(name: str, table: list[tuple[str, str]]) -> str:
+def _nearest(name: str, table: Table) -> str:
     number = next(iter(re.findall(r"\.(\d+)\.", name)), "0")
-    near = get_close_matches(name, [old.replace("*", number) for old, _ in table], n=1, cutoff=0.8)
+    near = get_close_matches(name, [old.replace("*", number) for _, old, _ in table], n=1, cutoff=0.8)
     return f" (nearest is {near[0]})" if near else ""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from convert.errors import MismatchError
-from convert.keys import DIALECTS, PARTS, convert_state_dict, restore_state_dict
+from convert.keys import DIALECTS, PARTS, convert_state_dict, dialect_of, restore_state_dict, unwrapped
 from stgcn_torch.model import STGCN
 
 NETWORKS = {
@@ -100,3 +100,89 @@ def test_no_two_names_of_a_dialect_meet(dialect: str) -> None:
     pairs = list(DIALECTS[dialect].names())
     assert len({theirs for theirs, _ in pairs}) == len(pairs) == len({ours for _, ours in pairs})
     assert {ours.split("*")[0] for _, ours in pairs} >= {part.split("*")[0] for part in PARTS if "*" in part}
+
+
+BY_PURPOSE = {  # this project's name of a block's part: that of PYSKL and MMAction2 1.x
+    "gcn.conv": "gcn.conv",
+    "tcn.0": "gcn.bn",
+    "tcn.2": "tcn.conv",
+    "tcn.3": "tcn.bn",
+    "residual.0": "residual.conv",
+    "residual.1": "residual.bn",
+}
+HEADS = {"mmaction2-0.x": "cls_head.fc", "mmaction2-1.x": "cls_head.fc", "pyskl": "cls_head.fc_cls"}
+
+
+def spoken(state: dict[str, np.ndarray], dialect: str) -> dict[str, np.ndarray]:
+    """A state as a foreign project would have saved it, by its published names."""
+    told: dict[str, np.ndarray] = {}
+    for name, value in state.items():
+        parts = name.split(".")
+        if dialect == "st-gcn":
+            told[".".join(parts[1:])] = value
+        elif parts[0] == "head":
+            told[f"{HEADS[dialect]}.{parts[-1]}"] = (
+                value[:, :, 0, 0] if value.ndim == 4 and dialect != "mmaction2-0.x" else value
+            )
+        elif dialect == "mmaction2-0.x" or parts[1] == "data_bn":
+            told[name] = value
+        elif parts[1] == "A":
+            blocks = {key.split(".")[2] for key in state if ".st_gcn_networks." in key}
+            told |= {f"backbone.gcn.{i}.gcn.A": value.copy() for i in blocks}
+        elif parts[1] == "edge_importance":
+            told[f"backbone.gcn.{parts[2]}.gcn.PA"] = value
+        else:
+            told[f"backbone.gcn.{parts[2]}.{BY_PURPOSE['.'.join(parts[3:5])]}.{parts[5]}"] = value
+    return told
+
+
+@every_network
+@pytest.mark.parametrize("dialect", ["st-gcn", "mmaction2-0.x", "mmaction2-1.x", "pyskl"])
+def test_every_foreign_tensor_lands(dialect: str, options: dict[str, object]) -> None:
+    state = state_of(**options)
+    foreign = spoken(state, dialect)
+    assert dialect_of(foreign) == dialect
+    landed = convert_state_dict(foreign, dialect)
+    assert landed.keys() == state.keys()
+    for name, value in state.items():
+        np.testing.assert_array_equal(landed[name], value)
+
+
+def test_a_networks_own_names_and_paddles_are_told_apart() -> None:
+    state = state_of()
+    assert dialect_of(state) == "stgcn-torch"
+    assert dialect_of(restore_state_dict(state)) == "paddle"
+
+
+@pytest.mark.parametrize("prefix", ["", "model.", "module.", "_layers.", "module.model."])
+def test_wrappers_are_taken_off(prefix: str) -> None:
+    state = state_of(channels=[4], strides=[1])
+    assert unwrapped({prefix + name: value for name, value in state.items()}) == state
+    assert unwrapped({}) == {}
+
+
+def test_a_prefix_of_some_names_only_is_no_wrapper() -> None:
+    names = {"model.a": np.zeros(1), "b": np.zeros(1)}
+    assert unwrapped(names).keys() == names.keys()
+
+
+def test_blocks_with_different_graphs_are_refused() -> None:
+    foreign = spoken(state_of(channels=[4, 4], strides=[1, 1]), "pyskl")
+    foreign["backbone.gcn.1.gcn.A"][0, 0, 0] += 1
+    with pytest.raises(MismatchError, match=r"gcn\.A differs from another block's, and there is one backbone\.A"):
+        convert_state_dict(foreign, "pyskl")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("backbone.gcn.0.tcn.branches.0.0.weight", r"ST-GCN\+\+"),
+        ("l1.gcn1.PA", "AGCN or CTR-GCN"),
+        ("layers.layer1.gcn.g_conv.weight", "continual"),
+        ("backbone.0.gcn1.mask", r"before v0\.2"),
+        ("conv1.weight", "none of its tensors"),
+    ],
+)
+def test_another_kind_of_network_is_named(name: str, told: str) -> None:
+    with pytest.raises(MismatchError, match=told):
+        dialect_of([name, "fc.bogus"])

@@ -1,0 +1,110 @@
+"""docs/parity.md: the table of what the parity tests measured, written by ``python -m tests.parity``."""
+
+import ast
+import platform
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).parents[2] / "docs" / "parity.md"
+ORDER = "partitions layers network gradients training schedules initialization quirks loss golden".split()
+LINE = re.compile(r"\| (?P<what>.+) \| (?P<error>\S+) \| (?P<tolerance>\S+) \|")
+
+INTRODUCTION = """\
+# Parity with PaddlePaddle
+
+Written by `python -m tests.parity`; `pytest tests/parity` measures every line anew and holds it against its tolerance.
+Paddle's side is `tests/parity/reference.py`, the article's network written for this purpose; its weights travel through
+the converter's own name tables (`convert/keys.py`). An error is the largest absolute difference divided by the largest
+absolute value of Paddle's array, unless a line says otherwise; 0 means equal to the last bit.
+
+{versions}
+"""
+
+DIFFERENCES = """
+## What differs by design, and what it means
+
+- **Running variance.** On the CPU Paddle's batch norms store the biased variance of a batch (divided by n), torch's the
+  unbiased one (divided by n - 1). A converted network is not touched by it: its statistics are copied. A network that
+  is trained on gets running variances larger by n / (n - 1), n being the numbers that a channel averages: 1.6e-5 for
+  the input of 64 clips of 1000 frames, less than what the next batch changes. The comparisons of training steps above
+  make torch store the biased one; the line *biased running variance* is the difference without that.
+- **Constants.** Paddle's kernels take epsilon, both momenta and weight decay as float32 even where tensors are float64,
+  and the backward pass of its pooling multiplies by a float32 1 / (T V). Comparisons in float64 use the same constants
+  here. In float32 it makes no difference.
+- **Gradients in float32.** With batch statistics it is Paddle's side that rounds more: the lines above put each of the
+  two beside the same gradients in float64.
+- **Long runs in float32** are not compared: at these learning rates they are chaotic, and Paddle differs as much from
+  itself when its weights change by their last bit.
+- **Cross entropy.** Paddle's kernel counts no more than 64 for a clip: it cuts logits at 64 below the largest. torch
+  does not. A loss that large means a network that has diverged.
+- **Accuracy.** Paddle's `metric.accuracy` breaks ties by its own order of a top-k; here the first of the tied classes
+  is the answer. They differ only where two logits are equal to the last bit.
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison: the test module it stands in, what was compared, the largest error, and what is allowed."""
+
+    module: str
+    what: str
+    error: float
+    tolerance: float
+
+
+class Writer:
+    """A pytest plugin that gathers what passing tests measured, the largest error of each comparison."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[str, str], Row] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take the rows of a test that has run."""
+        for name, row in report.user_properties if report.when == "call" else ():
+            if name == "parity" and isinstance(row, Row):
+                known = self.rows.get((row.module, row.what))
+                if known is None or row.error > known.error:
+                    self.rows[row.module, row.what] = row
+
+
+def written(rows: Sequence[Row]) -> str:
+    """The page of these rows."""
+    names = ("paddlepaddle", "torch", "numpy")
+    versions = ", ".join(f"{name} {version(name).split('+')[0]}" for name in names)
+    page = INTRODUCTION.format(versions=f"Measured with {versions}, Python {platform.python_version()}, on a CPU.")
+    for module in [f"test_{name}" for name in ORDER if any(row.module == f"test_{name}" for row in rows)]:
+        page += (
+            f"\n## {title(module)}\n\n`tests/parity/{module}.py`\n\n| compared | error | tolerance |\n|---|---|---|\n"
+        )
+        for row in rows:
+            if row.module == module:
+                page += f"| {row.what} | {shown(row.error)} | {shown(row.tolerance)} |\n"
+    return page + DIFFERENCES
+
+
+def rows_of(path: Path) -> list[Row]:
+    """The rows that a page shows."""
+    rows = []
+    module = ""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if place := re.fullmatch(r"`tests/parity/(\w+)\.py`", line):
+            module = place[1]
+        elif (cells := LINE.fullmatch(line)) and module and cells["error"] not in ("error", "---"):
+            rows.append(Row(module, cells["what"], float(cells["error"]), float(cells["tolerance"])))
+    return rows
+
+
+def title(module: str) -> str:
+    """First line of a test module's docstring, without its full stop."""
+    source = Path(__file__).with_name(f"{module}.py").read_text(encoding="utf-8")
+    return (ast.get_docstring(ast.parse(source)) or module).split("\n")[0].rstrip(".")
+
+
+def shown(number: float) -> str:
+    """A figure as the page shows it."""
+    return "0" if number == 0 else f"{number:.1e}"
