@@ -9,36 +9,41 @@ from omegaconf import DictConfig
 from pytorch_lightning.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint, RichProgressBar
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from stgcn_torch.callbacks import FirstCheckpoint, History
+from stgcn_torch.callbacks import FirstCheckpoint, History, Recipe
 from stgcn_torch.checkpoint import WholeFileCheckpointIO
 from stgcn_torch.commands import plain
 from stgcn_torch.data.module import SkeletonData
-from stgcn_torch.data.preprocessing import Preprocessing
+from stgcn_torch.data.preprocessing import Preprocessing, refuse_unknown
 from stgcn_torch.data.skating import write_skating_set
 from stgcn_torch.lit import LitSTGCN
 from stgcn_torch.skeleton import Skeleton
 
 MONITORS = ("val/top1", "val/top5", "val/mean_class", "val/loss")
+PLACE = ("root", "num_workers", "eval_batch_size")  # of the data: where and how they are read, not what is learned
 
 
-def make_data(config: DictConfig, body: Skeleton, preprocessing: Preprocessing | None = None) -> SkeletonData:
+def make_data(config: DictConfig, body: Skeleton, module: LitSTGCN | None = None) -> SkeletonData:
     """The data module that a configuration describes; writes the synthetic set first if that is asked for.
 
     Args:
-        config: Its ``data``, and for training ``preprocessing``.
+        config: Its ``data``, and for training ``preprocessing``, for evaluation ``split``.
         body: The layout of the joints.
-        preprocessing: A checkpoint's, for evaluation.
+        module: A checkpoint's, for evaluation: its preprocessing, and of the data the evaluated split alone.
     """
     options = plain(config.data)
     channels = options.pop("channels") or _lines(Path(options["root"]) / "channels.txt")
     skating = options.pop("skating", None)
     if skating:
         write_skating_set(options["root"], **skating)
-    if preprocessing is None:
+    if module is None:
         preprocessing = Preprocessing.of(plain(config.preprocessing) | {"channels": channels})
-    elif list(preprocessing.channels) != channels:
-        wanted = ", ".join(preprocessing.channels)
-        raise ValueError(f"the checkpoint wants channels {wanted}, got {', '.join(channels)}")
+    else:
+        preprocessing = module.preprocessing
+        if list(preprocessing.channels) != channels:
+            wanted = ", ".join(preprocessing.channels)
+            raise ValueError(f"the checkpoint wants channels {wanted}, got {', '.join(channels)}")
+        options["only"] = config.split or ("test" if options["test"] else "val")
+        options["classes"] = module.classes
     return SkeletonData(preprocessing=preprocessing, body=body, seed=config.seed, **options)
 
 
@@ -57,18 +62,25 @@ def make_module(config: DictConfig, layout: str | dict[str, Any], data: Skeleton
     )
 
 
+def recipe(config: DictConfig) -> dict[str, Any]:
+    """What a resumed run must repeat, beside the module's hyperparameters, as plain values under their overrides."""
+    return {
+        "data": {name: value for name, value in plain(config.data).items() if name not in PLACE},
+        "ema": config.ema,
+        "trainer": {name: config.trainer.get(name) for name in ("accumulate_grad_batches", "gradient_clip_val")},
+    }
+
+
 def make_trainer(config: DictConfig, run: Path, history: History, validates: bool) -> pl.Trainer:
     """Lightning's trainer, with checkpoints and logs in the run's folder."""
     checkpoints = run / "checkpoints"
-    unknown = sorted(set(config.trainer) - set(inspect.signature(pl.Trainer).parameters))
-    if unknown:
-        raise ValueError(f"pytorch_lightning.Trainer has no option {', '.join(map(str, unknown))}")
+    refuse_unknown("pytorch_lightning.Trainer", config.trainer, inspect.signature(pl.Trainer).parameters)
     if config.patience and not validates:
         raise ValueError("patience needs validation clips, and data.val holds none out")
     if config.monitor not in MONITORS:
         raise ValueError(f"monitor {config.monitor!r} is unknown; choose one of {', '.join(MONITORS)}")
     best = "min" if config.monitor.endswith("loss") else "max"
-    callbacks: list[Callback] = [history, FirstCheckpoint(checkpoints / "last.ckpt")]
+    callbacks: list[Callback] = [history, Recipe(recipe(config)), FirstCheckpoint(checkpoints / "last.ckpt")]
     if config.ema:
         callbacks.append(EMAWeightAveraging(decay=config.ema))
     if validates:

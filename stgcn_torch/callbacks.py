@@ -76,3 +76,18 @@ class FirstCheckpoint(Callback):
         """Save, unless the run was resumed from a checkpoint."""
         if trainer.ckpt_path is None:
             trainer.save_checkpoint(self.path, weights_only=False)  # with the state of the run, not the weights alone
+
+
+class Recipe(Callback):
+    """Puts into every checkpoint what a resumed run must repeat, beside the module's hyperparameters.
+
+    Args:
+        values: Plain values.
+    """
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.values = values
+
+    def state_dict(self) -> dict[str, Any]:
+        """The values."""
+        return self.values

@@ -49,6 +49,7 @@ class Checkpoint:
         preprocessing: What was done to the clips it was trained with; None if the file does not say.
         classes: Class names; None if the file does not say.
         hyperparameters: All arguments of ``LitSTGCN``; None if the file holds weights only.
+        recipe: What else a resumed run must repeat (see ``build.recipe``); None if the file does not say.
     """
 
     state: State
@@ -56,6 +57,7 @@ class Checkpoint:
     preprocessing: Preprocessing | None = None
     classes: tuple[str, ...] | None = None
     hyperparameters: Mapping[str, Any] | None = None
+    recipe: Mapping[str, Any] | None = None
 
     def build(self) -> STGCN:
         """The network, in evaluation mode.
@@ -90,7 +92,9 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         state = _tensors(path, held["state_dict"])
         preprocessing = Preprocessing.of(said["preprocessing"])
         model = {"num_classes": len(said["classes"]), "in_channels": preprocessing.in_channels} | said["model"]
-        return Checkpoint(state, model, preprocessing, tuple(said["classes"]), said)
+        callbacks = held.get("callbacks")
+        recipe = callbacks.get("Recipe") if isinstance(callbacks, Mapping) else None
+        return Checkpoint(state, model, preprocessing, tuple(said["classes"]), said, recipe)
     state = _tensors(path, held.get("state_dict", held))
     try:
         return Checkpoint(state, architecture(state))

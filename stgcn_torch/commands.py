@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
+import torch
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
@@ -19,6 +20,7 @@ from hydra.types import RunMode
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from torch.distributed.rendezvous import rendezvous
 
 from stgcn_torch.data.preprocessing import PREPROCESSINGS
 
@@ -141,10 +143,18 @@ def given_preprocessing(config: DictConfig) -> dict[str, Any]:
 
 
 def _run_folder(checkpoint: str | None) -> str:
-    """A new folder for a new run; a resumed run goes on in its own."""
+    """A new folder for a new run, the same for all its processes; a resumed run goes on in its own."""
     if checkpoint and Path(checkpoint).parent.name == "checkpoints":
         return str(Path(checkpoint).resolve().parent.parent)
-    return f"outputs/{datetime.now():%Y-%m-%d/%H-%M-%S}"
+    folder = f"outputs/{datetime.now():%Y-%m-%d/%H-%M-%S}"
+    if torch.distributed.is_torchelastic_launched():  # torchrun, whose processes share a store; its id may be "none"
+        store, rank, _ = next(rendezvous("env://"))
+        if rank == 0:
+            store.set("run_folder", folder)
+        return str(store.get("run_folder").decode())  # waits for it
+    if int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) > 1:  # srun, which has no store yet
+        return f"outputs/slurm-{os.environ['SLURM_JOB_ID']}-{os.environ['SLURM_STEP_ID']}"
+    return folder
 
 
 OmegaConf.register_new_resolver("run_folder", _run_folder, replace=True, use_cache=True)

@@ -1,5 +1,7 @@
 """``python -m stgcn_torch.evaluate``: the metrics of a checkpoint on a held-out split."""
 
+import sys
+
 import pytorch_lightning as pl
 from omegaconf import DictConfig
 
@@ -7,6 +9,7 @@ from stgcn_torch.build import make_data, quiet_trainer
 from stgcn_torch.checkpoint import load_module
 from stgcn_torch.commands import command, given_preprocessing, plain
 from stgcn_torch.data.module import SkeletonData
+from stgcn_torch.fingerprint import contradiction
 from stgcn_torch.lit import LitSTGCN
 from stgcn_torch.report import one_line, summarize, write_report
 
@@ -37,7 +40,9 @@ def evaluate(module: LitSTGCN, data: SkeletonData, split: str | None, trainer: p
 def main(config: DictConfig) -> None:
     """Evaluate as the composed configuration says."""
     module = load_module(config.ckpt_path, given_preprocessing(config), plain(config.strides))
-    data = make_data(config, module.body, module.preprocessing)
+    if said := contradiction(module.state_dict(), module.preprocessing, module.body):
+        print(f"evaluate: {said}", file=sys.stderr)
+    data = make_data(config, module.body, module)
     if data.num_classes != len(module.classes):
         raise ValueError(f"{config.ckpt_path} has {len(module.classes)} classes, the data have {data.num_classes}")
     numbers = [str(i) for i in range(len(module.classes))]

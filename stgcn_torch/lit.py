@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionM
 
 from stgcn_torch.data.augment import Augmentation, augment
 from stgcn_torch.data.frames import even_crops
-from stgcn_torch.data.preprocessing import Preprocessing
+from stgcn_torch.data.preprocessing import Preprocessing, refuse_unknown
 from stgcn_torch.data.streams import stack_streams
 from stgcn_torch.model import STGCN
 from stgcn_torch.skeleton import skeleton
@@ -63,7 +63,7 @@ class LitSTGCN(pl.LightningModule):
         self.augmentation = Augmentation.of(augmentation or {})
         self.classes = tuple(classes)
         self.body = skeleton(model.get("layout", "fsd10"))
-        _refuse_unknown("model", model, inspect.signature(STGCN).parameters)
+        refuse_unknown("model", model, inspect.signature(STGCN).parameters)
         network = STGCN(**{"in_channels": self.preprocessing.in_channels} | model)
         self.backbone, self.head = network.backbone, network.head
         K = len(self.classes)
@@ -147,7 +147,7 @@ class LitSTGCN(pl.LightningModule):
         name = options.pop("name")
         if name not in OPTIMIZERS:
             raise ValueError(f"optimizer {name!r} is unknown; choose one of {', '.join(sorted(OPTIMIZERS))}")
-        _refuse_unknown("optimizer", options, inspect.signature(OPTIMIZERS[name]).parameters)
+        refuse_unknown("optimizer", options, inspect.signature(OPTIMIZERS[name]).parameters)
         optimizer = OPTIMIZERS[name](self.parameters(), **options)
         schedule = self.hparams["scheduler"]
         if not schedule or schedule["name"] == "constant":
@@ -168,6 +168,17 @@ class LitSTGCN(pl.LightningModule):
         return max(math.ceil(batches / self.trainer.accumulate_grad_batches), 1)
 
 
+class DecimalMultiStepLR(MultiStepLR):
+    """Steps whose rates have no more digits than a float holds: a tenth of 0.1 is 0.01, not 0.010000000000000002.
+
+    So do PaddleVideo's recipes, which list their rates.
+    """
+
+    def get_lr(self) -> list[Any]:
+        """The rate of each parameter group."""
+        return [float(f"{rate:.15g}") for rate in super().get_lr()]
+
+
 def make_schedule(optimizer: torch.optim.Optimizer, schedule: dict[str, Any], steps: int = 1) -> LRScheduler:
     """A learning-rate schedule from plain values (see ``LitSTGCN``), ``steps`` of it to an epoch.
 
@@ -175,7 +186,7 @@ def make_schedule(optimizer: torch.optim.Optimizer, schedule: dict[str, Any], st
         ValueError: Its name is unknown.
     """
     name = schedule["name"]
-    _refuse_unknown("scheduler", schedule, SCHEDULER_OPTIONS)
+    refuse_unknown("scheduler", schedule, SCHEDULER_OPTIONS)
     warmup = round(schedule.get("warmup", 0) * steps)
     main: LRScheduler
     if name == "cosine":
@@ -183,7 +194,7 @@ def make_schedule(optimizer: torch.optim.Optimizer, schedule: dict[str, Any], st
         main = CosineAnnealingLR(optimizer, T_max=t_max, eta_min=schedule.get("eta_min", 0.0))
     elif name == "multistep":
         milestones = [round(epoch * steps) - warmup for epoch in schedule["milestones"]]
-        main = MultiStepLR(optimizer, milestones, gamma=schedule.get("gamma", 0.1))
+        main = DecimalMultiStepLR(optimizer, milestones, gamma=schedule.get("gamma", 0.1))
     else:
         raise ValueError(f"scheduler {name!r} is unknown; choose cosine, multistep or constant")
     if not warmup:
@@ -200,12 +211,6 @@ def mean_class_accuracy(confusion: Tensor) -> Tensor:
     """
     clips = confusion.sum(dim=1)
     return (confusion.diagonal()[clips > 0] / clips[clips > 0]).mean()
-
-
-def _refuse_unknown(part: str, given: Iterable[str], known: Iterable[str]) -> None:
-    unknown = sorted(set(given) - set(known))
-    if unknown:
-        raise ValueError(f"{part} has no option {', '.join(unknown)}; it has {', '.join(known)}")
 
 
 def _metrics(num_classes: int) -> MetricCollection:

@@ -1,6 +1,7 @@
 """``python -m stgcn_torch.predict``: the class of each clip in a file."""
 
 import csv
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from stgcn_torch.data.arrays import Clips, open_clips
 from stgcn_torch.data.dataset import ClipDataset
 from stgcn_torch.data.module import loader_of
 from stgcn_torch.files import written_whole
+from stgcn_torch.fingerprint import contradiction
 from stgcn_torch.lit import LitSTGCN
 
 Row = tuple[int, int, float]
@@ -75,6 +77,8 @@ def main(config: DictConfig) -> None:
     if config.accelerator not in ("auto", "cpu", "gpu") or (config.accelerator == "gpu" and not has_gpu):
         raise ValueError(f"accelerator must be auto, cpu, or gpu where there is one, got {config.accelerator!r}")
     module = load_module(config.ckpt_path, given_preprocessing(config), plain(config.strides))
+    if said := contradiction(module.state_dict(), module.preprocessing, module.body):
+        print(f"predict: {said}", file=sys.stderr)
     module.to("cuda" if has_gpu and config.accelerator != "cpu" else "cpu")
     clips = open_clips(config.input, module.preprocessing.channels, module.body, single=True)
     rows: list[Row] = []

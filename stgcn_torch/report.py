@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.ticker import MaxNLocator
 
 from stgcn_torch.files import written_whole
 
 Z95 = 1.959964  # standard normal quantile of 97.5 %
+LONGEST = 24  # characters of a class name in a picture
 
 
 def wilson_interval(correct: float, count: int) -> tuple[float, float]:
@@ -104,15 +106,17 @@ def curves_figure(rows: Sequence[Mapping[str, float]]) -> Figure:
 def confusion_figure(confusion: Int[np.ndarray, "K K"], classes: Sequence[str]) -> Figure:
     """The confusion matrix, each row as shares of its class; counts are written in where there is room."""
     K = len(classes)
-    side = float(np.clip(0.45 * K + 2, 4, 14))
+    names, families = drawable(classes)
+    longest = max(map(len, names))
+    side = float(np.clip(0.45 * K + 2, 4, 14)) + 0.15 * max(longest - 12, 0)
     figure = Figure(figsize=(side, side * 0.92), layout="constrained")
     axes = figure.subplots()
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    every = max(1, K // 40)
-    ticks = range(0, K, every)
-    axes.set_xticks(ticks, [classes[i] for i in ticks], rotation=90 if K > 6 or max(map(len, classes)) > 4 else 0)
-    axes.set_yticks(ticks, [classes[i] for i in ticks])
+    ticks = range(0, K, max(1, K // 40))
+    shown: dict[str, Any] = {"labels": [names[i] for i in ticks], "parse_math": False, "fontfamily": families}
+    axes.set_xticks(ticks, rotation=90 if K > 6 or longest > 4 else 0, **shown)
+    axes.set_yticks(ticks, **shown)
     axes.set(xlabel="predicted", ylabel="true", title=f"{int(np.trace(confusion))} of {int(confusion.sum())} correct")
     if K <= 30:
         for i, j in zip(*np.nonzero(confusion), strict=True):
@@ -120,3 +124,21 @@ def confusion_figure(confusion: Int[np.ndarray, "K K"], classes: Sequence[str]) 
             axes.text(j, i, str(confusion[i, j]), ha="center", va="center", color=colour, fontsize=8)
     figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true class")
     return figure
+
+
+def drawable(classes: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Class names as a picture can show them, and the font families that have their characters.
+
+    A name that no installed font can draw becomes the number of its class.
+    """
+    names = [" ".join(name.split()) for name in classes]
+    names = [name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…" for name in names]
+    families = list(FontProperties().get_family())
+    missing = set(map(ord, "".join(names))) - set(get_font(findfont(FontProperties())).get_charmap())
+    for font in fontManager.ttflist if missing else ():
+        if (font.style, font.weight) != ("normal", 400) or font.name.startswith("Last Resort"):  # which has but boxes
+            continue
+        if found := missing & set(get_font(font.fname).get_charmap()):
+            families.append(font.name)
+            missing -= found
+    return [f"{i} (no font)" if missing & set(map(ord, name)) else name for i, name in enumerate(names)], families

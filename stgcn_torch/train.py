@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from stgcn_torch.build import make_data, make_module, make_trainer, quiet_trainer
+from stgcn_torch.build import make_data, make_module, make_trainer, quiet_trainer, recipe
 from stgcn_torch.callbacks import History
 from stgcn_torch.checkpoint import read_checkpoint, take_weights
 from stgcn_torch.commands import command, load_layout
@@ -39,7 +39,7 @@ def train(config: DictConfig, run: Path, overrides: Sequence[str] = ()) -> dict[
         left = take_weights(module, read_checkpoint(config.init_from).state)
         log.info("weights from %s%s", config.init_from, f", but not {', '.join(left)}" if left else "")
     if config.ckpt_path:
-        check_resumes(config.ckpt_path, module)
+        check_resumes(config.ckpt_path, module, recipe(config))
     with written_whole(run / "config.yaml") as temporary:
         OmegaConf.save(config, temporary, resolve=True)
     history = History(run / "metrics.csv")
@@ -102,12 +102,14 @@ def evaluate_best(trainer: pl.Trainer, module: LitSTGCN, data: SkeletonData, run
     return evaluate(module, data, None, quiet_trainer(trainer.accelerator, precision)) | results
 
 
-def check_resumes(path: str, module: LitSTGCN) -> None:
-    """Raise ValueError if the checkpoint to resume from was not trained as this module would be."""
-    then = read_checkpoint(path).hyperparameters
-    if then is None:
+def check_resumes(path: str, module: LitSTGCN, repeated: Mapping[str, Any]) -> None:
+    """Raise ValueError if the checkpoint to resume from was not trained as this module would be by this recipe."""
+    then = read_checkpoint(path)
+    if then.hyperparameters is None:
         raise ValueError(f"{path} holds weights only and cannot be resumed; init_from={path} starts from them")
-    before, now = _flat(then), _flat(module.hparams)
+    before, now = _flat(then.hyperparameters), _flat(module.hparams)
+    if then.recipe is not None:  # checkpoints had none at first
+        before, now = before | _flat(then.recipe), now | _flat(repeated)
     differing = [
         f"{key} is {now.get(key)!r}, was {before.get(key)!r}"
         for key in sorted(before | now)

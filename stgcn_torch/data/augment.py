@@ -15,7 +15,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from stgcn_torch.data.frames import random_crop
-from stgcn_torch.data.streams import Batch
+from stgcn_torch.data.preprocessing import refuse_unknown
+from stgcn_torch.data.streams import Batch, take_joints
 
 Rotation = Float[Tensor, "N D D"]
 
@@ -67,9 +68,7 @@ class Augmentation:
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Augmentation":
         """From plain values, as a checkpoint holds them; ValueError names an unknown one."""
-        unknown = sorted(set(values) - {field.name for field in fields(cls)})
-        if unknown:
-            raise ValueError(f"augmentation has no option {', '.join(unknown)}")
+        refuse_unknown("augmentation", values, [field.name for field in fields(cls)])
         return cls(**values)
 
 
@@ -132,36 +131,40 @@ def random_rotations(x: Batch, channels: Sequence[str], augmentation: Augmentati
 
 def turn(x: Batch, coordinates: Sequence[int], rotation: Rotation) -> Batch:
     """The batch with each clip's coordinates multiplied by its matrix."""
+    positions = torch.stack([x[:, i] for i in coordinates], dim=1)
+    rotated = torch.einsum("nij,njtvm->nitvm", rotation.to(x.dtype), positions)
     turned = x.clone()
-    turned[:, coordinates] = torch.einsum("nij,njtvm->nitvm", rotation.to(x.dtype), x[:, coordinates])
+    for i, values in zip(coordinates, rotated.unbind(dim=1), strict=True):
+        turned[:, i] = values
     return turned
 
 
 def mirror_image(x: Batch, probability: float, channel: int, mirror: Sequence[int]) -> Batch:
     """The batch with some clips mirrored: one coordinate negated, left and right joints swapped."""
     sign = torch.ones(x.shape[1], device=x.device, dtype=x.dtype)
-    sign[channel] = -1
-    image = x[:, :, :, list(mirror)] * sign[:, None, None, None]
+    sign[channel].neg_()
+    image = take_joints(x, mirror) * sign[:, None, None, None]
     chosen: Bool[Tensor, " N"] = torch.rand(x.shape[0], device=x.device) < probability
     return torch.where(chosen[:, None, None, None, None], image, x)
 
 
 def add_noise(x: Batch, coordinates: Sequence[int], deviation: float) -> Batch:
     """The batch with Gaussian noise on the coordinates of joints that are not zero."""
-    seen = (x != 0).any(dim=1, keepdim=True)
+    seen = (x != 0).any(dim=1)
+    noise = torch.randn(x.shape[0], len(coordinates), *x.shape[2:], device=x.device, dtype=x.dtype)
     noisy = x.clone()
-    noisy[:, coordinates] += deviation * torch.randn_like(x[:, coordinates]) * seen
+    for i, values in zip(coordinates, noise.unbind(dim=1), strict=True):
+        noisy[:, i] += deviation * values * seen
     return noisy
 
 
 def recentre(x: Batch, coordinates: Sequence[int], center: int, center_of: str) -> Batch:
     """The batch with the centre joint at the origin again; joints that are zero stay there."""
-    seen = (x != 0).any(dim=1, keepdim=True)
-    origin = x[:, coordinates, :, center : center + 1]
-    if center_of == "clip":
-        origin = origin[:, :, :1]
+    seen = (x != 0).any(dim=1)
+    frames = slice(1) if center_of == "clip" else slice(None)
     centred = x.clone()
-    centred[:, coordinates] -= origin * seen
+    for i in coordinates:
+        centred[:, i] -= x[:, i, frames, center : center + 1] * seen
     return centred
 
 

@@ -1,6 +1,6 @@
 """The Lightning data module: which clips train, validate and test, and the loaders that serve them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from stgcn_torch.data.splits import held_out
 from stgcn_torch.skeleton import Skeleton
 
 Loader = DataLoader[tuple[Tensor, Tensor]]
+Rules = Mapping[str, Mapping[str, Any]]
 
 
 class SkeletonData(pl.LightningDataModule):
@@ -31,7 +32,9 @@ class SkeletonData(pl.LightningDataModule):
         val: Validation: ``{rule: file, clips, labels}`` names files of its own in the folder, the other rules hold out
             training clips (see ``splits.held_out``), None for none.
         test: The same for the test, taken out before validation.
-        num_classes: Number of classes; None to count them in ``classes.txt``, or else in the labels.
+        num_classes: Number of classes; None to count them in ``classes.txt``, or else in ``classes`` or the labels.
+        classes: Names of the classes of a folder that has no ``classes.txt``.
+        only: The one split, val or test, that is wanted, and only its files are opened; None for all.
         batch_size: Clips in a training batch, per device.
         eval_batch_size: Clips in a validation or test batch, per device.
         drop_last: Leave out the last training batch when it is not full.
@@ -40,7 +43,7 @@ class SkeletonData(pl.LightningDataModule):
 
     Raises:
         FileNotFoundError: A file is not there.
-        ValueError: The arrays, labels or rules do not fit each other.
+        ValueError: The arrays, labels or rules do not fit each other, or hold out no split that is wanted.
     """
 
     def __init__(
@@ -54,6 +57,8 @@ class SkeletonData(pl.LightningDataModule):
         val: Mapping[str, Any] | None = None,
         test: Mapping[str, Any] | None = None,
         num_classes: int | None = None,
+        classes: Sequence[str] = (),
+        only: str | None = None,
         batch_size: int = 64,
         eval_batch_size: int | None = None,
         drop_last: bool = False,
@@ -70,50 +75,61 @@ class SkeletonData(pl.LightningDataModule):
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size or batch_size
         self.drop_last, self.num_workers = drop_last, num_workers
         names = self.root / "classes.txt"
-        self.classes = names.read_text(encoding="utf-8").split("\n") if names.is_file() else []
-        self.classes = [name.strip() for name in self.classes if name.strip()]
+        lines = names.read_text(encoding="utf-8").split("\n") if names.is_file() else []
+        self.classes = [line.strip() for line in lines if line.strip()]
+        if not self.classes and num_classes is None:
+            self.classes = list(classes)
         self.num_classes = num_classes or len(self.classes) or None
-        self.datasets = self._split(clips, labels, val, test)
+        rules = {name: rule for name, rule in (("test", test), ("val", val)) if rule is not None}
+        if only and only not in rules:
+            raise ValueError(
+                f"there is no {only} split to evaluate on; the data hold out {', '.join(rules) or 'nothing'}"
+            )
+        self.datasets = self._own(rules, only)
+        if only not in self.datasets:
+            self.datasets |= self._divided(clips, labels, rules, only)
+        self._check_classes(self.datasets)
+        train = len(self.datasets.get("train", ()))
+        if train and drop_last and train < batch_size:
+            raise ValueError(f"drop_last leaves nothing to train on: {train} clips do not fill a batch of {batch_size}")
 
     def _open(self, clips: str, labels: str) -> tuple[np.ndarray[Any, Any], Labels]:
         array = open_clips(self.root / clips, self.preprocessing.channels, self.body)
         return array, read_labels(self.root / labels, len(array), self.num_classes)
 
-    def _split(
-        self,
-        clips: str,
-        labels: str,
-        val: Mapping[str, Any] | None,
-        test: Mapping[str, Any] | None,
-    ) -> dict[str, ClipDataset]:
-        array, given = self._open(clips, labels)
-        rest = np.ones(len(array), dtype=bool)
-        sets: dict[str, ClipDataset] = {}
-        columns = [rule["column"] for rule in (val, test) if rule and rule.get("rule") == "groups" and "column" in rule]
-        groups = {column: read_groups(self.root / "manifest.csv", column, len(array)) for column in columns}
-        for name, source in (("test", test), ("val", val)):
-            if source is None:
+    def _own(self, rules: Rules, only: str | None) -> dict[str, ClipDataset]:
+        """The wanted splits that have files of their own."""
+        sets = {}
+        for name, rule in rules.items():
+            if rule.get("rule") != "file" or only not in (None, name):
                 continue
-            if source.get("rule") == "file":
-                if not source.get("clips") or not source.get("labels"):
-                    raise ValueError(f"rule file of {name} must name clips and labels, got {dict(source)}")
-                own, own_labels = self._open(source["clips"], source["labels"])
-                sets[name] = ClipDataset(own, own_labels, range(len(own)), self.preprocessing, self.body)
-            else:
-                mask = held_out(source, given[rest], {column: values[rest] for column, values in groups.items()})
-                indices = np.flatnonzero(rest)[mask]
-                rest[indices] = False
-                sets[name] = ClipDataset(array, given, indices.tolist(), self.preprocessing, self.body)
-        sets["train"] = ClipDataset(
-            array, given, np.flatnonzero(rest).tolist(), self.preprocessing, self.body, seed=self.seed
-        )
-        self._check_classes(sets)
-        if self.drop_last and len(sets["train"]) < self.batch_size:
-            raise ValueError(
-                f"drop_last leaves nothing to train on: {len(sets['train'])} clips do not fill "
-                f"a batch of {self.batch_size}"
-            )
+            if not rule.get("clips") or not rule.get("labels"):
+                raise ValueError(f"rule file of {name} must name clips and labels, got {dict(rule)}")
+            array, labels = self._open(rule["clips"], rule["labels"])
+            sets[name] = ClipDataset(array, labels, range(len(array)), self.preprocessing, self.body)
         return sets
+
+    def _divided(self, clips: str, labels: str, rules: Rules, only: str | None) -> dict[str, ClipDataset]:
+        """The wanted splits that share the training clips: the test is taken out first, the rest trains."""
+        array, given = self._open(clips, labels)
+        columns = [rule["column"] for rule in rules.values() if rule.get("rule") == "groups" and "column" in rule]
+        groups = {column: read_groups(self.root / "manifest.csv", column, len(array)) for column in columns}
+        rest = np.ones(len(array), dtype=bool)
+        parts = {}
+        for name, rule in rules.items():
+            if rule.get("rule") == "file":
+                continue
+            mask = held_out(rule, given[rest], {column: values[rest] for column, values in groups.items()})
+            parts[name] = np.flatnonzero(rest)[mask]
+            rest[parts[name]] = False
+        parts["train"] = np.flatnonzero(rest)
+        return {
+            name: ClipDataset(
+                array, given, indices.tolist(), self.preprocessing, self.body, self.seed if name == "train" else None
+            )
+            for name, indices in parts.items()
+            if only in (None, name)
+        }
 
     def _check_classes(self, sets: Mapping[str, ClipDataset]) -> None:
         """Set number and names of the classes; ValueError if a split is empty or has classes unknown to training."""
@@ -121,7 +137,7 @@ class SkeletonData(pl.LightningDataModule):
             if not len(dataset):
                 raise ValueError(f"no clips are left for {name} of {self.root}")
         for name, dataset in sets.items():
-            unseen = np.setdiff1d(dataset.labels, sets["train"].labels)
+            unseen = np.setdiff1d(dataset.labels, sets.get("train", dataset).labels)
             if unseen.size:
                 raise ValueError(f"{name} has classes that no training clip has: {', '.join(map(str, unseen))}")
         self.num_classes = self.num_classes or int(max(dataset.labels.max() for dataset in sets.values())) + 1

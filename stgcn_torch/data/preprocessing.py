@@ -4,7 +4,7 @@ NumPy on one clip (C, T, V, M). A network only works on clips preprocessed as in
 travels in the checkpoint.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -109,9 +109,7 @@ class Preprocessing:
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Preprocessing":
         """From plain values, as a checkpoint holds them; ValueError names an unknown one."""
-        unknown = sorted(set(values) - {field.name for field in fields(cls)})
-        if unknown:
-            raise ValueError(f"preprocessing has no option {', '.join(unknown)}")
+        refuse_unknown("preprocessing", values, [field.name for field in fields(cls)])
         typed: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         return cls(**typed)
 
@@ -135,6 +133,13 @@ class Preprocessing:
         if self.center is None:
             return None
         return body.center if self.center == "layout" else body.index(self.center)
+
+
+def refuse_unknown(part: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Raise ValueError that names the options a part of the configuration does not have, and those it has."""
+    unknown = sorted(set(map(str, given)) - set(known))
+    if unknown:
+        raise ValueError(f"{part} has no option {', '.join(unknown)}; it has {', '.join(known)}")
 
 
 PREPROCESSINGS: dict[str, Preprocessing] = {

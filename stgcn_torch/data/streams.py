@@ -9,9 +9,16 @@ from torch import Tensor
 Batch = Float[Tensor, "N C T V M"]
 
 
+def take_joints(x: Batch, joints: Sequence[int]) -> Batch:
+    """These joints, in this order."""
+    # Not x[:, :, :, list(joints)]: on a GPU that copies the list to the device, and waits for it, in every step. Nor
+    # an index kept as a buffer: averaged weights average buffers too, and rounding then takes one joint for another.
+    return torch.stack([x[:, :, :, v] for v in joints], dim=3)
+
+
 def bone(x: Batch, parents: Sequence[int]) -> Batch:
     """Each joint minus its parent; zero at the centre, which is its own."""
-    return x - x[:, :, :, list(parents)]
+    return x - take_joints(x, parents)
 
 
 def motion(x: Batch) -> Batch:

@@ -52,6 +52,12 @@ def test_the_command_line_has_the_last_word() -> None:
     assert (config.preprocessing.window, config.trainer.max_epochs, config.scheduler.t_max) == (7, 3, 60)
 
 
+def test_the_competition_s_files_are_arrays_with_names_of_their_own() -> None:
+    fsd10, arrays = (composed("train", f"data={name}", ROOT).data for name in ("fsd10", "arrays"))
+    own = {name for name in arrays if fsd10[name] != arrays[name]}
+    assert own == {"channels", "clips", "labels", "num_classes"}
+
+
 def test_article_is_the_articles_recipe() -> None:
     config = composed("train", "experiment=article", ROOT)
     made = config.preprocessing

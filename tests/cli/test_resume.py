@@ -1,6 +1,7 @@
 """Interrupted runs: what is lost, what is kept, and that the end is the same to the last bit."""
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -96,3 +97,34 @@ def test_a_run_does_not_resume_as_another_network(command: Command, trained: Pat
     said = command("train", *tiny, f"ckpt_path={path}", *other, "hydra.run.dir=other", code=1).stderr
     assert "model.dropout is 0.5, was 0.0" in said
     assert "optimizer.name is 'adamw', was 'sgd'" in said
+
+
+def test_a_run_does_not_resume_with_other_batches_or_clips(command: Command, trained: Path, tiny: list[str]) -> None:
+    other = ["data.batch_size=16", "data.val.fold=1", "data.drop_last=true", "data.test=null"]
+    averaged = ["ema=0.9", "trainer.accumulate_grad_batches=2"]
+    resumed = [f"ckpt_path={trained}/checkpoints/last.ckpt", "hydra.run.dir=other"]
+    said = command("train", *tiny, *resumed, *other, *averaged, code=1).stderr
+    assert said.count("\n") == 1
+    for difference in (
+        "data.batch_size is 16, was 32",
+        "data.drop_last is True, was False",
+        "data.test.rule is None, was 'file'",
+        "data.val.fold is 1, was 0",
+        "ema is 0.9, was None",
+        "trainer.accumulate_grad_batches is 2, was 1",
+    ):
+        assert difference in said
+
+
+@pytest.mark.parametrize("age", ["new", "old"])
+def test_a_run_resumes_elsewhere(
+    command: Command, trained: Path, tiny: list[str], skating: Path, tmp_path: Path, age: str
+) -> None:
+    (tmp_path / "moved").symlink_to(skating)
+    last = Path(shutil.copytree(trained, tmp_path / "run")) / "checkpoints" / "last.ckpt"
+    held = torch.load(last, weights_only=True)
+    if age == "old":  # from before checkpoints said what batches and clips they were trained with
+        del held["callbacks"]["Recipe"]
+    torch.save(held, last)
+    elsewhere = ["data.root=moved", "data.num_workers=1", "data.eval_batch_size=7"]
+    assert "test: top-1" in command("train", *tiny, *elsewhere, f"ckpt_path={last}").stdout

@@ -151,3 +151,21 @@ def test_two_processes_train_together_and_one_reports(command: Command, tiny: li
         correct = 13 * float(row["val/top5"])
         assert 0 < round(correct) < 13
         assert correct == pytest.approx(round(correct), abs=1e-4)
+
+
+def test_processes_of_torchrun_train_in_one_folder_on_one_set(tiny: list[str], tmp_path: Path) -> None:
+    launched = ["torch.distributed.run", "--nproc-per-node=2", "--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0"]
+    two = ["trainer.devices=2", "trainer.strategy=ddp", "trainer.accelerator=cpu", "data.root=skating"]
+    done = subprocess.run(
+        [sys.executable, "-m", *launched, "-m", "stgcn_torch.train", *tiny, *two],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("test: top-1") == 1
+    (run,) = (tmp_path / "outputs").glob("*/*")
+    assert json.loads((run / "report" / "results.json").read_text())["clips"] == 32
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["outputs", "skating"]

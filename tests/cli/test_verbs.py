@@ -152,6 +152,22 @@ def test_data_with_other_classes_are_not_evaluated(
     assert "knows the classes single_jump" in said
 
 
+def test_evaluate_needs_the_files_of_its_split_alone(
+    command: Command, trained: Path, skating: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "held_out").mkdir()
+    for name in ("test_data.npy", "test_label.npy"):
+        (tmp_path / "held_out" / name).symlink_to(skating / name)
+    folder = ["data=arrays", "data.root=held_out", "data.channels=[x,y,score]"]
+    files = "data.test={rule: file, clips: test_data.npy, labels: test_label.npy}"
+    command("evaluate", f"ckpt_path={trained}/checkpoints/best.ckpt", *folder, files, "out=report")
+    run = json.loads((trained / "report" / "results.json").read_text())
+    alone = json.loads((tmp_path / "report" / "results.json").read_text())
+    assert (alone["confusion"], list(alone["classes"])) == (run["confusion"], list(run["classes"]))
+    val = command("evaluate", f"ckpt_path={trained}/checkpoints/best.ckpt", *folder, files, "split=val", code=1)
+    assert val.stderr == "evaluate: no file held_out/data.npy\n"
+
+
 def test_paddle_files_are_sent_to_the_converter(command: Command, tmp_path: Path) -> None:
     (tmp_path / "net.pdparams").write_bytes(b"\x80\x04.")
     assert "Paddle" in command("predict", "ckpt_path=net.pdparams", "input=x.npy", code=1).stderr

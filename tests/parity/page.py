@@ -11,7 +11,18 @@ from pathlib import Path
 import pytest
 
 PAGE = Path(__file__).parents[2] / "docs" / "parity.md"
-ORDER = "partitions layers network gradients training schedules initialization quirks loss golden".split()
+ORDER = [
+    "partitions",
+    "layers",
+    "network",
+    "gradients",
+    "training",
+    "schedules",
+    "initialization",
+    "quirks",
+    "loss",
+    "golden",
+]
 LINE = re.compile(r"\| (?P<what>.+) \| (?P<error>\S+) \| (?P<tolerance>\S+) \|")
 
 INTRODUCTION = """\

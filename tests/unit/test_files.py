@@ -2,11 +2,12 @@
 
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
 
-from stgcn_torch.files import written_whole
+from stgcn_torch.files import locked, written_whole
 
 
 def test_the_file_holds_what_was_written(tmp_path: Path) -> None:
@@ -103,3 +104,25 @@ def test_permissions_follow_the_umask(tmp_path: Path, mask: int) -> None:
         os.umask(before)
     modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("a.ckpt", "plain")}
     assert modes == {0o666 & ~mask}
+
+
+def test_a_lock_is_held_by_one_and_let_go_of(tmp_path: Path) -> None:
+    inside = threading.Event()
+
+    def enter() -> None:
+        with locked(tmp_path):
+            inside.set()
+
+    other = threading.Thread(target=enter)
+    with locked(tmp_path):
+        other.start()
+        assert not inside.wait(0.2)
+    other.join(timeout=30)
+    assert inside.is_set()
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_locks_nobody_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stgcn_torch.files.fcntl", None)  # as on Windows
+    with locked(tmp_path), locked(tmp_path):
+        pass

@@ -14,6 +14,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader, TensorDataset
 
 from stgcn_torch.data.preprocessing import PREPROCESSINGS, Preprocessing
@@ -344,6 +345,27 @@ def test_evaluation_changes_nothing_about_a_clip() -> None:
     module = lit(model={"dropout": 0.5}, augmentation={"rotation": 30.0, "noise": 0.1})
     losses = [trainer().validate(module, DataLoader(skating(6), batch_size=3), verbose=False)[0] for _ in range(2)]
     assert losses[0] == losses[1]
+
+
+class OnDevice(TorchDispatchMode):
+    """Refuses tensors of Python values: on a GPU the step would wait until each is copied there."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """``lift_fresh`` is what every such tensor goes through, an index that is a list included."""
+        assert func is not torch.ops.aten.lift_fresh.default
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("keep", [["x", "y"], ["x", "score", "y"]], ids="-".join)
+def test_a_step_copies_nothing_to_the_device(keep: list[str]) -> None:
+    every = {"crop": 0.5, "jitter": True, "rotation": 30.0, "scale": 0.1, "mirror": 0.5, "noise": 0.1}
+    streams = ["joint", "bone", "joint_motion", "bone_motion"]
+    module = lit(preprocessing={"keep": keep, "streams": streams}, augmentation=every | {"joint_dropout": 0.1})
+    clips = torch.randn(4, len(keep), WINDOW, 3, 1)
+    with pytest.raises(AssertionError), OnDevice():
+        _ = clips[:, [0, 1]]
+    with OnDevice():
+        module.logits(module._augmented(clips))
 
 
 # Losses and metrics

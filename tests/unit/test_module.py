@@ -146,6 +146,46 @@ def test_validation_may_have_a_file_of_its_own(root: Path) -> None:
     assert sorted(served(data)) == list(range(N))
 
 
+OWN = {"rule": "file", "clips": "own.npy", "labels": "own_labels.npy"}
+
+
+@pytest.mark.parametrize("name", ["val", "test"])
+def test_a_split_with_files_of_its_own_opens_no_others(root: Path, name: str) -> None:
+    for other in ("clips.npy", "labels.npy"):
+        (root / other).unlink()
+    rules: dict[str, Any] = {"val": EVERY, "test": EVERY, name: OWN}
+    data = data_of(root, **rules, only=name, classes=["Axel", "Lutz", "Flip", "Loop"], batch_size=500, drop_last=True)
+    assert list(data.datasets) == [name]
+    assert numbers(getattr(data, f"{name}_dataloader")()) == list(range(6))
+    assert (data.num_classes, data.classes) == (4, ["Axel", "Lutz", "Flip", "Loop"])
+    with pytest.raises(FileNotFoundError, match=r"^no file .*clips\.npy$"):
+        data_of(root, **rules)
+
+
+@pytest.mark.parametrize("name", ["val", "test"])
+def test_a_split_alone_is_what_it_is_among_all(root: Path, name: str) -> None:
+    rules = {"test": {"rule": "groups", "column": "skater", "value": "s0"}, "val": EVERY}
+    alone, among = data_of(root, **rules, only=name), data_of(root, **rules)
+    assert list(alone.datasets) == [name]
+    assert alone.datasets[name].indices.tolist() == among.datasets[name].indices.tolist()
+
+
+@pytest.mark.parametrize(
+    ("rules", "only", "held_out"),
+    [({"val": EVERY}, "test", "val"), ({}, "val", "nothing"), ({"val": EVERY, "test": OWN}, "train", "test, val")],
+)
+def test_refuses_to_evaluate_what_is_not_held_out(root: Path, rules: Any, only: str, held_out: str) -> None:
+    with pytest.raises(ValueError, match=f"^there is no {only} split to evaluate on; the data hold out {held_out}$"):
+        data_of(root, **rules, only=only)
+
+
+def test_names_in_the_folder_come_before_others(root: Path) -> None:
+    (root / "classes.txt").write_text("Axel\nLutz\nFlip\n", encoding="utf-8")
+    assert data_of(root, classes=["a", "b", "c"]).classes == ["Axel", "Lutz", "Flip"]
+    (root / "classes.txt").unlink()
+    assert data_of(root, classes=["a", "b", "c"], num_classes=4).classes == ["0", "1", "2", "3"]
+
+
 def test_only_training_is_padded_at_random(root: Path) -> None:
     data = data_of(root, Preprocessing(window=6, random_pad=True), val=EVERY)
     assert not data.datasets["train"].keeps

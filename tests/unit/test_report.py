@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib.image
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from stgcn_torch.report import Z95, confusion_figure, curves_figure, one_line, summarize, wilson_interval, write_report
 
@@ -159,6 +160,36 @@ def test_the_confusion_matrix_shows_shares_and_counts_of_its_rows() -> None:
     counts = {(int(text.get_position()[1]), int(text.get_position()[0])): text.get_text() for text in axes.texts}
     assert counts == {(0, 0): "3", (0, 1): "1", (2, 0): "2", (2, 2): "4"}
     assert axes.get_title() == "7 of 10 correct"
+
+
+def labels_of(figure: Figure) -> list[str]:
+    """Those of the rows, which must be those of the columns."""
+    axes = figure.axes[0]
+    rows = [label.get_text() for label in axes.get_yticklabels()]
+    assert rows == [label.get_text() for label in axes.get_xticklabels()]
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("$x_1$", "$x_1$"),  # no formula
+        (r"50 $ \frac", r"50 $ \frac"),  # nor a broken one
+        ("two\n lines\t", "two lines"),
+        ("Сальхов", "Сальхов"),
+        ("W" * 200, "W" * 23 + "…"),
+        ("bell \x07", "0 (no font)"),
+        ("\U0010fffd", "0 (no font)"),  # of nobody's font
+        ("\N{WATCH}", "\N{WATCH}"),  # not in the usual font, but in one that matplotlib brings
+        ("", ""),
+    ],
+    ids=ascii,
+)
+def test_a_class_name_is_drawn_as_it_is_or_numbered(name: str, shown: str, tmp_path: Path) -> None:
+    figure = confusion_figure(CONFUSION, [name, "Lutz", name])
+    figure.savefig(tmp_path / "confusion.png")  # a warning of a missing glyph would be an error
+    assert labels_of(figure) == [shown, "Lutz", "2 (no font)" if shown == "0 (no font)" else shown]
+    assert not any(label.get_parse_math() for label in figure.axes[0].get_xticklabels())
 
 
 @pytest.mark.parametrize("K", [1, 30, 99])

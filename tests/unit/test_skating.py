@@ -1,5 +1,8 @@
 """Laws of the synthetic skating set: the skater's body, the elements, the camera's image, the files."""
 
+import fcntl
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -193,6 +196,34 @@ def test_same_seed_same_bytes(written: Path, tmp_path: Path) -> None:
 def test_whole_set_is_kept(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(skating_files, "skating_clip", None)  # calling it would fail
     assert write_skating_set(written, **SMALL) == written
+
+
+@pytest.mark.parametrize("locks", [True, False])
+def test_of_several_writers_all_find_the_set_and_one_makes_it(
+    written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locks: bool
+) -> None:
+    together, made = threading.Barrier(3), []
+
+    def counted(element: str, stream: np.random.Generator) -> np.ndarray:
+        made.append(element)
+        return skating_clip(element, stream)
+
+    def write(_: int) -> dict[str, bytes]:
+        together.wait()
+        root = write_skating_set(tmp_path / "skating", **SMALL)
+        return {path.name: path.read_bytes() for path in root.iterdir()}
+
+    def none(*_: object) -> None:
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(skating_files, "skating_clip", counted)
+    if not locks:  # as on some network disks: the others' work is lost, nothing else
+        monkeypatch.setattr(fcntl, "flock", none)
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(write, range(3)))
+    assert found == [{path.name: path.read_bytes() for path in written.iterdir()}] * 3
+    assert len(made) == 30 or not locks
+    assert [path.name for path in tmp_path.iterdir()] == ["skating"]
 
 
 def test_interrupted_set_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

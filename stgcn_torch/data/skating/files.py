@@ -11,6 +11,7 @@ import numpy as np
 from stgcn_torch.data.skating.clip import skating_clip
 from stgcn_torch.data.skating.elements import ELEMENTS
 from stgcn_torch.data.skating.skater import MOST
+from stgcn_torch.files import locked
 
 VERSION: Final = 1  # raised when the same seed no longer gives the same clips
 CARD: Final = "skating.json"
@@ -38,11 +39,17 @@ def write_skating_set(root: str | Path, *, train: int = 2000, test: int = 480, s
     if min(train, test) < len(ELEMENTS):
         raise ValueError(f"train and test need {len(ELEMENTS)} clips or more, one per class; got {train} and {test}")
     card = json.dumps({"version": VERSION, "train": train, "test": test, "seed": seed}) + "\n"
-    if _is_written(root, card):
-        return root
+    if not _is_written(root, card):
+        root.parent.mkdir(parents=True, exist_ok=True)
+        with locked(root.parent):  # of a job's processes one writes, and the others then find it written
+            if not _is_written(root, card):
+                _write_set(root, card, train, test, seed)
+    return root
+
+
+def _write_set(root: Path, card: str, train: int, test: int, seed: int) -> None:
     if foreign := _foreign(root):
         raise ValueError(f"{root} is no synthetic skating set, it holds {', '.join(foreign)}; choose another folder")
-    root.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
     try:
         made = aside / "made"
@@ -51,13 +58,15 @@ def write_skating_set(root: str | Path, *, train: int = 2000, test: int = 480, s
         _write_split(made, "test", test, seed)
         (made / "classes.txt").write_text("\n".join(ELEMENTS) + "\n", encoding="utf-8")
         (made / CARD).write_text(card, encoding="utf-8")
-        if not _is_written(root, card):  # another process may have been quicker
-            if root.exists():
-                root.rename(aside / "replaced")
+        if root.exists() and not _is_written(root, card):
+            root.rename(aside / "replaced")
+        try:
             made.rename(root)
+        except OSError:
+            if not _is_written(root, card):  # where the disk knows no locks another process may have been quicker
+                raise
     finally:
         shutil.rmtree(aside)
-    return root
 
 
 def _write_split(root: Path, split: str, clips: int, seed: int) -> None:

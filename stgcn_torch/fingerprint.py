@@ -1,0 +1,92 @@
+"""What centring leaves in the weights: a network trained on centred clips shows it, whatever was lost beside it.
+
+The input batch norm of such a network has a gain of 316 at its centre joint: a clip that is not centred drowns in it.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any, Literal
+
+import numpy as np
+
+from stgcn_torch.data.preprocessing import PREPROCESSINGS, Preprocessing
+from stgcn_torch.skeleton import Skeleton
+
+Centring = Literal["centred", "raw", "unknown"]
+
+KEPT = 0.9  # of data_bn's statistics in each step, by torch's default and Paddle's
+EPS = 1e-5  # of data_bn
+
+# A joint's mean square over the other joints'. Measured on the synthetic set, the larger of x and y: 0 hip-centred,
+# 0.48 raw, 0.29 centred in the first frame. Between the two the weights do not tell.
+CENTRED, RAW = 1e-3, 1e-1
+
+
+def centring(state: Mapping[str, Any], joint: int, coordinates: Sequence[int] | None = None) -> Centring:
+    """Whether a joint lay at the origin in every frame that the weights were trained on.
+
+    With w = 0.9ⁿ after n steps from mean 0 and variance 1, and m and s² averages over the batches seen, ``data_bn``
+    holds mean (1 − w) m and variance w + (1 − w) s². A joint at the origin has m = s = 0: mean exactly 0, variance w,
+    which goes to 0; so have averages (EMA) of such weights. Variance alone does not tell: after 50 steps w is 0.005, as
+    much as real coordinates vary. For a joint that moves, m² + s² over the other joints' does.
+
+    Args:
+        state: Tensors or arrays under the names of ``STGCN.state_dict``. Without a count of batches (Paddle stores
+            none, which conversion makes 0) w counts as 0; a wrong count is bounded by the least variance.
+        joint: Index of the joint.
+        coordinates: The channels that are plain coordinates; None for all. A score, a bone and a motion do not tell.
+
+    Returns:
+        ``unknown`` for weights that are untrained, not finite or without ``data_bn``, for a joint that shares its
+        exact zeros with others (which may all be absent from the data), and between ``CENTRED`` and ``RAW``.
+    """
+    if "backbone.data_bn.running_mean" not in state:
+        return "unknown"
+    mean, variance = (_by_joint(state, name)[:, coordinates or slice(None)] for name in ("running_mean", "running_var"))
+    if not (np.isfinite(mean).all() and np.isfinite(variance).all()):
+        return "unknown"
+    still = (mean == 0).all(axis=1)
+    if still[joint]:
+        return "centred" if still.sum() == 1 else "unknown"
+    n = int(state.get("backbone.data_bn.num_batches_tracked", 0))
+    w = min(KEPT**n, variance.min()) if n else 0.0
+    square = mean**2 / (1 - w) + variance - w  # (1 - w) (m² + s²)
+    others = np.delete(square, joint, axis=0).mean(axis=0)
+    if (square[joint] <= CENTRED * others).all():
+        return "centred"
+    return "raw" if (square[joint] > RAW * others).any() else "unknown"
+
+
+def contradiction(state: Mapping[str, Any], preprocessing: Preprocessing, body: Skeleton) -> str | None:
+    """One line that says how a preprocessing contradicts the weights' centring; None where it does not.
+
+    Centring on a clip's first frame leaves the path in: it counts as none.
+    """
+    channels = product(preprocessing.streams, preprocessing.keep)
+    coordinates = [i for i, (stream, name) in enumerate(channels) if stream == "joint" and name != "score"]
+    if not coordinates:
+        return None
+    joint = preprocessing.center_joint(body) if preprocessing.center_of == "frame" else None
+    if centring(state, body.center, coordinates) == "centred":
+        if joint == body.center:
+            return None
+        by_clip = preprocessing.center is not None and joint is None
+        joint, trained, does = body.center, "at the origin in every frame", "leaves it elsewhere"
+        named = "paddlevideo" if body.center == PREPROCESSINGS["paddlevideo"].center else "fixed"
+        remedy = f"preprocessing={named}, or preprocessing.{'center_of=frame' if by_clip else 'center=layout'}"
+    elif joint is not None and centring(state, joint, coordinates) == "raw":
+        trained, does = "away from the origin", "puts it there in every frame"
+        remedy = "preprocessing=article, or preprocessing.center=null"
+    else:
+        return None
+    gain = (_by_joint(state, "running_var")[joint, coordinates].min() + EPS) ** -0.5
+    return (
+        f"the weights were trained with {body.joints[joint]} {trained} (gain {gain:.0f} in data_bn), "
+        f"but the preprocessing {does}; try {remedy}"
+    )
+
+
+def _by_joint(state: Mapping[str, Any], name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """A statistic of ``data_bn`` as (V, C)."""
+    V = state["backbone.A"].shape[-1]
+    return np.asarray(state[f"backbone.data_bn.{name}"], np.float64).reshape(V, -1)  # joint-major

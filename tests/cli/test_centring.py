@@ -1,0 +1,36 @@
+"""A preprocessing that contradicts the weights is told in one line, and the command goes on."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import Command
+
+ARTICLE = ["preprocessing=article", "preprocessing.window=32"]
+WARNING = "the weights were trained with MidHip at the origin in every frame"
+
+
+@pytest.mark.parametrize("overrides", [[], ARTICLE], ids=["its own", "article"])
+def test_evaluate_warns_where_the_centring_is_lost(
+    overrides: list[str], command: Command, trained: Path, tiny: list[str]
+) -> None:
+    data = [word for word in tiny if word.startswith("data.")]
+    done = command("evaluate", f"ckpt_path={trained}/checkpoints/best.ckpt", *data, *overrides)
+    assert "top-1" in done.stdout
+    said = done.stderr.splitlines()
+    assert len(said) == len(overrides[:1])
+    assert all(line.startswith(f"evaluate: {WARNING}") and "preprocessing=paddlevideo" in line for line in said)
+
+
+@pytest.mark.parametrize("overrides", [["preprocessing=fixed", ARTICLE[1]], ARTICLE], ids=["fixed", "article"])
+def test_predict_warns_of_weights_alone(overrides: list[str], command: Command, trained: Path, tmp_path: Path) -> None:
+    held = torch.load(trained / "checkpoints" / "best.ckpt", weights_only=True)
+    torch.save(held["state_dict"], tmp_path / "weights.pt")
+    np.save(tmp_path / "clip.npy", np.random.default_rng(0).uniform(0.1, 0.5, (3, 60, 25, 1)))
+    strides = "strides=[2,1,1,1,2,1,1,2,1,1]"
+    done = command("predict", "ckpt_path=weights.pt", "input=clip.npy", strides, *overrides)
+    assert "1 clips" in done.stdout
+    assert [line[: len(f"predict: {WARNING}")] for line in done.stderr.splitlines()] == (
+        [f"predict: {WARNING}"] if overrides is ARTICLE else []
+    )

@@ -1,0 +1,219 @@
+"""A network's input batch norm tells whether it was trained on centred clips, and nothing else does it mistake."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from stgcn_torch.data.preprocessing import PREPROCESSINGS, Preprocessing, preprocess
+from stgcn_torch.data.skating import ELEMENTS, skating_clip
+from stgcn_torch.fingerprint import centring, contradiction
+from stgcn_torch.lit import LitSTGCN
+from stgcn_torch.skeleton import LAYOUTS, Skeleton
+
+HIP = LAYOUTS["fsd10"].center
+WINDOW = 32
+BATCH = 8
+STEPS = (1, 5, 50, 5000)
+MODEL = {"num_classes": 2, "channels": [4], "strides": [1]}
+
+Clips = list[np.ndarray[Any, Any]]
+State = dict[str, Tensor]
+
+# The project's own: by name, then as experiments and users lay them out.
+SETTINGS = {name: dict(made.plain, window=WINDOW, sampling="to_last") for name, made in PREPROCESSINGS.items()} | {
+    "raw": {"center": None},
+    "first frame": {"center_of": "clip"},
+    "every joint": {"centring": "every_joint"},
+    "neck": {"center": "Neck"},
+    "with score": {"keep": ("x", "y", "score")},
+    "motion first": {"streams": ("bone", "joint_motion", "joint")},
+    "raw motion first": {"streams": ("bone", "joint_motion", "joint"), "center": None},
+    "bones": {"streams": ("bone", "bone_motion")},
+    "raw bones": {"streams": ("bone",), "center": None},
+    "crops": {"frames": 64, "crops": 5, "crop": 0.7},
+}
+
+
+def settings(name: str) -> Preprocessing:
+    return Preprocessing.of({"window": WINDOW} | SETTINGS[name])
+
+
+@pytest.fixture(scope="module")
+def skating() -> Clips:
+    """Clips of the synthetic set, with joints that were not detected, each with some padding at its end."""
+    made = [skating_clip(ELEMENTS[i % len(ELEMENTS)], np.random.default_rng((0, i))) for i in range(3 * BATCH)]
+    return [np.pad(clip, ((0, 0), (0, 5), (0, 0), (0, 0))) for clip in made]
+
+
+@pytest.fixture(scope="module")
+def pairs() -> Clips:
+    """NTU-like clips (3, T, 25, 2) in metres from the camera, the second person there in every other clip."""
+    rng = np.random.default_rng(0)
+    clips = []
+    for i in range(3 * BATCH):
+        T = 20 + i
+        path = rng.normal((0, 0, 3), (0.5, 0.2, 0.3), (1, 1, 2, 3)) + rng.normal(0, 0.01, (T, 1, 2, 3)).cumsum(axis=0)
+        people = path + rng.normal(0, 0.3, (1, 25, 2, 3)) + rng.normal(0, 0.02, (T, 25, 2, 3))
+        people[:, :, 1] *= i % 2
+        clips.append(people.transpose(3, 0, 1, 2).astype(np.float32))
+    return clips
+
+
+def stepped(
+    clips: Clips, preprocessing: Preprocessing, steps: int, body: Skeleton = LAYOUTS["fsd10"]
+) -> tuple[LitSTGCN, list[Tensor]]:
+    """A network whose input batch norm made so many training steps, and the batches that this has seen.
+
+    Two steps are the whole network's; after them the batch norm goes on alone, over the same batches.
+    """
+    module = LitSTGCN(MODEL | {"layout": body.name}, preprocessing.plain, ["a", "b"]).train()
+    data_bn = module.backbone.data_bn
+    seen: list[Tensor] = []
+    made = torch.from_numpy(np.stack([preprocess(clip, preprocessing, body) for clip in clips]))
+    with torch.no_grad():
+        hook = data_bn.register_forward_pre_hook(lambda _, x: seen.append(x[0]))
+        for batch in made.split(BATCH)[: min(steps, 2)]:
+            module.logits(batch)
+        hook.remove()
+        for i in range(2, steps):
+            data_bn(seen[i % 2])
+    return module, seen
+
+
+def warned(module: LitSTGCN, preprocessing: Preprocessing | None = None) -> str | None:
+    return contradiction(module.state_dict(), preprocessing or module.preprocessing, module.body)
+
+
+@pytest.mark.parametrize("steps", STEPS)
+@pytest.mark.parametrize("name", ["paddlevideo", "fixed", "crops"])
+def test_a_centred_network_is_recognised_at_its_centre_alone(skating: Clips, name: str, steps: int) -> None:
+    state = stepped(skating, settings(name), steps)[0].state_dict()
+    assert [joint for joint in range(25) if centring(state, joint) == "centred"] == [HIP]
+    assert centring(state, 0) == "raw"
+
+
+@pytest.mark.parametrize("steps", STEPS)
+@pytest.mark.parametrize("name", ["article", "raw", "first frame"])
+def test_a_raw_network_is_recognised(skating: Clips, name: str, steps: int) -> None:
+    assert centring(stepped(skating, settings(name), steps)[0].state_dict(), HIP) == "raw"
+
+
+@pytest.mark.parametrize("steps", STEPS)
+@pytest.mark.parametrize("center", ["layout", None])
+def test_people_and_three_coordinates_make_no_difference(pairs: Clips, center: str | None, steps: int) -> None:
+    body = LAYOUTS["ntu-rgb+d"]
+    axes = ("x", "y", "z")
+    made = Preprocessing(
+        window=WINDOW, channels=axes, keep=axes, center=center, empty="keep", streams=("joint", "joint_motion")
+    )
+    module, _ = stepped(pairs, made, steps, body)
+    assert centring(module.state_dict(), body.center, range(3)) == ("centred" if center else "raw")
+    assert warned(module) is None
+
+
+@pytest.mark.parametrize("steps", STEPS)
+@pytest.mark.parametrize("name", sorted(SETTINGS))
+def test_a_network_does_not_contradict_its_own_preprocessing(skating: Clips, name: str, steps: int) -> None:
+    assert warned(stepped(skating, settings(name), steps)[0]) is None
+
+
+@pytest.mark.parametrize(("name", "found"), [("paddlevideo", "centred"), ("article", "raw")])
+@pytest.mark.parametrize("steps", STEPS)
+def test_paddles_statistics_tell_without_a_count(skating: Clips, name: str, found: str, steps: int) -> None:
+    module, seen = stepped(skating, settings(name), 2)
+    mean, variance = np.zeros(50, np.float32), np.ones(50, np.float32)
+    for i in range(steps):
+        x = seen[i % 2].numpy()
+        mean = np.float32(0.9) * mean + np.float32(0.1) * x.mean(axis=(0, 2))
+        variance = np.float32(0.9) * variance + np.float32(0.1) * x.var(axis=(0, 2))  # biased, as Paddle's on CPU
+    state = {key: value.numpy() for key, value in module.state_dict().items()}
+    state |= {"backbone.data_bn.running_mean": mean, "backbone.data_bn.running_var": variance}
+    for count in ({"backbone.data_bn.num_batches_tracked": np.array(0)}, {}):
+        assert centring({key: value for key, value in state.items() if "num_batches" not in key} | count, HIP) == found
+
+
+@pytest.mark.parametrize("decay", [0.98, 0.999])
+@pytest.mark.parametrize(("name", "found"), [("paddlevideo", "centred"), ("fixed", "centred"), ("article", "raw")])
+def test_averaged_weights_tell(skating: Clips, name: str, found: str, decay: float) -> None:
+    module, seen = stepped(skating, settings(name), 2)
+    averaged = AveragedModel(module.backbone, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+    for i in range(2000):
+        module.backbone.data_bn(seen[i % 2])
+        averaged.update_parameters(module.backbone)
+    state = {f"backbone.{key}": value for key, value in averaged.module.state_dict().items()}
+    assert centring(state, HIP) == found
+
+
+@pytest.mark.parametrize(("noise", "found"), [(1e-4, "centred"), (1e-3, "centred"), (0.01, "unknown"), (0.05, "raw")])
+def test_a_centre_that_trembles_is_centred_until_it_moves_like_the_others(
+    skating: Clips, noise: float, found: str
+) -> None:
+    module, seen = stepped(skating, settings("fixed"), 2)
+    torch.manual_seed(0)
+    for i in range(200):
+        module.backbone.data_bn(seen[i % 2] + noise * torch.randn(seen[i % 2].shape))
+    assert centring(module.state_dict(), HIP) == found
+
+
+def broken(change: Callable[[State], Any]) -> Callable[[State], State]:
+    def changed(state: State) -> State:
+        change(state)
+        return state
+
+    return changed
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        broken(lambda state: state["backbone.data_bn.running_mean"].zero_()),
+        broken(lambda state: state["backbone.data_bn.running_mean"][0].fill_(torch.nan)),
+        broken(lambda state: state["backbone.data_bn.running_var"][3].fill_(torch.inf)),
+        broken(lambda state: state["backbone.data_bn.running_mean"][:2].zero_()),
+        lambda state: {key: value for key, value in state.items() if "data_bn" not in key},
+    ],
+    ids=["untrained", "NaN", "infinite", "another joint is absent too", "no data_bn"],
+)
+def test_nothing_is_claimed_of_weights_that_do_not_tell(skating: Clips, change: Callable[[State], State]) -> None:
+    module, _ = stepped(skating, settings("fixed"), 50)
+    state = change(module.state_dict())
+    assert centring(state, HIP) == "unknown"
+    assert contradiction(state, settings("article"), module.body) is None
+
+
+def test_an_untrained_network_contradicts_nothing(skating: Clips) -> None:
+    module = stepped(skating, settings("fixed"), 0)[0]
+    assert [warned(module, settings(name)) for name in ("paddlevideo", "article")] == [None, None]
+
+
+def test_a_network_without_input_normalisation_contradicts_nothing() -> None:
+    module = LitSTGCN(MODEL | {"data_bn": False}, settings("fixed").plain, ["a", "b"])
+    assert isinstance(module.backbone.data_bn, nn.Identity)
+    assert warned(module, settings("article")) is None
+
+
+@pytest.mark.parametrize(
+    ("trained", "used", "words"),
+    [
+        ("paddlevideo", "article", ("MidHip at the origin", "316", "=paddlevideo, or preprocessing.center=layout")),
+        ("fixed", "first frame", ("MidHip at the origin", "316", "=paddlevideo, or preprocessing.center_of=frame")),
+        ("fixed", "neck", ("MidHip at the origin", "=paddlevideo, or preprocessing.center=layout")),
+        ("article", "paddlevideo", ("MidHip away from the origin", "=article, or preprocessing.center=null")),
+        ("first frame", "fixed", ("MidHip away from the origin", "=article, or preprocessing.center=null")),
+    ],
+)
+def test_a_contradiction_is_told_in_one_line(skating: Clips, trained: str, used: str, words: tuple[str, ...]) -> None:
+    said = warned(stepped(skating, settings(trained), 300)[0], settings(used))
+    assert said is not None
+    assert "\n" not in said
+    assert [word for word in words if word not in said] == []
+
+
+def test_another_centring_of_the_same_joint_is_no_contradiction(skating: Clips) -> None:
+    module = stepped(skating, settings("paddlevideo"), 300)[0]
+    assert [warned(module, settings(name)) for name in ("fixed", "every joint", "crops")] == [None, None, None]
