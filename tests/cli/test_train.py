@@ -12,6 +12,9 @@ from conftest import Command, environment
 from omegaconf import OmegaConf
 from PIL import Image
 
+from stgcn_torch.checkpoint import load_model
+from stgcn_torch.graph import adjacency
+
 
 def test_a_run_leaves_what_the_readme_says(trained: Path) -> None:
     left = {str(path.relative_to(trained)) for path in trained.rglob("*") if path.is_file()}
@@ -105,6 +108,12 @@ def test_multirun_trains_every_fold(command: Command, tiny: list[str], tmp_path:
     for fold in (0, 1):
         results = json.loads((tmp_path / "sweep" / str(fold) / "report" / "results.json").read_text())
         assert results["clips"] == 32
+
+
+def test_averaged_weights_keep_the_graph(command: Command, tiny: list[str], tmp_path: Path) -> None:
+    command("train", *tiny, "ema=0.9", "hydra.run.dir=averaged")
+    state = load_model(tmp_path / "averaged" / "checkpoints" / "last.ckpt").state_dict()
+    assert torch.equal(state["backbone.A"], torch.from_numpy(adjacency("fsd10")).float())
 
 
 @pytest.mark.parametrize(
