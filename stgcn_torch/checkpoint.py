@@ -14,12 +14,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from stgcn_torch.architecture import architecture, misfits
 from stgcn_torch.data.preprocessing import PREPROCESSINGS, Preprocessing
 from stgcn_torch.files import written_whole
-from stgcn_torch.graph import STRATEGIES, adjacency
 from stgcn_torch.lit import LitSTGCN
 from stgcn_torch.model import STGCN
-from stgcn_torch.skeleton import LAYOUTS
 
 State = Mapping[str, Tensor]
 
@@ -159,64 +158,9 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).split("\n")[0]
 
 
-def architecture(state: State) -> dict[str, Any]:
-    """Arguments of ``STGCN`` read from the shapes of a bare state dict.
-
-    Strides and dropout are not stored; a block that changes its width is taken to halve the frames, as in every
-    published ST-GCN. A graph that belongs to no layout known here becomes a layout of its own.
-
-    Raises:
-        ValueError: The tensors are not those of an ST-GCN.
-    """
-    A, fcn = state.get("backbone.A"), state.get("head.fcn.weight")
-    blocks = [key for key in state if key.endswith(".tcn.2.weight")]
-    if A is None or fcn is None or not blocks:
-        raise ValueError("the tensors are not named as an ST-GCN's (backbone.A, ..., head.fcn.weight)")
-    kernels = [key for key in state if key.endswith((".conv.weight", ".tcn.2.weight", ".fcn.weight"))]
-    if A.ndim != 3 or A.shape[1] != A.shape[2] or any(state[key].ndim != 4 for key in kernels):
-        raise ValueError("backbone.A must be (K, V, V) and the convolutions' weights of four axes, as an ST-GCN's are")
-    prefix = [f"backbone.st_gcn_networks.{i}" for i in range(len(blocks))]
-    try:
-        temporal = [state[f"{block}.tcn.2.weight"] for block in prefix]
-        in_channels = state[f"{prefix[0]}.gcn.conv.weight"].shape[1]
-    except KeyError as missing:
-        raise ValueError(f"the tensors lack {missing}") from None
-    return {
-        "num_classes": fcn.shape[0],
-        "in_channels": in_channels,
-        "channels": [weight.shape[0] for weight in temporal],
-        "strides": [2 if i and f"{block}.residual.0.weight" in state else 1 for i, block in enumerate(prefix)],
-        "temporal_kernel": temporal[0].shape[2],
-        "edge_importance": "backbone.edge_importance.0" in state,
-        "data_bn": "backbone.data_bn.weight" in state,
-    } | _graph_of(A)
-
-
-def _graph_of(A: Tensor) -> dict[str, Any]:
-    """Layout and strategy whose adjacency this is; an unknown one gets the layout that its own edges draw."""
-    for layout in LAYOUTS.values():
-        for strategy in STRATEGIES:
-            known = torch.from_numpy(adjacency(layout, strategy)).float()
-            if known.shape == A.shape and torch.allclose(known, A.cpu().float(), atol=1e-6):
-                return {"layout": layout.name, "strategy": strategy}
-    named = {1: "uniform", 2: "distance", 3: "spatial"}
-    if A.shape[0] not in named:
-        raise ValueError(f"the graph has K={A.shape[0]} partitions, which no strategy with max_hop=1 has")
-    edges = A.sum(dim=0).triu(1) + A.sum(dim=0).tril(-1).T
-    bones = [[str(v), str(w)] for v, w in edges.nonzero().tolist()]
-    joints = [str(v) for v in range(A.shape[1])]
-    return {"layout": {"joints": joints, "bones": bones, "center": joints[0]}, "strategy": named[A.shape[0]]}
-
-
 def check_fits(state: State, wanted: State) -> None:
     """Raise ValueError that lists every tensor that is missing, unexpected or of another shape."""
-    problems = [f"missing {key}" for key in wanted if key not in state]
-    problems += [f"unexpected {key}" for key in state if key not in wanted]
-    problems += [
-        f"{key} has shape {tuple(state[key].shape)}, wanted {tuple(wanted[key].shape)}"
-        for key in wanted
-        if key in state and state[key].shape != wanted[key].shape
-    ]
+    problems = misfits(state, {key: tensor.shape for key, tensor in wanted.items()})
     if problems:
         shown = "; ".join(problems[:6]) + (f"; and {len(problems) - 6} more" if len(problems) > 6 else "")
         raise ValueError(f"the weights do not fit the network: {shown}")

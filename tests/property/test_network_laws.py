@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from stgcn_torch.checkpoint import architecture
+from stgcn_torch.architecture import architecture
 from stgcn_torch.graph import STRATEGIES, adjacency
 from stgcn_torch.model import STGCN
 from stgcn_torch.skeleton import skeleton

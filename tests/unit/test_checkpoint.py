@@ -16,7 +16,6 @@ from torch import Tensor
 
 from stgcn_torch.checkpoint import (
     WholeFileCheckpointIO,
-    architecture,
     check_fits,
     load_model,
     load_module,
@@ -26,7 +25,6 @@ from stgcn_torch.checkpoint import (
 from stgcn_torch.data.preprocessing import PREPROCESSINGS
 from stgcn_torch.lit import LitSTGCN
 from stgcn_torch.model import STGCN
-from stgcn_torch.skeleton import LAYOUTS
 
 LEG = {"joints": ["Hip", "Knee", "Ankle"], "bones": [["Knee", "Hip"], ["Ankle", "Knee"]], "center": "Hip"}
 TINY: dict[str, Any] = {"layout": LEG, "channels": [4, 8], "strides": [1, 2], "temporal_kernel": 3}
@@ -138,21 +136,6 @@ def test_the_architecture_is_read_from_the_shapes(tmp_path: Path, options: dict[
     torch.save(network.state_dict(), tmp_path / "weights.pt")
     x = torch.randn(2, options.get("in_channels", 2), 7, 3, 1)
     assert torch.equal(load_model(tmp_path / "weights.pt")(x), network(x))
-
-
-@pytest.mark.parametrize("layout", sorted(LAYOUTS))
-@pytest.mark.parametrize("strategy", ["spatial", "spatial_fixed", "uniform", "distance"])
-def test_layout_and_strategy_are_read_from_the_graph(layout: str, strategy: str) -> None:
-    found = architecture(trained(layout=layout, strategy=strategy).state_dict())
-    assert (found["layout"], found["strategy"]) == (layout, strategy)
-
-
-def test_the_article_s_network_is_recognised() -> None:
-    expected = STGCN(30)
-    found = architecture(expected.state_dict())
-    assert (found["num_classes"], found["in_channels"], found["temporal_kernel"]) == (30, 2, 9)
-    assert found["channels"] == [64, 64, 64, 64, 128, 128, 128, 256, 256, 256]
-    assert found["strides"] == [1, 1, 1, 1, 2, 1, 1, 2, 1, 1]
 
 
 def test_a_graph_of_no_known_layout_becomes_one_of_its_own(tmp_path: Path) -> None:

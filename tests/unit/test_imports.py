@@ -24,8 +24,9 @@ ROOMS = {  # what a file, or the files of a folder, may import of the project
     "stgcn_torch/report.py": ("stgcn_torch.files",),
     "stgcn_torch/callbacks.py": ("stgcn_torch.files",),
     "stgcn_torch/lit.py": ("stgcn_torch.data", "stgcn_torch.model", "stgcn_torch.skeleton"),
+    "stgcn_torch/architecture.py": ("stgcn_torch.graph", "stgcn_torch.skeleton"),
     "stgcn_torch/checkpoint.py": tuple(
-        f"stgcn_torch.{room}" for room in ("data.preprocessing", "files", "graph", "lit", "model", "skeleton")
+        f"stgcn_torch.{room}" for room in ("architecture", "data.preprocessing", "files", "lit", "model")
     ),
     "convert": ("convert",),
 }

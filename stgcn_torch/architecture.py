@@ -1,0 +1,106 @@
+"""Which network a set of tensors belongs to, told by names and shapes; arrays and tensors alike, without torch."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from stgcn_torch.graph import STRATEGIES, adjacency
+from stgcn_torch.skeleton import LAYOUTS
+
+State = Mapping[str, Any]  # tensors or arrays
+Shape = tuple[int, ...]
+
+
+def architecture(state: State) -> dict[str, Any]:
+    """Arguments of ``STGCN`` read from the shapes of a bare state dict.
+
+    Strides and dropout are not stored; a block that changes its width is taken to halve the frames, as in every
+    published ST-GCN. A graph that belongs to no layout known here becomes a layout of its own.
+
+    Raises:
+        ValueError: The tensors are not those of an ST-GCN.
+    """
+    A, fcn = state.get("backbone.A"), state.get("head.fcn.weight")
+    blocks = [key for key in state if key.endswith(".tcn.2.weight")]
+    if A is None or fcn is None or not blocks:
+        raise ValueError("the tensors are not named as an ST-GCN's (backbone.A, ..., head.fcn.weight)")
+    kernels = [key for key in state if key.endswith((".conv.weight", ".tcn.2.weight", ".fcn.weight"))]
+    if A.ndim != 3 or A.shape[1] != A.shape[2] or any(state[key].ndim != 4 for key in kernels):
+        raise ValueError("backbone.A must be (K, V, V) and the convolutions' weights of four axes, as an ST-GCN's are")
+    prefix = [f"backbone.st_gcn_networks.{i}" for i in range(len(blocks))]
+    try:
+        temporal = [state[f"{block}.tcn.2.weight"] for block in prefix]
+        in_channels = state[f"{prefix[0]}.gcn.conv.weight"].shape[1]
+    except KeyError as missing:
+        raise ValueError(f"the tensors lack {missing}") from None
+    return {
+        "num_classes": fcn.shape[0],
+        "in_channels": in_channels,
+        "channels": [weight.shape[0] for weight in temporal],
+        "strides": [2 if i and f"{block}.residual.0.weight" in state else 1 for i, block in enumerate(prefix)],
+        "temporal_kernel": temporal[0].shape[2],
+        "edge_importance": "backbone.edge_importance.0" in state,
+        "data_bn": "backbone.data_bn.weight" in state,
+    } | _graph_of(np.asarray(A, np.float64))
+
+
+def _graph_of(A: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, Any]:
+    """Layout and strategy whose adjacency this is; an unknown one gets the layout that its own edges draw."""
+    for layout in LAYOUTS.values():
+        for strategy in STRATEGIES:
+            known = adjacency(layout, strategy)
+            if known.shape == A.shape and np.allclose(known, A, atol=1e-6):
+                return {"layout": layout.name, "strategy": strategy}
+    named = {1: "uniform", 2: "distance", 3: "spatial"}
+    if A.shape[0] not in named:
+        raise ValueError(f"the graph has K={A.shape[0]} partitions, which no strategy with max_hop=1 has")
+    edges = np.triu(A.sum(axis=0), 1) + np.tril(A.sum(axis=0), -1).T
+    bones = [[str(v), str(w)] for v, w in np.argwhere(edges).tolist()]
+    joints = [str(v) for v in range(A.shape[1])]
+    return {"layout": {"joints": joints, "bones": bones, "center": joints[0]}, "strategy": named[A.shape[0]]}
+
+
+def tensor_shapes(A: Shape, model: Mapping[str, Any]) -> dict[str, Shape]:
+    """Name and shape of every tensor of ``STGCN(**model)``, in the order of its ``state_dict``.
+
+    Args:
+        A: Shape (K, V, V) of the adjacency.
+        model: What ``architecture`` returns.
+    """
+    K, V, _ = A
+    C, widths = model["in_channels"], model["channels"]
+    shapes: dict[str, Shape] = {"backbone.A": A}
+    if model["data_bn"]:
+        shapes |= _batch_norm("backbone.data_bn", V * C)
+    for i, (c_in, c_out, stride) in enumerate(zip((C, *widths[:-1]), widths, model["strides"], strict=True)):
+        block = f"backbone.st_gcn_networks.{i}"
+        shapes |= _convolution(f"{block}.gcn.conv", c_in, K * c_out)
+        shapes |= _batch_norm(f"{block}.tcn.0", c_out)
+        shapes |= _convolution(f"{block}.tcn.2", c_out, c_out, model["temporal_kernel"])
+        shapes |= _batch_norm(f"{block}.tcn.3", c_out)
+        if i > 0 and (c_in != c_out or stride > 1):
+            shapes |= _convolution(f"{block}.residual.0", c_in, c_out) | _batch_norm(f"{block}.residual.1", c_out)
+    if model["edge_importance"]:
+        shapes |= {f"backbone.edge_importance.{i}": A for i in range(len(widths))}
+    return shapes | _convolution("head.fcn", widths[-1], model["num_classes"])
+
+
+def _convolution(name: str, c_in: int, c_out: int, frames: int = 1) -> dict[str, Shape]:
+    return {f"{name}.weight": (c_out, c_in, frames, 1), f"{name}.bias": (c_out,)}
+
+
+def _batch_norm(name: str, C: int) -> dict[str, Shape]:
+    vectors: dict[str, Shape] = {f"{name}.{part}": (C,) for part in ("weight", "bias", "running_mean", "running_var")}
+    return vectors | {f"{name}.num_batches_tracked": ()}
+
+
+def misfits(state: State, wanted: Mapping[str, Sequence[int]]) -> list[str]:
+    """Every tensor that is missing, unexpected or of another shape than wanted, each in a few words."""
+    problems = [f"missing {key}" for key in wanted if key not in state]
+    problems += [f"unexpected {key}" for key in state if key not in wanted]
+    return problems + [
+        f"{key} has shape {tuple(state[key].shape)}, wanted {tuple(shape)}"
+        for key, shape in wanted.items()
+        if key in state and tuple(state[key].shape) != tuple(shape)
+    ]
