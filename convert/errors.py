@@ -1,5 +1,8 @@
 """Why a file is not converted: it is not safe, cannot be read, or does not fit."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class ConvertError(ValueError):
     """A file was refused; the message says which and why."""
@@ -15,3 +18,12 @@ class UnreadableError(ConvertError):
 
 class MismatchError(ConvertError):
     """The file was read, but its tensors are not those of the network."""
+
+
+@contextmanager
+def about(source: object) -> Iterator[None]:
+    """Say in an error that comes out of the block what it is about, a path for instance."""
+    try:
+        yield
+    except ConvertError as problem:
+        raise type(problem)(f"{source}: {problem}") from None

@@ -86,8 +86,8 @@ PREFIXED: dict[int, tuple[int, Decode]] = {
     ord("X"): (4, _utf8),  # BINUNICODE
     0x8D: (8, _utf8),  # BINUNICODE8
     ord("C"): (1, bytes),  # SHORT_BINBYTES
-    ord("B"): (4, bytes),  # BINBYTES
-    0x8E: (8, bytes),  # BINBYTES8
+    ord("B"): (4, memoryview),  # BINBYTES, which is left where it is: it may be an array of any size
+    0x8E: (8, memoryview),  # BINBYTES8
     0x96: (8, bytearray),  # BYTEARRAY8
 }
 # Opcode: meaning of the rest of the line.

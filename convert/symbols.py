@@ -3,7 +3,6 @@
 Observed in, or read from the source of, Paddle 1.6 to 3.3 under NumPy 1 and 2 and Python 2 and 3.
 """
 
-import math
 import re
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from convert.errors import UnreadableError, UnsafeError
+from convert.stored import Stored
 
 CALLABLE = {
     "numpy": {"dtype", "ndarray"},
@@ -34,8 +34,6 @@ OPAQUE = {
     "paddle.distributed.flex_checkpoint.dcp.metadata": _METADATA,
 }
 DTYPE = re.compile(r"b1|[iu][1248]|f[248]|c8|c16|[SU][0-9]{1,6}")  # numbers and fixed-width text, no objects or records
-MAX_RANK = 32
-MAX_BYTES = 1 << 40  # of one array, also if its empty axes had length one
 MAX_KEY = 32  # parts of a tuple used as a key
 _KEYS = (str, bytes, int, float, type(None), np.number, np.bool_)
 
@@ -100,11 +98,16 @@ def call(function: object, args: object) -> object:
         case "dtype", (str(code), *_):
             raise UnsafeError(f"wants numpy.dtype of {ascii(code)[:40]}, which is neither number nor plain text")
         case "_reconstruct", (Symbol("numpy", "ndarray"), (int(0),), bytes(b"b") | str("b")):
-            return np.empty(0, np.int8)
-        case "scalar", (np.dtype() as dtype, bytes() | str() as payload):
-            return _fill(np.empty(0), (), dtype, False, payload)[()]
-        case "_frombuffer", (bytes() | bytearray() as data, np.dtype() as dtype, tuple(shape), str("C" | "F") as order):
-            return _fill(np.empty(0), shape, dtype, order == "F", memoryview(data).tobytes())
+            return Stored()
+        case "scalar", (np.dtype() as dtype, bytes() | memoryview() | str() as payload):
+            return _filled(Stored(), (), dtype, False, payload).view()[()]
+        case "_frombuffer", (
+            bytes() | bytearray() | memoryview() as payload,
+            np.dtype() as dtype,
+            tuple(shape),
+            str("C" | "F") as order,
+        ):
+            return _filled(Stored(), shape, dtype, order == "F", payload)
         case "encode", (str(text), str("latin1")):
             return _latin1(text)
         case "bytes", ():
@@ -117,9 +120,9 @@ def call(function: object, args: object) -> object:
             return {}
         case "OrderedDict", () | (list(),):
             return OrderedDict(_pair(item) for items in args for item in items)
-        case "eval", (str("data"), {"data": np.ndarray() as array, **others}) if not others:
+        case "eval", (str("data"), {"data": Stored() as array, **others}) if not others:
             return array  # a LoDTensor or DenseTensor; Paddle has no other use of eval
-        case "_reconstruct_dense_tensor_data", (np.ndarray() as array,):
+        case "_reconstruct_dense_tensor_data", (Stored() as array,):
             return array
     raise UnsafeError(f"calls {_named(function)} as no weight file does")
 
@@ -133,33 +136,30 @@ def set_state(target: object, state: object) -> None:
             # From NumPy's own dtype of that order, not from the file, whose sizes it would believe.
             own = np.dtype(target.str[1:]).newbyteorder(order).__reduce__()[2]
             target.__setstate__(own)  # type: ignore[attr-defined]  # not in NumPy's stubs
-        case np.ndarray(), (int(1), tuple(shape), np.dtype() as dtype, int(fortran), bytes() | str() as payload):
-            _fill(target, shape, dtype, bool(fortran), payload)
+        case Stored(), (
+            int(1),
+            tuple(shape),
+            np.dtype() as dtype,
+            int(fortran),
+            bytes() | memoryview() | str() as payload,
+        ):
+            _filled(target, shape, dtype, bool(fortran), payload)
         case Opaque(), _:
             target.state = state
         case _:
             raise UnsafeError(f"sets the state of {_named(target)} as no weight file does")
 
 
-def _fill(
-    array: np.ndarray, shape: tuple[object, ...], dtype: np.dtype, fortran: bool, payload: bytes | str
-) -> np.ndarray:
-    """Give an array its shape, native dtype and elements in place, as names for it may exist already."""
-    lengths = [n for n in shape if type(n) is int and 0 <= n <= MAX_BYTES]
-    if len(lengths) < len(shape) or len(shape) > MAX_RANK:
-        raise UnreadableError(f"has an array whose shape is not at most {MAX_RANK} sensible lengths")
+def _filled(
+    array: Stored,
+    shape: tuple[object, ...],
+    dtype: np.dtype,
+    fortran: bool,
+    payload: bytes | bytearray | memoryview | str,
+) -> Stored:
     if isinstance(payload, str):  # Python 2 knew only one kind of string
         payload = _latin1(payload)
-    count = math.prod(lengths)
-    # Text of width 0 takes no bytes: without the second test it could claim any number of elements.
-    if count * dtype.itemsize != len(payload) or count > max(1, len(payload)):
-        raise UnreadableError(f"has an array of {len(payload)} bytes for {count} elements of {dtype.itemsize} bytes")
-    if math.prod(n or 1 for n in lengths) * dtype.itemsize > MAX_BYTES:
-        raise UnreadableError("has an empty array that is too long")
-    own = np.dtype(dtype.str)  # not the file's object, which the file could still change
-    # Swaps bytes to native order, else takes the payload over as its memory, aligned and writable, without a copy.
-    array.__setstate__((1, tuple(lengths), own, fortran, payload))  # type: ignore[arg-type]  # stubs want np.bool
-    return array
+    return array.fill(shape, np.dtype(dtype.str), fortran, payload)  # not the file's dtype, which it could still change
 
 
 def _latin1(text: str) -> bytes:

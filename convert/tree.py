@@ -1,8 +1,11 @@
 """What a file may amount to: a tree that plain recursion can walk."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+
+import numpy as np
 
 from convert.errors import UnreadableError, UnsafeError
+from convert.stored import Stored, owned
 from convert.symbols import Opaque, Symbol
 
 MAX_DEPTH = 100
@@ -49,3 +52,47 @@ def _parts(value: object) -> Collection[object]:
         case Opaque():
             return [value.args, value.state]
     return ()
+
+
+def mapped(value: object, change: Callable[[object], object]) -> object:
+    """The tree with each of its parts changed, the inner ones first; what was one object stays one.
+
+    Args:
+        value: A tree that ``check_tree`` passed.
+        change: What to put in a part's place; given the part once its own parts are changed.
+    """
+    done: dict[int, tuple[object, object]] = {}  # with the original, whose id must not be used again meanwhile
+
+    def walk(part: object) -> object:
+        if id(part) not in done:
+            new = part
+            match part:
+                case dict():
+                    new = type(part)((walk(name), walk(inner)) for name, inner in part.items())
+                case list() | tuple() | set():
+                    new = type(part)(map(walk, part))
+                case Opaque(symbol, args, state):
+                    new = Opaque(symbol, tuple(map(walk, args)), walk(state))
+            done[id(part)] = part, change(new)
+        return done[id(part)][1]
+
+    return walk(value)
+
+
+def viewed(value: object) -> object:
+    """The tree with arrays and bytes in place of what stands for them while a file is read."""
+
+    def view(part: object) -> object:
+        match part:
+            case Stored():
+                return part.view()
+            case memoryview():
+                return part.tobytes()
+        return part
+
+    return mapped(value, view)
+
+
+def copied(value: object) -> object:
+    """The tree with its arrays in memory of their own, each copied once."""
+    return mapped(value, lambda part: owned(part) if isinstance(part, np.ndarray) else part)

@@ -3,17 +3,18 @@
 The opcodes are those of Python's ``pickletools``; what a file may name is in ``convert.symbols``.
 """
 
-import mmap
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
 
-from convert.errors import ConvertError, UnreadableError, UnsafeError
+from convert.errors import ConvertError, UnreadableError, UnsafeError, about
+from convert.files import contents
 from convert.literals import FIXED, LINES, PREFIXED, Reader
+from convert.stored import Stored
 from convert.symbols import call, key, new, set_state, symbol
-from convert.tree import check_tree
+from convert.tree import check_tree, copied, viewed
 
 MAX_STEPS = 1 << 24  # opcodes, and with them values on the stack and in the memo
 MAX_MARKS = 1000  # open at once
@@ -39,23 +40,28 @@ def unpickle(data: bytes | memoryview, *, source: str = "pickle") -> object:
         UnsafeError: It names something that is not on the list, or uses a name as no weight file does.
         UnreadableError: It is truncated, no pickle, or beyond a limit.
     """
+    return copied(unpickle_views(data, source=source))
+
+
+def unpickle_views(data: bytes | memoryview, *, source: str = "pickle") -> object:
+    """``unpickle``, with each array a read-only view of the file: names and shapes cost no memory.
+
+    A view is neither aligned nor always native; ``convert.tree.copied`` makes it fit for torch.
+    """
     machine = Machine(memoryview(data).cast("B"))
     try:
         value = machine.run()
         check_tree(value)
     except ConvertError as problem:
         raise type(problem)(f"{source}: {problem} (byte {machine.start})") from None
-    return value
+    return viewed(value)
 
 
 def unpickle_file(path: str | Path) -> object:
     """``unpickle`` of a file, mapped into memory: each array is copied out of it, once."""
-    with Path(path).open("rb") as file:
-        try:
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except ValueError:  # there is nothing to map
-            raise UnreadableError(f"{path}: is empty") from None
-    return unpickle(memoryview(data), source=str(path))
+    with about(path):
+        data = contents(path)
+    return unpickle(data, source=str(path))
 
 
 class Machine:
@@ -74,7 +80,6 @@ class Machine:
         self.stack: list[object] = []  # above the last mark
         self.below: list[list[object]] = []  # under each mark
         self.memo: dict[int, object] = {}  # a dict, so that a huge index costs nothing
-        self.taken: set[int] = set()  # ids of the payloads that became an array's memory
         self.allowance = GROWTH * len(data)
 
     def run(self) -> object:
@@ -171,17 +176,14 @@ class Machine:
     def build(self) -> None:
         """Set the state of the value below the top of the stack to the top."""
         state, target = self.pop(), self.top()
-        match target, state:
-            case np.ndarray(), (*start, bytes(payload)):
-                if id(payload) in self.taken:  # no two arrays share their memory
-                    state = (*start, memoryview(payload).tobytes())
-                self.taken.add(id(payload))
         set_state(target, state)
         self.spend(target)
 
     def spend(self, value: object) -> object:
         """The value, counted: a file may ask for copies of the same bytes again and again."""
-        if isinstance(value, np.ndarray | np.generic):
+        if isinstance(value, Stored):
+            self.allowance -= len(value.payload)
+        elif isinstance(value, np.generic):
             self.allowance -= value.nbytes
         elif isinstance(value, bytes | set | dict):
             self.allowance -= len(value)

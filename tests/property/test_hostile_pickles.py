@@ -277,6 +277,14 @@ def test_lying_shapes_are_unreadable(shape: tuple[int, ...], size: int) -> None:
             unpickle(data)
 
 
+@pytest.mark.parametrize("order", "<>")
+def test_text_that_is_not_unicode_is_unreadable(order: str) -> None:
+    """NumPy takes any number for a character, and crashes once somebody looks."""
+    text = np.array([0x110000, 65], f"{order}u4").view(f"{order}U1")
+    with pytest.raises(UnreadableError, match="not Unicode"):
+        unpickle(pickle.dumps(text, 4))
+
+
 @pytest.mark.parametrize("protocol", range(6))
 def test_truncated_files_are_unreadable(protocol: int) -> None:
     """Cut at any byte, a file is unreadable: never unsafe, never half read."""

@@ -1,0 +1,140 @@
+"""Paddle's two names for a tensor of an ST-GCN: where it stands in the network, and what its process called it.
+
+The second counts the layers of each kind as they are made: ``conv2d_3.w_0`` is the weight of a process's fourth
+convolution. Optimizer states and inference files know only these.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+from convert.errors import MismatchError
+
+BLOCKS, WIDENING = 10, (4, 7)  # the blocks whose residual is a convolution
+TENSORS = {"weight": "w_0", "bias": "b_0", "_mean": "w_1", "_variance": "w_2"}
+# The layers in the order in which each block makes them, '*' for its number, and their kind.
+LAYERS = {
+    "backbone.data_bn": "batch_norm1d",
+    "backbone.st_gcn_networks.*.gcn.conv": "conv2d",
+    "backbone.st_gcn_networks.*.tcn.0": "batch_norm2d",
+    "backbone.st_gcn_networks.*.tcn.2": "conv2d",
+    "backbone.st_gcn_networks.*.tcn.3": "batch_norm2d",
+    "backbone.st_gcn_networks.*.residual.0": "conv2d",
+    "backbone.st_gcn_networks.*.residual.1": "batch_norm2d",
+    "head.fcn": "conv2d",
+}
+BLOCK = re.compile(r"(?<=backbone\.st_gcn_networks\.)\d{1,4}(?=\.)")
+IMPORTANCE = re.compile(r"backbone\.edge_importance\.(\d{1,4})")
+NUMBERED = re.compile(r"(\w+?)_(\d{1,9})(\.\w+)?")  # a kind, its count, the tensor in it
+
+
+def parameter_names(structured_keys: Iterable[str]) -> dict[str, str]:
+    """What a fresh Paddle process calls the tensors of an ST-GCN.
+
+    Args:
+        structured_keys: Where they stand in the network, as ``backbone.st_gcn_networks.0.tcn.2.weight``; in any order.
+
+    Returns:
+        The parameter name of each, as ``conv2d_1.w_0``.
+
+    Raises:
+        MismatchError: Keys that are none of an ST-GCN's; all are listed.
+    """
+    keys = list(structured_keys)
+    layers: dict[str, str] = {}
+    made: Counter[str] = Counter()
+    for layer in sorted({layer for layer in map(_layer, keys) if _pattern(layer) in LAYERS}, key=_made):
+        kind = LAYERS[_pattern(layer)]
+        layers[layer] = f"{kind}_{made[kind]}"
+        made[kind] += 1
+    names = {key: _name(key, layers) for key in keys}
+    if unknown := [key for key, name in names.items() if name is None]:
+        raise MismatchError(f"has tensors that are none of an ST-GCN's: {', '.join(unknown)}")
+    return {key: name for key, name in names.items() if name is not None}
+
+
+def _layer(key: str) -> str:
+    return key.rpartition(".")[0]
+
+
+def _pattern(layer: str) -> str:
+    return BLOCK.sub("*", layer)
+
+
+def _made(layer: str) -> tuple[bool, int, int]:
+    block = BLOCK.search(layer)
+    return layer.startswith("head"), int(block[0]) if block else 0, list(LAYERS).index(_pattern(layer))
+
+
+def _name(key: str, layers: dict[str, str]) -> str | None:
+    layer, _, tensor = key.rpartition(".")
+    if key == "backbone.A":
+        return "generated_tensor_0"
+    if importance := IMPORTANCE.fullmatch(key):
+        return f"stgcn__back_bone_0.w_{importance[1]}"  # the backbone's own parameters
+    # A convolution has no statistics.
+    if layer in layers and tensor in TENSORS and (tensor[0] != "_" or layers[layer].startswith("batch_norm")):
+        return f"{layers[layer]}.{TENSORS[tensor]}"
+    return None
+
+
+def _network() -> list[str]:
+    layers = ["backbone.data_bn", "head.fcn"]
+    for pattern in [pattern for pattern in LAYERS if "*" in pattern]:
+        blocks = WIDENING if "residual" in pattern else range(BLOCKS)
+        layers += [pattern.replace("*", str(block)) for block in blocks]
+    importance = [f"backbone.edge_importance.{block}" for block in range(BLOCKS)]
+    tensors = {kind: list(TENSORS)[: 2 if kind == "conv2d" else 4] for kind in LAYERS.values()}
+    return [
+        "backbone.A",
+        *importance,
+        *(f"{layer}.{tensor}" for layer in layers for tensor in tensors[LAYERS[_pattern(layer)]]),
+    ]
+
+
+NETWORK = tuple(_network())  # the article's
+
+
+def structured_names(names: Iterable[str], network: Iterable[str] = NETWORK) -> dict[str, str]:
+    """Where in the network each parameter stands, wherever its process had come to in counting.
+
+    Args:
+        names: Parameter names; buffers, statistics and the head may be missing, but no layer of the backbone.
+        network: The structured keys of the network.
+
+    Returns:
+        The structured key of each.
+
+    Raises:
+        MismatchError: The layers are not the network's.
+    """
+    counted = _from_zero(names)
+    network = list(network)
+    for keys in (network, [key for key in network if not key.startswith("head.")]):
+        places = {name: key for key, name in parameter_names(keys).items()}
+        if {*counted.values()} <= {*places} and _layers(counted.values()) == _layers(places):
+            return {name: places[standard] for name, standard in counted.items()}
+    raise MismatchError("has parameters that are none of an ST-GCN's, or not all of them")
+
+
+def _from_zero(names: Iterable[str]) -> dict[str, str]:
+    """The names as a fresh process would have them; those of another form stay as they are."""
+    parts = {name: _parts(name) for name in names}
+    first: dict[str, int] = {}
+    for kind, count, _ in parts.values():
+        first[kind] = min(count, first.get(kind, count))
+    return {
+        name: f"{kind}_{count - first[kind]}{tensor}" if kind else name for name, (kind, count, tensor) in parts.items()
+    }
+
+
+def _parts(name: str) -> tuple[str, int, str]:
+    match = NUMBERED.fullmatch(name)
+    if not match:
+        return "", 0, name
+    kind, count, tensor = match.groups(default="")
+    return "stgcn__back_bone" if kind.startswith("stgcn") else kind, int(count), tensor  # called after its class
+
+
+def _layers(names: Iterable[str]) -> set[str]:
+    return {_layer(name) for name in names if name.startswith(tuple(LAYERS.values()))}

@@ -1,0 +1,115 @@
+"""The names that Paddle's processes give to the tensors of an ST-GCN follow from where these stand, and back."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from convert import MismatchError
+from convert.names import NETWORK, parameter_names, structured_names
+
+# As Paddle 2.6.2 and 3.3.1 saved the article's network; the other layers are counted on between these.
+PADDLES_OWN = {
+    "backbone.A": "generated_tensor_0",
+    "backbone.data_bn.weight": "batch_norm1d_0.w_0",
+    "backbone.data_bn._variance": "batch_norm1d_0.w_2",
+    "backbone.st_gcn_networks.0.gcn.conv.weight": "conv2d_0.w_0",
+    "backbone.st_gcn_networks.0.tcn.0._mean": "batch_norm2d_0.w_1",
+    "backbone.st_gcn_networks.0.tcn.2.bias": "conv2d_1.b_0",
+    "backbone.st_gcn_networks.0.tcn.3.bias": "batch_norm2d_1.b_0",
+    "backbone.st_gcn_networks.2.gcn.conv.weight": "conv2d_4.w_0",
+    "backbone.st_gcn_networks.4.residual.0.weight": "conv2d_10.w_0",
+    "backbone.st_gcn_networks.7.residual.1._variance": "batch_norm2d_17.w_2",
+    "backbone.st_gcn_networks.9.tcn.3.weight": "batch_norm2d_21.w_0",
+    "backbone.edge_importance.9": "stgcn__back_bone_0.w_9",
+    "head.fcn.bias": "conv2d_22.b_0",
+}
+STATISTICS = re.compile(r".*\.(A|_mean|_variance)")
+
+
+def shifted(name: str) -> str:
+    """The name in a process that made other layers before."""
+    return re.sub(r"_(\d+)(?=\.[wb]_\d$)", lambda number: f"_{int(number[1]) + 98}", name)
+
+
+def test_the_network_has_its_149_tensors() -> None:
+    """Those of a state dict of Paddle's."""
+    assert len(NETWORK) == len({*NETWORK}) == 149
+
+
+def test_names_are_paddles_own() -> None:
+    """As read from its files."""
+    names = parameter_names(NETWORK)
+    assert {key: names[key] for key in PADDLES_OWN} == PADDLES_OWN
+    assert len({*names.values()}) == len(NETWORK)
+
+
+def test_names_do_not_depend_on_order() -> None:
+    """A state dict may be sorted, or in the order in which another library keeps it."""
+    assert parameter_names(sorted(NETWORK)) == parameter_names(NETWORK)
+    assert list(parameter_names(sorted(NETWORK))) == sorted(NETWORK)
+
+
+def test_networks_of_other_depth_are_counted_as_they_are() -> None:
+    """Eleven blocks are counted by number, not by spelling."""
+    keys = [f"backbone.st_gcn_networks.{block}.gcn.conv.weight" for block in range(11)]
+    assert list(parameter_names(keys).values()) == [f"conv2d_{block}.w_0" for block in range(11)]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "fc.weight",
+        "backbone",
+        "backbone.st_gcn_networks.x.gcn.conv.weight",
+        "head.fcn._mean",
+        "head.fcn.scale",
+        "head.",
+        "",
+    ],
+)
+def test_refuses_keys_of_other_networks(key: str) -> None:
+    """Each is listed."""
+    with pytest.raises(MismatchError, match=rf"none of an ST-GCN's: {re.escape(key)}, head\.x$"):
+        parameter_names([*NETWORK, key, "head.x"])
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        NETWORK,
+        [key for key in NETWORK if not key.startswith("head.")],
+        [key for key in NETWORK if not STATISTICS.fullmatch(key)],
+    ],
+    ids=["all", "backbone", "trainable"],
+)
+def test_names_tell_where_a_tensor_stands(keys: list[str]) -> None:
+    """Wherever the process began to count, and without head or statistics."""
+    names = parameter_names(NETWORK)
+    assert structured_names(names[key] for key in keys) == {names[key]: key for key in keys}
+    assert structured_names(shifted(names[key]) for key in sorted(keys)) == {shifted(names[key]): key for key in keys}
+
+
+def test_edge_importance_is_counted_under_the_class_name() -> None:
+    """PaddleVideo's class is another than the article's."""
+    names = {key: name.replace("stgcn__back_bone_0", "stgcn_3") for key, name in parameter_names(NETWORK).items()}
+    assert structured_names(names.values()) == {name: key for key, name in names.items()}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda names: names - {"conv2d_3.w_0", "conv2d_3.b_0"},
+        lambda names: names | {"conv2d_23.w_0"},
+        lambda names: names | {"linear_0.w_0"},
+        lambda names: names | {"x"},
+        lambda names: names | {"conv2d_1.w_0_velocity_0"},
+        lambda _: {"conv2d_0.w_0"},
+        lambda _: set(),
+    ],
+    ids=["a layer less", "one more", "of another kind", "no name", "a velocity", "one layer", "none"],
+)
+def test_names_of_another_network_are_refused(change: Callable[[set[str]], set[str]]) -> None:
+    """None is guessed."""
+    with pytest.raises(MismatchError, match="none of an ST-GCN's"):
+        structured_names(change({*parameter_names(NETWORK).values()}))
