@@ -117,6 +117,11 @@ def dialect_of(names: Iterable[str]) -> str:
     return best
 
 
+def our_name(name: str, dialect: str) -> str | None:
+    """What this project calls a dialect's tensor; None if the dialect has no such name."""
+    return _match(name, _table(dialect))
+
+
 def convert_state_dict(state: State, dialect: str = "paddle") -> dict[str, Array]:
     """Another writer's tensors under this project's names, as ``STGCN.load_state_dict`` takes them.
 

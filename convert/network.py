@@ -1,0 +1,167 @@
+"""From what a file holds to a network: which of its tensors, in whose names, of which architecture and layout."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from convert.errors import MismatchError
+from convert.keys import Array, convert_state_dict, dialect_of, our_name, unwrapped
+from convert.pdparams import NAMES
+from convert.stored import owned
+from stgcn_torch.architecture import architecture, misfits, tensor_shapes
+from stgcn_torch.graph import adjacency
+
+PREFERRED = ("state_dict", "model", "model_state_dict", "network", "params")
+# Tensors that Paddle and frameworks keep beside the weights.
+BESIDE = re.compile(r"(.*\.)?(LearningRate|learning_rate_\d+|global_step|@LR_DECAY_COUNTER@|.+_velocity_\d+)")
+LAYOUT_OF = {(25, 2): "fsd10"}  # of a file without its graph: joints and coordinates
+STRATEGY_OF = {1: "uniform", 2: "distance", 3: "spatial"}
+
+
+@dataclass(frozen=True)
+class Network:
+    """An ST-GCN out of a file.
+
+    Attributes:
+        state: Arrays under this project's names, float32, in the order of ``STGCN.state_dict``.
+        model: Arguments of ``STGCN``.
+        dialect: Whose names the file has.
+        renamed: This project's name of each of the file's tensors that is called otherwise there.
+        added: Names of tensors that the file lacks.
+        left: What else the file holds.
+        names: Paddle's parameter name of each of its structured names; None if the file has no table.
+        warnings: What was assumed.
+    """
+
+    state: dict[str, Array]
+    model: dict[str, Any]
+    dialect: str
+    renamed: dict[str, str]
+    added: list[str]
+    left: list[str]
+    names: Mapping[str, str] | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+def find_network(
+    tree: object, *, key: str | None = None, layout: str | None = None, strides: Sequence[int] | None = None
+) -> Network:
+    """The ST-GCN that a file holds.
+
+    Args:
+        tree: What ``read_pdparams`` or ``read_pt`` gives.
+        key: Where in a nested file the state dict is, as ``model`` or ``student.model``; None to look for it.
+        layout: The joints' layout; None to tell it from the graph in the file.
+        strides: Temporal stride of each block; None for those of published networks.
+
+    Raises:
+        MismatchError: There is none, or more than one; or its tensors do not fit together, which is told of all.
+    """
+    place, held = _chosen(dict(_state_dicts(tree)), key)
+    beside = [name for name, value in held.items() if not isinstance(value, np.ndarray) or BESIDE.fullmatch(name)]
+    tensors = unwrapped({name: value for name, value in held.items() if name not in beside})
+    dialect = dialect_of(tensors)
+    state = convert_state_dict(tensors, dialect)
+    warnings: list[str] = []
+    if "backbone.A" not in state:
+        state["backbone.A"] = _graph(state, layout, warnings)
+    model = _architecture(state, layout, strides)
+    shapes = tensor_shapes(state["backbone.A"].shape, model)
+    if problems := misfits(state, shapes):
+        raise MismatchError("; ".join(problems))
+    ours = {name: str(our_name(name, dialect)) for name in tensors}
+    table = held.get(NAMES)
+    return Network(
+        state={name: _float32(state[name]) for name in shapes},
+        model=model,
+        dialect=dialect,
+        renamed={theirs: name for theirs, name in ours.items() if theirs != name},
+        added=[name for name in shapes if name not in ours.values()],
+        left=[f"{place}.{name}".lstrip(".") for name in beside if name != NAMES] + _others(tree, place),
+        names={str(theirs): str(name) for theirs, name in table.items()} if isinstance(table, Mapping) else None,
+        warnings=warnings,
+    )
+
+
+def _state_dicts(part: object, place: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every mapping of names to arrays in a tree, with its dotted place."""
+    if not isinstance(part, Mapping):
+        return
+    if any(isinstance(value, np.ndarray) for value in part.values()) and all(isinstance(key, str) for key in part):
+        yield place, part
+    for key, value in part.items():
+        yield from _state_dicts(value, f"{place}.{key}".lstrip("."))
+
+
+def _chosen(found: Mapping[str, Mapping[str, Any]], key: str | None) -> tuple[str, Mapping[str, Any]]:
+    """The state dict at the key, or the only one that an ST-GCN could have, or that of the usual name."""
+    if key is not None:
+        if key not in found:
+            raise MismatchError(f"it has no state dict {key!r}; {_places(found)}")
+        return key, found[key]
+    if not found:
+        raise MismatchError("it holds no state dict")
+    able = {place: held for place, held in found.items() if _is_stgcn(held)} or dict(found)
+    for place in ("", *PREFERRED):
+        if place in able:
+            return place, able[place]
+    if len(able) > 1:
+        raise MismatchError(f"it holds several networks, choose one by its key; {_places(able)}")
+    return next(iter(able.items()))
+
+
+def _places(found: Mapping[str, Any]) -> str:
+    return f"it has {', '.join(place or '(the file itself)' for place in found) or 'none'}"
+
+
+def _is_stgcn(held: Mapping[str, Any]) -> bool:
+    try:
+        dialect_of(unwrapped(held))
+    except MismatchError:
+        return False
+    return True
+
+
+def _others(tree: object, place: str) -> list[str]:
+    """What lies beside the state dict in a nested file."""
+    return [str(key) for key in tree if key != place.split(".")[0]] if place and isinstance(tree, Mapping) else []
+
+
+def _graph(state: Mapping[str, Array], layout: str | None, warnings: list[str]) -> Array:
+    """The adjacency of a file that lacks it (Paddle 1.8 does not store it), rebuilt from the layout."""
+    conv, width = state.get("backbone.st_gcn_networks.0.gcn.conv.weight"), "backbone.st_gcn_networks.0.tcn.2.weight"
+    if conv is None or conv.ndim != 4 or width not in state:
+        raise MismatchError("it lacks backbone.A and the first block of an ST-GCN")
+    K, C = conv.shape[0] // max(state[width].shape[0], 1), conv.shape[1]
+    importance, data_bn = state.get("backbone.edge_importance.0"), state.get("backbone.data_bn.weight")
+    V = importance.shape[-1] if importance is not None else len(data_bn) // C if data_bn is not None else 0
+    if layout is None:
+        layout = LAYOUT_OF.get((V, C))
+        if layout is None:
+            raise MismatchError(f"it lacks its graph (backbone.A); say the layout of its {V or 'unnumbered'} joints")
+        warnings.append(f"the file lacks its graph: {V} joints with {C} coordinates are taken for {layout}")
+    if K not in STRATEGY_OF:
+        raise MismatchError(f"it has K={K} partitions, and no strategy gives as many")
+    return adjacency(layout, STRATEGY_OF[K]).astype(np.float32)
+
+
+def _architecture(state: Mapping[str, Array], layout: str | None, strides: Sequence[int] | None) -> dict[str, Any]:
+    try:
+        model = architecture(state)
+    except ValueError as problem:
+        raise MismatchError(str(problem)) from None
+    if layout and model["layout"] != layout:
+        known = model["layout"] if isinstance(model["layout"], str) else "no layout known here"
+        raise MismatchError(f"its graph is that of {known}, not of {layout}")
+    if strides and len(strides) != len(model["channels"]):
+        raise MismatchError(f"it has {len(model['channels'])} blocks, got {len(strides)} strides")
+    return model | ({"strides": list(strides)} if strides else {})
+
+
+def _float32(array: Array) -> Array:
+    """An aligned array of its own, floating point as the network has it."""
+    kept = array.dtype.kind in "iu" or array.dtype == np.float32
+    return owned(array) if kept else array.astype(np.float32)
