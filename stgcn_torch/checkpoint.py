@@ -1,6 +1,7 @@
 """One door for checkpoints: read any kind the project writes, and write them so that they are never half there."""
 
 import io
+import json
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -21,6 +22,8 @@ from stgcn_torch.lit import LitSTGCN
 from stgcn_torch.model import STGCN
 
 State = Mapping[str, Tensor]
+
+CARD = "stgcn_torch"  # the key of a safetensors file's metadata
 
 # What torch's and safetensors' readers are known to raise for a damaged file.
 DAMAGED = (
@@ -95,10 +98,16 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         recipe = callbacks.get("Recipe") if isinstance(callbacks, Mapping) else None
         return Checkpoint(state, model, preprocessing, tuple(said["classes"]), said, recipe)
     state = _tensors(path, held.get("state_dict", held))
+    card = _card(Path(path))
     try:
-        return Checkpoint(state, architecture(state))
+        model = architecture(state)
+        if card is None:
+            return Checkpoint(state, model)
+        strides, preprocessing, classes = card
+        return Checkpoint(state, model | {"strides": strides}, preprocessing, classes)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        hint = f"convert-pdparams {path} OUT.ckpt reads other projects' names"
+        raise ValueError(f"{path}: {error}; {hint}") from None
 
 
 def load_module(
@@ -133,19 +142,35 @@ def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")
     if path.suffix in (".pdparams", ".pdopt", ".pdiparams"):
-        raise ValueError(f"{path} is a Paddle file; it must be converted to a torch checkpoint first")
+        raise ValueError(f"{path} is a Paddle file; convert-pdparams {path} {path.with_suffix('.ckpt')} converts it")
     try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
         held = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError:
         why = "it is no torch file, or holds more than tensors and plain values"
-        raise ValueError(f"{path} is refused: {why}") from None
+        raise ValueError(f"{path} is refused: {why}; convert-pdparams {path} OUT.ckpt may read it") from None
     except DAMAGED as error:
         raise ValueError(f"{path} is no readable checkpoint: {_first_line(error)}") from None
     if not isinstance(held, dict):
         raise ValueError(f"{path} holds no state dict, got {type(held).__name__}")
     return held
+
+
+def _card(path: Path) -> tuple[list[int], Preprocessing, tuple[str, ...]] | None:
+    """Strides, preprocessing and classes, which ``convert-pdparams`` writes beside the tensors of safetensors."""
+    if path.suffix != ".safetensors":
+        return None
+    with safe_open(path, framework="pt") as file:
+        text = (file.metadata() or {}).get(CARD)
+    try:
+        card = json.loads(text or "null")
+        if not card or not card["preprocessing"]:
+            return None
+        strides, classes = [int(stride) for stride in card["model"]["strides"]], tuple(map(str, card["classes"]))
+        return strides, Preprocessing.of(card["preprocessing"]), classes
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"{path} has a damaged card: {_first_line(error)}") from None
 
 
 def _tensors(path: str | Path, state: object) -> State:

@@ -198,7 +198,7 @@ def test_a_paddle_file_is_sent_to_the_converter(tmp_path: Path, suffix: str) -> 
     path = tmp_path / f"STGCN_fsd{suffix}"
     path.write_bytes(b"anything")
     with pytest.raises(
-        ValueError, match=r"is a Paddle file; it must be converted to a torch checkpoint first"
+        ValueError, match=r"is a Paddle file; convert-pdparams \S+ \S+\.ckpt converts it"
     ) as refusal:
         load_model(path)
     assert one_line(refusal).startswith(str(path))
