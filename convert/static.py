@@ -64,6 +64,8 @@ def _holder(path: Path) -> Path:
         models = [file for file in (path / "__params__", *path.glob("*.pdiparams")) if file.exists()]
         if len(models) > 1:
             raise UnreadableError(f"{path}: holds {len(models)} models; choose one of its files")
+        if not models and (alone := [*path.glob("*.pdmodel"), *path.glob("*.json")]):
+            raise UnreadableError(f"{path}: holds a program, {alone[0].name}, and not its tensors (.pdiparams)")
         return models[0] if models else path
     with about(path):
         if kind(contents(path)) not in ("program", "PIR program"):

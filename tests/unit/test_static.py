@@ -193,3 +193,10 @@ def test_a_program_by_itself_is_no_weights(model: Path) -> None:
     (model / "model.pdiparams").unlink()
     with pytest.raises(UnreadableError, match=r"is a program, and the file of its tensors, model\.pdiparams, is not"):
         read_pdparams(model / "model.json")
+
+
+@pytest.mark.parametrize("name", ["model.pdmodel", "model.json"])
+def test_a_folder_with_a_program_alone_is_no_weights(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"{}")
+    with pytest.raises(UnreadableError, match=rf"holds a program, {name}, and not its tensors"):
+        read_static(tmp_path)
