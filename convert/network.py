@@ -62,7 +62,8 @@ def find_network(
     """
     place, held = _chosen(dict(_state_dicts(tree)), key)
     beside = [name for name, value in held.items() if not isinstance(value, np.ndarray) or BESIDE.fullmatch(name)]
-    tensors = unwrapped({name: value for name, value in held.items() if name not in beside})
+    wrapped = {name: value for name, value in held.items() if name not in beside}
+    tensors = unwrapped(wrapped)
     dialect = dialect_of(tensors)
     state = convert_state_dict(tensors, dialect)
     warnings: list[str] = []
@@ -74,6 +75,8 @@ def find_network(
         raise MismatchError("; ".join(problems))
     ours = {name: str(our_name(name, dialect)) for name in tensors}
     table = held.get(NAMES)
+    parameters = [table.get(name) for name in wrapped] if isinstance(table, Mapping) else [None] * len(wrapped)
+    names = {name: str(parameter) for name, parameter in zip(tensors, parameters, strict=True)}
     return Network(
         state={name: _float32(state[name]) for name in shapes},
         model=model,
@@ -81,7 +84,7 @@ def find_network(
         renamed={theirs: name for theirs, name in ours.items() if theirs != name},
         added=[name for name in shapes if name not in ours.values()],
         left=[f"{place}.{name}".lstrip(".") for name in beside if name != NAMES] + _others(tree, place),
-        names={str(theirs): str(name) for theirs, name in table.items()} if isinstance(table, Mapping) else None,
+        names=None if None in parameters else names,
         warnings=warnings,
     )
 

@@ -150,6 +150,16 @@ def set_state(target: object, state: object) -> None:
             raise UnsafeError(f"sets the state of {_named(target)} as no weight file does")
 
 
+def fill(target: object, parts: list[object]) -> None:
+    """Raise UnreadableError: none of Paddle's objects is a collection."""
+    raise UnreadableError(f"puts {len(parts)} values into a {type(target).__name__}")
+
+
+def persistent(identity: object) -> object:  # noqa: ARG001  # none would do
+    """Raise UnreadableError: Paddle keeps everything in one pickle."""
+    raise UnreadableError("needs objects that are not in the file (opcode BINPERSID)")
+
+
 def _filled(
     array: Stored,
     shape: tuple[object, ...],

@@ -5,15 +5,16 @@ The opcodes are those of Python's ``pickletools``; what a file may name is in ``
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 import numpy as np
 
+from convert import symbols
 from convert.errors import ConvertError, UnreadableError, UnsafeError, about
 from convert.files import contents
 from convert.literals import FIXED, LINES, PREFIXED, Reader
 from convert.stored import Stored
-from convert.symbols import call, key, new, set_state, symbol
+from convert.symbols import key
 from convert.tree import check_tree, copied, viewed
 
 MAX_STEPS = 1 << 24  # opcodes, and with them values on the stack and in the memo
@@ -21,7 +22,7 @@ MAX_MARKS = 1000  # open at once
 GROWTH = 4  # bytes that calls may make from one byte of the file: an array's text, its bytes, the array
 STOP, INST = ord("."), ord("i")
 RUN_CODE = {INST: "INST", ord("o"): "OBJ", 0x82: "EXT1", 0x83: "EXT2", 0x84: "EXT4", 0x92: "NEWOBJ_EX"}
-REFER_OUTSIDE = {ord("P"): "PERSID", ord("Q"): "BINPERSID", 0x97: "NEXT_BUFFER", 0x98: "READONLY_BUFFER"}
+REFER_OUTSIDE = {ord("P"): "PERSID", 0x97: "NEXT_BUFFER", 0x98: "READONLY_BUFFER"}
 
 
 def unpickle(data: bytes | memoryview, *, source: str = "pickle") -> object:
@@ -64,17 +65,41 @@ def unpickle_file(path: str | Path) -> object:
     return unpickle(data, source=str(path))
 
 
+class Names(Protocol):
+    """What the files of a kind may name, and what each name means; ``convert.symbols`` has it for Paddle's."""
+
+    def symbol(self, module: str, name: str) -> object:
+        """What stands for a name."""
+
+    def new(self, cls: object, args: object) -> object:
+        """What stands for an object of a class."""
+
+    def call(self, function: object, args: object) -> object:
+        """What a call means."""
+
+    def set_state(self, target: object, state: object) -> None:
+        """Set the state of a value."""
+
+    def fill(self, target: object, parts: list[object]) -> None:
+        """Put parts into a value that is no collection."""
+
+    def persistent(self, identity: object) -> object:
+        """What lies outside the pickle and has this identity."""
+
+
 class Machine:
     """A pickle at work: its stack and its memo.
 
     Args:
         data: The file's contents.
+        names: What they may name.
 
     Attributes:
         start: Offset of the opcode at work, in bytes.
     """
 
-    def __init__(self, data: memoryview) -> None:
+    def __init__(self, data: memoryview, names: Names = symbols) -> None:
+        self.names = names
         self.file = Reader(data)
         self.start = 0
         self.stack: list[object] = []  # above the last mark
@@ -146,37 +171,40 @@ class Machine:
 
     def append(self, values: list[object]) -> None:
         """Append to the list on top of the stack."""
-        if not isinstance(target := self.top(), list):
-            raise UnreadableError(f"appends to a {type(target).__name__}")
-        target.extend(values)
+        if isinstance(target := self.top(), list):
+            target.extend(values)
+        else:
+            self.names.fill(target, values)
 
     def add(self, values: list[object]) -> None:
         """Add to the set on top of the stack."""
-        if not isinstance(target := self.top(), set):
-            raise UnreadableError(f"adds members to a {type(target).__name__}")
-        target.update(map(key, values))
+        if isinstance(target := self.top(), set):
+            target.update(map(key, values))
+        else:
+            self.names.fill(target, values)
 
     def assign(self, values: list[object]) -> None:
         """Set items, given as key, value, key, value, of the dict on top of the stack."""
-        if not isinstance(target := self.top(), dict):
-            raise UnreadableError(f"sets items of a {type(target).__name__}")
-        target.update(_dict(values))
+        if isinstance(target := self.top(), dict):
+            target.update(_dict(values))
+        else:
+            self.names.fill(target, values)
 
     def symbol(self) -> object:
         """The symbol whose module and name are on top of the stack."""
         module, name = self.last(2)
         if not isinstance(module, str) or not isinstance(name, str):
             raise UnreadableError("has a name that is not text")
-        return symbol(module, name)
+        return self.names.symbol(module, name)
 
     def call(self) -> object:
         """What the call of the last two values, a symbol and its arguments, means."""
-        return self.spend(call(*self.last(2)))
+        return self.spend(self.names.call(*self.last(2)))
 
     def build(self) -> None:
         """Set the state of the value below the top of the stack to the top."""
         state, target = self.pop(), self.top()
-        set_state(target, state)
+        self.names.set_state(target, state)
         self.spend(target)
 
     def spend(self, value: object) -> object:
@@ -199,7 +227,7 @@ class Machine:
     def refuse(self, opcode: int) -> NoReturn:
         """Raise what an opcode deserves that is not obeyed."""
         if opcode == INST:
-            symbol(self.file.name(), self.file.name())  # says which name it is, where that is not allowed either
+            self.names.symbol(self.file.name(), self.file.name())  # says which name, where that is not allowed either
         if opcode in RUN_CODE:
             raise UnsafeError(f"wants to run code (opcode {RUN_CODE[opcode]})")
         if opcode in REFER_OUTSIDE:
@@ -233,10 +261,11 @@ VALUES: dict[int, Callable[[Machine], object]] = {
     ord("g"): lambda m: m.recall(m.file.number(0)),  # GET
     ord("h"): lambda m: m.recall(m.file.number(1)),  # BINGET
     ord("j"): lambda m: m.recall(m.file.number(4)),  # LONG_BINGET
-    ord("c"): lambda m: symbol(m.file.name(), m.file.name()),  # GLOBAL
+    ord("c"): lambda m: m.names.symbol(m.file.name(), m.file.name()),  # GLOBAL
     0x93: lambda m: m.symbol(),  # STACK_GLOBAL
     ord("R"): lambda m: m.call(),  # REDUCE
-    0x81: lambda m: new(*m.last(2)),  # NEWOBJ
+    0x81: lambda m: m.names.new(*m.last(2)),  # NEWOBJ
+    ord("Q"): lambda m: m.names.persistent(m.pop()),  # BINPERSID
 }
 # Opcodes that do something to what is there.
 ACTIONS: dict[int, Callable[[Machine], object]] = {

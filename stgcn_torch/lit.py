@@ -169,14 +169,15 @@ class LitSTGCN(pl.LightningModule):
 
 
 class DecimalMultiStepLR(MultiStepLR):
-    """Steps whose rates have no more digits than a float holds: a tenth of 0.1 is 0.01, not 0.010000000000000002.
+    """Steps to rates rounded to 15 significant digits: a tenth of 0.1 is 0.01, not 0.010000000000000002.
 
-    So do PaddleVideo's recipes, which list their rates.
+    PaddleVideo's recipes list their rates as decimal numbers.
     """
 
     def get_lr(self) -> list[Any]:
         """The rate of each parameter group."""
-        return [float(f"{rate:.15g}") for rate in super().get_lr()]
+        rates = super().get_lr()
+        return [float(f"{rate:.15g}") for rate in rates] if self.last_epoch in self.milestones else rates
 
 
 def make_schedule(optimizer: torch.optim.Optimizer, schedule: dict[str, Any], steps: int = 1) -> LRScheduler:

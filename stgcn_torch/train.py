@@ -103,17 +103,21 @@ def evaluate_best(trainer: pl.Trainer, module: LitSTGCN, data: SkeletonData, run
 
 
 def check_resumes(path: str, module: LitSTGCN, repeated: Mapping[str, Any]) -> None:
-    """Raise ValueError if the checkpoint to resume from was not trained as this module would be by this recipe."""
+    """Raise ValueError if the checkpoint to resume from was not trained as this module would be by this recipe.
+
+    A run's own says everything. One that ``convert`` wrote says only what its file knew, no seed for one, and numbers
+    its classes: what it does not say cannot differ.
+    """
     then = read_checkpoint(path)
-    if then.hyperparameters is None:
+    said = then.hyperparameters or {}
+    if "optimizer" not in said:
         raise ValueError(f"{path} holds weights only and cannot be resumed; init_from={path} starts from them")
-    before, now = _flat(then.hyperparameters), _flat(module.hparams)
+    before, now = _flat(said), _flat(module.hparams)
     if then.recipe is not None:  # checkpoints had none at first
         before, now = before | _flat(then.recipe), now | _flat(repeated)
+    told = before.keys() | now.keys() if "seed" in said else before.keys() - {"classes"}
     differing = [
-        f"{key} is {now.get(key)!r}, was {before.get(key)!r}"
-        for key in sorted(before | now)
-        if now.get(key) != before.get(key)
+        f"{key} is {now.get(key)!r}, was {before.get(key)!r}" for key in sorted(told) if now.get(key) != before.get(key)
     ]
     if differing:
         raise ValueError(

@@ -1,8 +1,6 @@
 """The commands as a user types them: in a folder of their own, in a process of their own."""
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,21 +8,7 @@ import numpy as np
 import pytest
 
 from stgcn_torch.data.skating import write_skating_set
-
-ROOT = Path(__file__).resolve().parents[2]
-CLIPS = {"train": 96, "test": 32}
-
-Command = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def arguments(verb: str, *overrides: str) -> list[str]:
-    return [sys.executable, "-m", f"stgcn_torch.{verb}", *overrides]
-
-
-def environment() -> dict[str, str]:
-    """One thread, so that runs can be compared bit for bit, and this clone's code."""
-    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+from tests.cli.commands import CLIPS, Command, arguments, environment
 
 
 @pytest.fixture(scope="session")

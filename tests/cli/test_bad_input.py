@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import Command, arguments, environment
+
+from tests.cli.commands import Command, arguments, environment
 
 Write = Callable[..., Path]
 ARRAYS = [

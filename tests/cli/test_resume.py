@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import Command, arguments, environment
+
+from tests.cli.commands import Command, arguments, environment
 
 HARD = [  # every random stream is in use, and what Lightning restores late: workers, EMA, a schedule per step
     "epochs=4",

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import Command, environment
 from omegaconf import OmegaConf
 from PIL import Image
 
 from stgcn_torch.checkpoint import load_model
 from stgcn_torch.graph import adjacency
+from tests.cli.commands import Command, environment
 
 
 def test_a_run_leaves_what_the_readme_says(trained: Path) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import Command
 
 from stgcn_torch import load_model
 from stgcn_torch.checkpoint import load_module
 from stgcn_torch.data.preprocessing import preprocess
+from tests.cli.commands import Command
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.parity.page import PAGE, Writer, written
+from tests.parity.page import PAGE, Writer, versions, written
 
 
 def main() -> int:
@@ -16,7 +16,7 @@ def main() -> int:
         return 1
     outcome = pytest.main(["tests/parity", "--ignore=tests/parity/test_page.py", "-q"], plugins=[writer])
     if outcome == pytest.ExitCode.OK:
-        PAGE.write_text(written(list(writer.rows.values())), encoding="utf-8")
+        PAGE.write_text(written(list(writer.rows.values()), versions()), encoding="utf-8")
         print(f"wrote {PAGE}")
     return int(outcome)
 

@@ -12,7 +12,8 @@ import pytest
 paddle = pytest.importorskip("paddle", reason="PaddlePaddle is not installed; it comes with [test]")
 nn, Tensor = paddle.nn, paddle.Tensor
 
-# Bones as published: fsd10 counts joints from 0, ntu-rgb+d from 1, coco_keypoint from 0.
+# Joints, centre and bones of PaddleVideo's layouts, all counted from 0 (it counts those of ntu-rgb+d from 1, and calls
+# the third coco_keypoint).
 BONES = {
     "fsd10": (
         25,
@@ -26,6 +27,7 @@ BONES = {
         "0-1 1-20 2-20 3-2 4-20 5-4 6-5 7-6 8-20 9-8 10-9 11-10 12-0 13-12 14-13 15-14 16-0 17-16 18-17 19-18 21-22 "
         "22-7 23-24 24-11",
     ),
+    "coco": (17, 11, "0-1 0-2 1-3 2-4 3-5 4-6 5-7 6-8 7-9 8-10 5-11 6-12 11-13 12-14 13-15 14-16 11-12"),
 }
 
 

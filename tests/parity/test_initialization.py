@@ -10,7 +10,7 @@ from scipy import stats
 from convert.keys import convert_state_dict
 from stgcn_torch.model import STGCN
 from tests.parity import reference
-from tests.parity.conftest import Measured
+from tests.parity.page import Measured
 from tests.parity.pairs import arrays
 from tests.parity.reference import paddle
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.parity.conftest import Measured
+from tests.parity.page import Measured
 from tests.parity.pairs import pair
 from tests.parity.reference import paddle
 from tests.parity.rounding import largest_difference

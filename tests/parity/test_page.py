@@ -5,7 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.parity.page import DIFFERENCES, ORDER, PAGE, Row, Writer, rows_of, shown, title, written
+from tests.parity.page import (
+    DIFFERENCES,
+    INTRODUCTION,
+    ORDER,
+    PAGE,
+    STATED,
+    Row,
+    Writer,
+    rows_of,
+    shown,
+    title,
+    written,
+)
 
 ROWS = [Row("test_layers", "head, float32", 1.26e-7, 1e-5), Row("test_partitions", "subsets", 0, 0)]
 
@@ -32,7 +44,20 @@ def test_every_test_module_that_measures_has_its_section() -> None:
 
 
 def test_the_text_is_that_of_the_script() -> None:
-    assert PAGE.read_text(encoding="utf-8").endswith(DIFFERENCES)
+    page = PAGE.read_text(encoding="utf-8")
+    assert page.startswith(INTRODUCTION.partition("{")[0])
+    assert page.endswith(DIFFERENCES)
+
+
+def test_no_line_is_stale(request: pytest.FixtureRequest) -> None:
+    """Runs last: what a test module has measured by then is all that the page shows of it."""
+    if not STATED or any(
+        "::" in word or word.startswith(("-k", "-m", "--l")) for word in request.config.invocation_params.args
+    ):
+        pytest.skip("only a run of whole modules shows which lines are stale")
+    for module in {module for module, _, _ in STATED}:
+        shown_of = {(row.module, row.what, row.tolerance) for row in rows_of(PAGE) if row.module == module}
+        assert shown_of == {line for line in STATED if line[0] == module}
 
 
 def test_the_page_names_the_release_that_is_installed() -> None:
@@ -45,7 +70,7 @@ def test_the_page_names_the_release_that_is_installed() -> None:
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text(written(ROWS), encoding="utf-8")
+    page.write_text(written(ROWS, "Measured with care."), encoding="utf-8")
     assert [(row.module, row.what, shown(row.error), row.tolerance) for row in rows_of(page)] == [
         ("test_partitions", "subsets", "0", 0),
         ("test_layers", "head, float32", "1.3e-07", 1e-5),

@@ -10,7 +10,7 @@ import pytest
 
 from stgcn_torch.data.preprocessing import PREPROCESSINGS, Preprocessing, preprocess
 from stgcn_torch.skeleton import LAYOUTS
-from tests.parity.conftest import Measured
+from tests.parity.page import Measured
 
 BODY = LAYOUTS["fsd10"]
 SAMPLE = "STGCN_FSD_SAMPLE"  # environment variable: a clip of the competition's format, (3, T, 25, 1)
@@ -60,6 +60,14 @@ def recorded(live: int, T: int, rng: np.random.Generator, low: float = -0.5) -> 
     return clip * (rng.uniform(size=clip.shape[1:]) > 0.1)
 
 
+def balanced(rng: np.random.Generator) -> np.ndarray:
+    """A clip whose last frames sum to 1e-12 without their score: above zero, and zero once they are float32."""
+    clip = recorded(120, 500, rng)
+    clip[:, 100:120] = 0
+    clip[:, 100:120, 3, 0] = [[0.1 + 1e-12], [-0.1], [0.0]]
+    return clip
+
+
 def with_nan(rng: np.random.Generator) -> np.ndarray:
     """A clip with NaN here and there, and throughout its last frames, which then count as tail."""
     clip = recorded(120, 500, rng)
@@ -75,6 +83,7 @@ CLIPS: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
     "long": lambda rng: recorded(2037, 2500, rng),
     "negative": lambda rng: recorded(200, 2500, rng, low=-1.0),
     "empty": lambda rng: recorded(0, 300, rng),
+    "balanced": balanced,
     "NaN": with_nan,
 }
 

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 import stgcn_torch.commands  # noqa: F401  its named preprocessings are part of the configuration
 from stgcn_torch.lit import make_schedule
-from tests.parity.conftest import Measured
+from tests.parity.page import Measured
 from tests.parity.reference import paddle
 
 pytestmark = pytest.mark.paddle

@@ -8,10 +8,11 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from convert.keys import convert_state_dict
-from stgcn_torch.lit import make_schedule
+from stgcn_torch.data.preprocessing import PREPROCESSINGS
+from stgcn_torch.lit import LitSTGCN
 from stgcn_torch.model import STGCN
 from tests.parity import reference
-from tests.parity.conftest import Measured
+from tests.parity.page import Measured
 from tests.parity.pairs import arrays, pair
 from tests.parity.reference import paddle
 from tests.parity.rounding import MOMENTUM, WEIGHT_DECAY, batch_norms, largest_difference, train_as_paddle
@@ -22,18 +23,20 @@ T_MAX = 60
 CLIPS, FRAMES = 4, 12
 
 
-def batches(steps: int, dtype: str = "float64") -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def batches(steps: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Clips and labels, others in every step."""
     rng = np.random.default_rng(7)
     for _ in range(steps):
-        yield rng.normal(size=(CLIPS, 2, FRAMES, 25, 1)).astype(dtype), rng.integers(0, 30, CLIPS)
+        yield rng.normal(size=(CLIPS, 2, FRAMES, 25, 1)), rng.integers(0, 30, CLIPS)
 
 
-def train_theirs(network: reference.STGCN, lr: float, steps: int) -> list[float]:
+def train_theirs(network: reference.STGCN, lr: float, steps: int, nesterov: bool = False) -> list[float]:
     """Losses of Paddle's steps; the schedule steps after every one."""
     schedule = paddle.optimizer.lr.CosineAnnealingDecay(lr, T_max=T_MAX)
     decay = paddle.regularizer.L2Decay(1e-4)
-    optimizer = paddle.optimizer.Momentum(schedule, 0.9, network.parameters(), weight_decay=decay)
+    optimizer = paddle.optimizer.Momentum(
+        schedule, 0.9, network.parameters(), use_nesterov=nesterov, weight_decay=decay
+    )
     network.train()
     losses = []
     for x, labels in batches(steps):
@@ -46,10 +49,19 @@ def train_theirs(network: reference.STGCN, lr: float, steps: int) -> list[float]
     return losses
 
 
-def train_ours(network: STGCN, lr: float, steps: int) -> list[float]:
-    """Losses of torch's steps."""
-    optimizer = torch.optim.SGD(network.parameters(), lr, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
-    schedule = make_schedule(optimizer, {"name": "cosine", "t_max": T_MAX})
+def train_ours(network: STGCN, lr: float, steps: int, nesterov: bool = False) -> list[float]:
+    """Losses of torch's steps, by the optimizer and the schedule that the Lightning module makes."""
+    optimization = {"name": "sgd", "lr": lr, "momentum": MOMENTUM, "nesterov": nesterov, "weight_decay": WEIGHT_DECAY}
+    module = LitSTGCN(
+        {"num_classes": 30},
+        PREPROCESSINGS["fixed"].plain,
+        list(map(str, range(30))),
+        optimizer=optimization,
+        scheduler={"name": "cosine", "t_max": T_MAX},
+    )
+    module.backbone, module.head = network.backbone, network.head
+    made = module.configure_optimizers()
+    optimizer, schedule = made["optimizer"], made["lr_scheduler"]["scheduler"]
     network.train()
     losses = []
     for x, labels in batches(steps):
@@ -63,7 +75,7 @@ def train_ours(network: STGCN, lr: float, steps: int) -> list[float]:
 
 
 def differences(theirs: reference.STGCN, ours: STGCN) -> dict[str, float]:
-    """Largest absolute difference of each kind of tensor; of running variances relative to their size."""
+    """Largest difference of each kind of tensor, relative to the tensor's largest value."""
     expected, actual = convert_state_dict(arrays(theirs)), ours.state_dict()
     kinds = {"parameters": 0.0, "running_mean": 0.0, "running_var": 0.0}
     for name, value in expected.items():
@@ -75,13 +87,15 @@ def differences(theirs: reference.STGCN, ours: STGCN) -> dict[str, float]:
 
 
 @pytest.mark.parametrize(
-    ("steps", "lr", "tolerance"), [(1, 0.05, EXACT), (20, 0.005, EXACT), (20, 0.05, 1e-9)], ids=["1", "20", "20_fast"]
+    ("steps", "lr", "tolerance", "nesterov"),
+    [(1, 0.05, EXACT, False), (3, 0.005, EXACT, True), (20, 0.005, EXACT, False), (20, 0.05, 1e-9, False)],
+    ids=["one", "nesterov", "twenty", "fast"],
 )
-def test_training(steps: int, lr: float, tolerance: float, measured: Measured) -> None:
+def test_training(steps: int, lr: float, tolerance: float, nesterov: bool, measured: Measured) -> None:
     theirs, ours = pair("float64")
     train_as_paddle(ours)
-    losses = train_theirs(theirs, lr, steps), train_ours(ours, lr, steps)
-    what = f"{steps} step{'s' * (steps > 1)} at lr {lr}, float64"
+    losses = train_theirs(theirs, lr, steps, nesterov), train_ours(ours, lr, steps, nesterov)
+    what = f"{steps} step{'s' * (steps > 1)} at lr {lr}, {'Nesterov, ' * nesterov}float64"
     measured(f"losses, {what}", largest_difference(*losses), tolerance)
     for kind, difference in differences(theirs, ours).items():
         measured(f"{kind}, {what}", difference, tolerance)

@@ -197,9 +197,7 @@ def test_a_missing_file_is_called_missing(tmp_path: Path, name: str) -> None:
 def test_a_paddle_file_is_sent_to_the_converter(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"STGCN_fsd{suffix}"
     path.write_bytes(b"anything")
-    with pytest.raises(
-        ValueError, match=r"is a Paddle file; convert-pdparams \S+ \S+\.ckpt converts it"
-    ) as refusal:
+    with pytest.raises(ValueError, match=r"is a Paddle file; convert-pdparams \S+ \S+\.ckpt converts it") as refusal:
         load_model(path)
     assert one_line(refusal).startswith(str(path))
 

@@ -1,0 +1,146 @@
+"""``convert-pdparams``: from a weight file of any ST-GCN to one of this project's, or back to Paddle."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from convert.errors import ConvertError, MismatchError, UnreadableError, UnsafeError, about
+from convert.files import contents, write_whole
+from convert.network import Network, find_network
+from convert.optimizer import find_momentum, find_recipe
+from convert.outputs import SUFFIXES, body_of, centring_of, compare, preprocessing_of, write
+from convert.pdparams import pdparams_views, read_pdparams
+from convert.report import report, table
+from convert.torch_files import read_pt
+from stgcn_torch.data.preprocessing import PREPROCESSINGS
+from stgcn_torch.fingerprint import contradiction
+from stgcn_torch.skeleton import LAYOUTS
+
+EXIT_CODES = {UnsafeError: 3, UnreadableError: 4, MismatchError: 2}  # and 1 for anything else that is expected
+LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how torch's files began before they were zip archives
+DESCRIPTION = """\
+Converts the weights of an ST-GCN without Paddle and without running what a file contains.
+
+IN   any file of Paddle 1.6 to 3.3 (.pdparams, nested checkpoints, .pdiparams with its program, folders of one file a
+     variable, safetensors) or a torch checkpoint of st-gcn, mmskeleton, MMAction2, PYSKL, TAO or this project; what it
+     is, its contents say
+OUT  .pt or .pth       state dict: torch.load(OUT, weights_only=True)
+     .ckpt             Lightning checkpoint: evaluate, predict, and with --optimizer train ckpt_path=OUT
+     .safetensors      with architecture and preprocessing in its metadata
+     .pdparams         for every Paddle from 1.8 to 3.3, and .pdopt beside it with --optimizer"""
+EPILOG = """\
+exit codes: 0 done, 1 usage, existing OUT or a disk's error, 2 the tensors do not fit, 3 not safe, 4 not readable"""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command and leave with its exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        run(options)
+    except ConvertError as problem:
+        _leave(problem, EXIT_CODES.get(type(problem), 1))
+    except (OSError, ValueError) as problem:
+        _leave(problem, 1)
+    except KeyboardInterrupt:
+        _leave("interrupted", 130)
+    sys.exit(0)
+
+
+def _leave(problem: object, code: int) -> NoReturn:
+    print(f"convert-pdparams: {problem}", file=sys.stderr)
+    sys.exit(code)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        _leave(f"{message}; --help tells how it is used", 1)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    made = _Parser(
+        prog="convert-pdparams",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("input", metavar="IN", type=Path)
+    made.add_argument("output", metavar="OUT", type=Path)
+    made.add_argument("--optimizer", metavar="FILE.pdopt", type=Path, help="the optimizer, for .ckpt and .pdparams")
+    made.add_argument("--lr", type=float, help="the schedule's first rate, where the optimizer's state leaves it open")
+    made.add_argument("--t-max", type=int, metavar="EPOCHS", help="epochs of the cosine, likewise")
+    made.add_argument("--layout", choices=sorted(LAYOUTS), help="of the joints, for a file without its graph")
+    made.add_argument("--preprocessing", choices=list(PREPROCESSINGS), help="that the network was trained with")
+    made.add_argument("--strides", type=_numbers, metavar="1,1,2", help="of each block; those published by default")
+    made.add_argument("--key", help="where in a nested file the state dict is, as model or student.model")
+    made.add_argument(
+        "--reference", nargs=2, type=Path, metavar=("INPUT.npy", "LOGITS.npy"), help="clips and the answers to compare"
+    )
+    made.add_argument("--json", type=Path, metavar="REPORT", help="write the report for machines")
+    made.add_argument("--dry-run", action="store_true", help="read, check and tell; write no OUT")
+    made.add_argument("--force", action="store_true", help="replace OUT")
+    return made
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+def run(options: argparse.Namespace) -> None:
+    """Convert as the arguments say; every error is raised before anything is written."""
+    if options.output.suffix not in SUFFIXES:
+        raise ValueError(f"OUT must end with {', '.join(SUFFIXES)}, got {options.output}")
+    outputs = [options.output]
+    if options.optimizer and options.output.suffix == ".pdparams":
+        outputs.append(options.output.with_suffix(".pdopt"))
+    if options.optimizer and options.output.suffix not in (".ckpt", ".pdparams"):
+        raise ValueError(f"an optimizer's state goes into a .ckpt or .pdparams, got {options.output}")
+    if standing := [str(path) for path in outputs if path.exists() and not (options.force or options.dry_run)]:
+        raise FileExistsError(f"{', '.join(standing)} exists; --force replaces it")
+    network = find(options)
+    momentum = recipe = None
+    if options.optimizer:
+        with about(options.optimizer):
+            momentum = find_momentum(read_pdparams(options.optimizer), network)
+            recipe = find_recipe(momentum, options.lr, options.t_max) if options.output.suffix == ".ckpt" else None
+    preprocessing, said = preprocessing_of(network, options.preprocessing)
+    told = report(options.input, network) | {
+        "centring": centring_of(network),
+        "preprocessing": preprocessing.plain if preprocessing else None,
+        "preprocessing_said": said,
+    }
+    if momentum:
+        told["optimizer"] = {"last_epoch": momentum.last_epoch, "last_lr": momentum.last_lr, "recipe": recipe}
+        told["optimizer_said"] = f"Momentum after {momentum.last_epoch} epochs, next rate {momentum.last_lr:.6g}"
+    if options.reference:
+        told |= compare(network, *options.reference)
+    if not options.dry_run:
+        write(network, options.output, preprocessing, momentum, recipe)
+    told["output"] = None if options.dry_run else str(options.output)
+    told["output_said"] = "none (--dry-run)" if options.dry_run else ", ".join(map(str, outputs))
+    doubt = contradiction(network.state, preprocessing, body_of(network)) if preprocessing else None
+    for warning in [*network.warnings, *([doubt] if doubt else [])]:
+        print(f"convert-pdparams: {warning}", file=sys.stderr)
+    print(table(told))
+    if options.json:
+        plain = {key: value for key, value in told.items() if not key.endswith("_said")}
+        write_whole(options.json, [json.dumps(plain, indent=2).encode(), b"\n"])
+
+
+def find(options: argparse.Namespace) -> Network:
+    """The network in the file; an error names the file."""
+    path: Path = options.input
+    if not path.exists():
+        raise FileNotFoundError(f"no file {path}")
+    with about(path):
+        is_torch = not path.is_dir() and bytes(contents(path)[:64]).startswith((b"PK\x03\x04", LEGACY))
+    tree = read_pt(path) if is_torch else pdparams_views(path)
+    with about(path):
+        return find_network(tree, key=options.key, layout=options.layout, strides=options.strides)
+
+
+if __name__ == "__main__":
+    main()

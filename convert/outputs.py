@@ -1,0 +1,131 @@
+"""What a network becomes: a state dict, a Lightning checkpoint, safetensors with a card, or Paddle's own file."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save
+
+from convert.errors import MismatchError
+from convert.files import write_whole
+from convert.keys import restore_state_dict
+from convert.network import Network
+from convert.optimizer import Momentum, Recipe
+from convert.pdparams import write_pdopt, write_pdparams
+from convert.torch_files import write_pt
+from stgcn_torch.data.preprocessing import PREPROCESSINGS, Preprocessing
+from stgcn_torch.fingerprint import Centring, centring
+from stgcn_torch.skeleton import Skeleton, skeleton
+
+SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", ".pdparams")
+CARD = "stgcn_torch"  # the key of a safetensors file's metadata
+COORDINATES = {2: ("x", "y"), 3: ("x", "y", "z")}
+
+
+def centring_of(network: Network) -> Centring:
+    """Whether the weights show that the layout's centre joint was at the origin."""
+    return centring(network.state, body_of(network).center)
+
+
+def body_of(network: Network) -> Skeleton:
+    """The layout of the network's joints."""
+    return skeleton(network.model["layout"])
+
+
+def preprocessing_of(network: Network, name: str | None) -> tuple[Preprocessing | None, str]:
+    """The preprocessing of this name, for the network's coordinates, and how it came about; assumed without a name.
+
+    Raises:
+        MismatchError: The network has no number of coordinates that a clip could have.
+    """
+    found, body, C = centring_of(network), body_of(network), network.model["in_channels"]
+    assumed = {"centred": "paddlevideo" if body.name == "fsd10" else "fixed", "raw": "article", "unknown": None}[found]
+    name, how = (name, "as asked for") if name else (assumed, f"assumed: the weights are {found}")
+    if name is None:
+        return None, "unknown, the weights do not show it; --preprocessing says it"
+    if C not in COORDINATES:
+        raise MismatchError(f"it sees {C} coordinates, and clips have 2 or 3")
+    made = PREPROCESSINGS[name]
+    if C == 3:
+        made = replace(made, channels=COORDINATES[C], keep=COORDINATES[C])
+    return made, f"{name}, {how}"
+
+
+def write(
+    network: Network,
+    path: Path,
+    preprocessing: Preprocessing | None = None,
+    momentum: Momentum | None = None,
+    recipe: Recipe | None = None,
+) -> None:
+    """Write a network, and the state of its optimizer, in the form of the path's suffix; a file appears whole or not.
+
+    Raises:
+        ValueError: The suffix is unknown, or a Lightning checkpoint lacks its preprocessing.
+    """
+    if path.suffix in (".pt", ".pth"):
+        write_pt(network.state, path)
+    elif path.suffix == ".safetensors":
+        write_whole(path, [save(network.state, {CARD: json.dumps(_card(network, preprocessing))})])
+    elif path.suffix == ".pdparams":
+        write_pdparams(restore_state_dict(network.state), path, names=_names(network))
+        if momentum:
+            progress = {"last_epoch": momentum.last_epoch, "last_lr": momentum.last_lr}
+            velocities = restore_state_dict(momentum.velocities)
+            write_pdopt(velocities, progress, path.with_suffix(".pdopt"), names=_names(network))
+    elif path.suffix == ".ckpt":
+        if preprocessing is None:
+            raise ValueError(f"{path}: a Lightning checkpoint holds its preprocessing; say --preprocessing")
+        from convert.lightning import write_ckpt  # here, as it loads torch and Lightning
+
+        write_ckpt(network, preprocessing, path, momentum, recipe)
+    else:
+        raise ValueError(f"OUT must end with {', '.join(SUFFIXES)}, got {path}")
+
+
+def _card(network: Network, preprocessing: Preprocessing | None) -> dict[str, Any]:
+    return {
+        "model": network.model,
+        "preprocessing": preprocessing.plain if preprocessing else None,
+        "classes": [str(k) for k in range(network.model["num_classes"])],
+    }
+
+
+def _names(network: Network) -> Mapping[str, str] | None:
+    """The file's own parameter names, if it has one for every tensor; None for those of a fresh process."""
+    complete = network.names and restore_state_dict(network.state).keys() <= network.names.keys()
+    return network.names if complete else None
+
+
+def compare(network: Network, clips: Path, logits: Path) -> dict[str, Any]:
+    """What the network answers to clips beside what another answered: largest difference and shared top-1.
+
+    Raises:
+        MismatchError: The clips are not what the network takes, or the answers not as many as its.
+    """
+    import torch  # here, as loading it takes longer than all else that the converter does
+
+    from stgcn_torch.model import STGCN
+
+    x, expected = np.load(clips, allow_pickle=False), np.load(logits, allow_pickle=False)
+    C, V = network.model["in_channels"], len(body_of(network).joints)
+    if x.ndim != 5 or (x.shape[1], x.shape[3]) != (C, V):
+        raise MismatchError(f"{clips}: clips must be (N, {C}, T, {V}, M), got {x.shape}")
+    made = STGCN(**network.model)
+    made.load_state_dict({name: torch.from_numpy(value) for name, value in network.state.items()})
+    with torch.inference_mode():
+        actual = made.eval()(torch.from_numpy(x.astype(np.float32))).numpy()
+    if expected.shape != actual.shape:
+        raise MismatchError(f"{logits}: answers must be {actual.shape}, got {expected.shape}")
+    difference = float(np.abs(actual - expected).max())
+    agreement = float((actual.argmax(axis=1) == expected.argmax(axis=1)).mean())
+    said = (
+        f"logits of {len(x)} clips differ by {difference:.1e} at most (the largest is {np.abs(expected).max():.1f}), "
+    )
+    return {
+        "reference": {"largest_difference": difference, "top1_agreement": agreement, "clips": len(x)},
+        "reference_said": f"{said}top-1 agrees in {agreement:.1%}",
+    }

@@ -1,0 +1,385 @@
+"""``convert-pdparams`` as a user types it: what goes in, what comes out, what is said, and every exit code."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from convert import read_pdparams, write_pdopt, write_pdparams
+from convert.cli import main
+from convert.keys import restore_state_dict
+from stgcn_torch.checkpoint import load_model, load_module
+from stgcn_torch.lit import LitSTGCN
+from stgcn_torch.model import STGCN
+from tests.cli.commands import Command, environment
+
+CHANNELS = [4, 8]
+STRIDES = [1, 2]
+HAND = {
+    "joints": [str(v) for v in range(13)],
+    "bones": [[str(v), str((v - 1) // 2)] for v in range(1, 13)],
+    "center": "0",
+}
+Convert = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def convert(capsys: pytest.CaptureFixture[str]) -> Convert:
+    """Runs the command; returns exit code, stdout, stderr."""
+
+    def run(*arguments: str | Path) -> tuple[int, str, str]:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main([str(argument) for argument in arguments])
+        told = capsys.readouterr()
+        assert "Traceback" not in told.err
+        return int(end.value.code or 0), told.out, told.err
+
+    return run
+
+
+def network(**options: Any) -> STGCN:
+    """A network whose tensors are all of their own."""
+    torch.manual_seed(0)
+    made = STGCN(**{"num_classes": 6, "channels": CHANNELS, "strides": STRIDES} | options)
+    for name, tensor in made.state_dict().items():
+        if tensor.is_floating_point() and name != "backbone.A":
+            tensor.uniform_(0.5, 1.5)
+    return made.eval()
+
+
+def arrays(made: STGCN) -> dict[str, np.ndarray]:
+    return {name: tensor.numpy() for name, tensor in made.state_dict().items()}
+
+
+@pytest.fixture
+def model() -> STGCN:
+    return network()
+
+
+@pytest.fixture
+def pdparams(model: STGCN, tmp_path: Path) -> Path:
+    """The network in a file of Paddle's."""
+    path = tmp_path / "in.pdparams"
+    write_pdparams(restore_state_dict(arrays(model)), path)
+    return path
+
+
+def same(path: Path, model: STGCN) -> bool:
+    """Whether a file holds the network, to the last bit."""
+    loaded, wanted = load_model(path).state_dict(), model.state_dict()
+    return list(loaded) == list(wanted) and all(torch.equal(loaded[name], wanted[name]) for name in wanted)
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".pth", ".safetensors", ".ckpt"])
+def test_every_form_holds_the_network(suffix: str, convert: Convert, pdparams: Path, model: STGCN) -> None:
+    out = pdparams.with_name(f"out{suffix}")
+    code, told, _ = convert(pdparams, out, "--preprocessing", "paddlevideo")
+    assert code == 0
+    assert str(out) in told
+    assert same(out, model)
+
+
+def test_a_state_dict_loads_as_torch_loads_one(convert: Convert, pdparams: Path, model: STGCN) -> None:
+    out = pdparams.with_name("out.pt")
+    convert(pdparams, out)
+    network().load_state_dict(torch.load(out, weights_only=True))
+
+
+def test_paddle_to_here_and_back_is_the_identity(convert: Convert, pdparams: Path) -> None:
+    there, back = pdparams.with_name("there.pt"), pdparams.with_name("back.pdparams")
+    assert convert(pdparams, there)[0] == convert(there, back)[0] == 0
+    before, after = read_pdparams(pdparams), read_pdparams(back)
+    assert isinstance(before, dict)
+    assert isinstance(after, dict)
+    assert list(before) == list(after)
+    for name, value in before.items():
+        if isinstance(value, np.ndarray):
+            np.testing.assert_array_equal(value, after[name])
+            assert value.dtype == after[name].dtype
+        else:
+            assert value == after[name]
+
+
+@pytest.mark.parametrize("suffix", [".ckpt", ".safetensors"])
+def test_preprocessing_and_strides_travel_along(suffix: str, convert: Convert, tmp_path: Path) -> None:
+    made = network(strides=[2, 2])
+    write_pdparams(restore_state_dict(arrays(made)), tmp_path / "in.pdparams")
+    out = tmp_path / f"out{suffix}"
+    assert convert(tmp_path / "in.pdparams", out, "--preprocessing", "paddlevideo", "--strides", "2,2")[0] == 0
+    module = load_module(out)
+    assert module.preprocessing.center == 8
+    assert [block.tcn[2].stride[0] for block in module.backbone.st_gcn_networks] == [2, 2]
+    x = torch.randn(2, 2, 350, 25, 1)
+    with torch.no_grad():
+        assert torch.equal(module.logits(x), made(x))
+
+
+def test_a_checkpoint_is_lightnings(convert: Convert, pdparams: Path, model: STGCN) -> None:
+    out = pdparams.with_name("out.ckpt")
+    convert(pdparams, out, "--preprocessing", "article")
+    module = LitSTGCN.load_from_checkpoint(out, map_location="cpu", weights_only=True)
+    assert torch.equal(module.head.fcn.weight, model.head.fcn.weight)
+    assert module.preprocessing.window == 1000
+
+
+def test_ten_blocks_and_25_joints_are_nothing_special(convert: Convert, tmp_path: Path) -> None:
+    made = network(layout=HAND, channels=[4, 4, 6, 6], strides=[1, 1, 2, 1], in_channels=3, num_classes=3)
+    write_pdparams(restore_state_dict(arrays(made)), tmp_path / "in.pdparams")
+    code, told, _ = convert(tmp_path / "in.pdparams", tmp_path / "out.pt")
+    assert code == 0
+    assert "4 blocks, 3 coordinates, 3 classes" in told
+    assert same(tmp_path / "out.pt", made)
+
+
+@pytest.mark.parametrize("edge_importance", [True, False])
+@pytest.mark.parametrize("data_bn", [True, False])
+def test_what_the_network_does_without_is_told(
+    edge_importance: bool, data_bn: bool, convert: Convert, tmp_path: Path
+) -> None:
+    made = network(edge_importance=edge_importance, data_bn=data_bn)
+    write_pdparams(restore_state_dict(arrays(made)), tmp_path / "in.pdparams")
+    code, told, _ = convert(tmp_path / "in.pdparams", tmp_path / "out.pt")
+    assert code == 0
+    assert ("no edge_importance" in told) == (not edge_importance)
+    assert ("no data_bn" in told) == (not data_bn)
+    assert same(tmp_path / "out.pt", made)
+
+
+@pytest.mark.parametrize("wrapper", ["_layers.", "module.", "model."])
+def test_wrapped_and_nested_networks_are_found(wrapper: str, convert: Convert, model: STGCN, tmp_path: Path) -> None:
+    state = {wrapper + name: tensor for name, tensor in model.state_dict().items()}
+    torch.save({"epoch": 3, "model": state, "best": 0.5}, tmp_path / "in.pth")
+    code, told, _ = convert(tmp_path / "in.pth", tmp_path / "out.pt")
+    assert code == 0
+    assert "2 left (epoch, best)" in told
+    assert same(tmp_path / "out.pt", model)
+
+
+def test_of_several_networks_the_key_chooses(convert: Convert, model: STGCN, tmp_path: Path) -> None:
+    other = network(num_classes=7)
+    torch.save({"teacher": model.state_dict(), "student": other.state_dict()}, tmp_path / "in.pth")
+    code, _, told = convert(tmp_path / "in.pth", tmp_path / "out.pt")
+    assert code == 2
+    assert "teacher, student" in told
+    assert convert(tmp_path / "in.pth", tmp_path / "out.pt", "--key", "student")[0] == 0
+    assert same(tmp_path / "out.pt", other)
+    assert convert(tmp_path / "in.pth", tmp_path / "out.pt", "--key", "nobody", "--force")[0] == 2
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_the_original_st_gcn_converts(zipped: bool, convert: Convert, model: STGCN, tmp_path: Path) -> None:
+    state = {name.partition(".")[2]: tensor for name, tensor in model.state_dict().items()}  # its names have no prefix
+    torch.save(state, tmp_path / "in.pt", _use_new_zipfile_serialization=zipped)
+    code, told, _ = convert(tmp_path / "in.pt", tmp_path / "out.pt")
+    assert code == 0
+    assert "st-gcn" in told
+    assert same(tmp_path / "out.pt", model)
+
+
+def test_this_projects_own_run_goes_to_paddle(convert: Convert, trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.pdparams"
+    assert convert(trained / "checkpoints" / "best.ckpt", out)[0] == 0
+    state = load_model(trained / "checkpoints" / "best.ckpt").state_dict()
+    held = read_pdparams(out)
+    assert isinstance(held, dict)
+    np.testing.assert_array_equal(held["backbone.data_bn._mean"], state["backbone.data_bn.running_mean"])
+
+
+def without_graph(made: STGCN, path: Path) -> Path:
+    state = restore_state_dict(arrays(made))
+    del state["backbone.A"]
+    write_pdparams(state, path)
+    return path
+
+
+def test_a_missing_graph_of_25_joints_is_taken_for_fsd10_and_told(
+    convert: Convert, model: STGCN, tmp_path: Path
+) -> None:
+    path = without_graph(model, tmp_path / "in.pdparams")
+    code, _, told = convert(path, tmp_path / "out.pt")
+    assert code == 0
+    assert "taken for fsd10" in told
+    assert same(tmp_path / "out.pt", model)
+
+
+def test_any_other_missing_graph_is_asked_for(convert: Convert, tmp_path: Path) -> None:
+    made = network(layout="ntu-rgb+d", in_channels=3)
+    path = without_graph(made, tmp_path / "in.pdparams")
+    code, _, told = convert(path, tmp_path / "out.pt")
+    assert code == 2
+    assert "say the layout" in told
+    assert convert(path, tmp_path / "out.pt", "--layout", "ntu-rgb+d")[0] == 0
+    assert same(tmp_path / "out.pt", made)
+
+
+def test_another_layout_than_the_files_is_refused(convert: Convert, pdparams: Path) -> None:
+    code, _, told = convert(pdparams, pdparams.with_name("out.pt"), "--layout", "ntu-rgb+d")
+    assert code == 2
+    assert "its graph is that of fsd10, not of ntu-rgb+d" in told
+
+
+def test_all_that_does_not_fit_is_told_at_once(convert: Convert, model: STGCN, tmp_path: Path) -> None:
+    state = model.state_dict()
+    del state["backbone.edge_importance.1"], state["head.fcn.bias"]
+    state["backbone.st_gcn_networks.1.tcn.0.weight"] = torch.zeros(3)
+    torch.save(state, tmp_path / "in.pt")
+    code, told, error = convert(tmp_path / "in.pt", tmp_path / "out.pt")
+    assert code == 2
+    assert told == ""
+    for part in ("missing backbone.edge_importance.1", "missing head.fcn.bias", "has shape (3,), wanted (8,)"):
+        assert part in error
+    assert not (tmp_path / "out.pt").exists()
+
+
+def test_centring_is_assumed_from_the_weights_and_told(convert: Convert, tmp_path: Path) -> None:
+    made = network()
+    made.backbone.data_bn.running_mean.view(25, 2)[8] = 0
+    made.backbone.data_bn.running_var.view(25, 2)[8] = 0
+    write_pdparams(restore_state_dict(arrays(made)), tmp_path / "in.pdparams")
+    _, told, _ = convert(tmp_path / "in.pdparams", tmp_path / "out.ckpt")
+    assert "paddlevideo, assumed: the weights are centred" in told
+    assert load_module(tmp_path / "out.ckpt").preprocessing.center == 8
+    code, _, error = convert(tmp_path / "in.pdparams", tmp_path / "other.ckpt", "--preprocessing", "article")
+    assert code == 0
+    assert "MidHip at the origin" in error
+
+
+def test_a_checkpoint_wants_to_know_the_preprocessing(convert: Convert, tmp_path: Path) -> None:
+    write_pdparams(restore_state_dict(arrays(network(data_bn=False))), tmp_path / "in.pdparams")
+    code, _, error = convert(tmp_path / "in.pdparams", tmp_path / "out.ckpt")
+    assert code == 1
+    assert "say --preprocessing" in error
+    assert not (tmp_path / "out.ckpt").exists()
+
+
+def test_answers_are_compared_with_a_reference(convert: Convert, pdparams: Path, model: STGCN) -> None:
+    clips = np.random.default_rng(0).normal(size=(3, 2, 20, 25, 1)).astype(np.float32)
+    with torch.no_grad():
+        logits = model(torch.from_numpy(clips)).numpy()
+    np.save(pdparams.with_name("x.npy"), clips)
+    np.save(pdparams.with_name("y.npy"), logits + 0.25)
+    report = pdparams.with_name("report.json")
+    reference = ["--reference", pdparams.with_name("x.npy"), pdparams.with_name("y.npy")]
+    code, told, _ = convert(pdparams, pdparams.with_name("out.pt"), *reference, "--json", report)
+    assert code == 0
+    found = json.loads(report.read_text())["reference"]
+    assert found["largest_difference"] == pytest.approx(0.25, abs=1e-5)
+    assert (found["top1_agreement"], found["clips"]) == (1, 3)
+    assert "top-1 agrees in 100.0%" in told
+
+
+def test_the_report_names_every_tensor_with_its_hash(convert: Convert, pdparams: Path, model: STGCN) -> None:
+    report = pdparams.with_name("report.json")
+    convert(pdparams, pdparams.with_name("out.pt"), "--json", report)
+    told = json.loads(report.read_text())
+    assert told["sha256"] == hashlib.sha256(pdparams.read_bytes()).hexdigest()
+    bias = told["tensors"]["head.fcn.bias"]
+    assert bias["sha256"] == hashlib.sha256(model.head.fcn.bias.detach().numpy().tobytes()).hexdigest()
+    assert list(told["tensors"]) == list(model.state_dict())
+    assert told["model"]["layout"] == "fsd10"
+    assert told["renamed"]["backbone.data_bn._mean"] == "backbone.data_bn.running_mean"
+
+
+def test_a_damaged_network_is_converted_and_told(convert: Convert, tmp_path: Path) -> None:
+    made = network()
+    made.head.fcn.bias.data[0] = torch.nan
+    made.backbone.data_bn.running_var[0] = -1
+    write_pdparams(restore_state_dict(arrays(made)), tmp_path / "in.pdparams")
+    _, told, _ = convert(tmp_path / "in.pdparams", tmp_path / "out.pt")
+    assert "NOT FINITE: head.fcn.bias" in told
+    assert "NEGATIVE: backbone.data_bn.running_var" in told
+
+
+def test_a_dry_run_writes_nothing(convert: Convert, pdparams: Path) -> None:
+    before = sorted(pdparams.parent.iterdir())
+    assert convert(pdparams, pdparams.with_name("out.pt"), "--dry-run")[0] == 0
+    assert sorted(pdparams.parent.iterdir()) == before
+
+
+def test_what_exists_is_replaced_only_by_force(convert: Convert, pdparams: Path, model: STGCN) -> None:
+    out = pdparams.with_name("out.pt")
+    out.write_text("mine")
+    code, _, error = convert(pdparams, out)
+    assert code == 1
+    assert "--force" in error
+    assert out.read_text() == "mine"
+    assert convert(pdparams, out, "--force")[0] == 0
+    assert same(out, model)
+
+
+def test_an_optimizer_goes_back_to_paddle_with_its_network(convert: Convert, pdparams: Path, model: STGCN) -> None:
+    velocities = {name: np.full_like(value.detach().numpy(), 0.5) for name, value in model.named_parameters()}
+    optimizer = pdparams.with_name("in.pdopt")
+    write_pdopt(restore_state_dict(velocities), {"last_epoch": 2, "last_lr": 0.04}, optimizer)
+    out = pdparams.with_name("out.pdparams")
+    assert convert(pdparams, out, "--optimizer", optimizer)[0] == 0
+    before, after = read_pdparams(optimizer), read_pdparams(out.with_suffix(".pdopt"))
+    assert isinstance(before, dict)
+    assert isinstance(after, dict)
+    assert before.keys() == after.keys()
+    assert before["LR_Scheduler"] == after["LR_Scheduler"]
+    assert all(np.array_equal(before[name], after[name]) for name in before if name.endswith("_velocity_0"))
+
+
+BAD: dict[str, tuple[bytes, int, str]] = {
+    "empty": (b"", 4, "is empty"),
+    "web page": (b"<!DOCTYPE html><html>", 4, "web page"),
+    "lfs pointer": (b"version https://git-lfs.github.com/spec/v1\n", 4, "Git LFS"),
+    "code": (b"cos\nsystem\n(S'true'\ntR.", 3, "os.system"),
+    "truncated": (b"\x80\x04\x95\xff\x00\x00\x00\x00\x00\x00\x00}", 4, ""),
+    "no network": (b"\x80\x02}.", 2, "no state dict"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_file_ends_with_one_line_and_its_code(kind: str, convert: Convert, tmp_path: Path) -> None:
+    data, expected, words = BAD[kind]
+    path = tmp_path / "in.pdparams"
+    path.write_bytes(data)
+    code, told, error = convert(path, tmp_path / "out.pt")
+    assert (code, told) == (expected, "")
+    assert error.startswith("convert-pdparams: ")
+    assert error.count("\n") == 1
+    assert words in error
+    assert str(path) in error
+    assert not (tmp_path / "out.pt").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["in"], ["in", "out.bin"], ["nowhere", "out.pt"], ["in", "out.pt", "--layout", "x"], ["in", "o.pt", "--no"]],
+)
+def test_usage_errors_are_one_line_and_code_1(arguments: list[str], convert: Convert) -> None:
+    code, told, error = convert(*arguments)
+    assert (code, told) == (1, "")
+    assert error.count("\n") == 1
+
+
+def test_the_command_is_installed_and_loads_no_torch_for_a_state_dict(pdparams: Path) -> None:
+    source = (
+        "import sys, convert.cli\n"
+        "try: convert.cli.main(sys.argv[1:])\n"
+        "finally: print(sorted({'torch', 'paddle', 'pytorch_lightning', 'hydra'} & set(sys.modules)))"
+    )
+    out = pdparams.with_name("out.pt")
+    done = subprocess.run(
+        [sys.executable, "-c", source, str(pdparams), str(out)], env=environment(), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("[]\n")
+
+
+def test_a_converted_network_predicts(convert: Convert, pdparams: Path, command: Command) -> None:
+    convert(pdparams, pdparams.with_name("out.ckpt"), "--preprocessing", "article")
+    clip = np.random.default_rng(0).uniform(0.1, 0.4, (3, 60, 25, 1)).astype(np.float32)
+    np.save(pdparams.with_name("clip.npy"), clip)
+    done = command("predict", "ckpt_path=out.ckpt", "input=clip.npy")
+    assert "1 clips" in done.stdout
