@@ -48,7 +48,7 @@ def write_ckpt(
     said: dict[str, Any] = {
         "model": network.model,
         "preprocessing": preprocessing.plain,
-        "classes": [str(i) for i in range(network.model["num_classes"])],
+        "classes": list(network.classes or map(str, range(network.model["num_classes"]))),
     }
     if momentum is not None:
         said |= recipe or find_recipe(momentum)

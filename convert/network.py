@@ -33,6 +33,8 @@ class Network:
         added: Names of tensors that the file lacks.
         left: What else the file holds.
         names: Paddle's parameter name of each of its structured names; None if the file has no table.
+        preprocessing: What the clips went through, as this project's checkpoints tell it.
+        classes: Names of the classes, likewise.
         warnings: What was assumed.
     """
 
@@ -43,6 +45,8 @@ class Network:
     added: list[str]
     left: list[str]
     names: Mapping[str, str] | None = None
+    preprocessing: Mapping[str, Any] | None = None
+    classes: tuple[str, ...] | None = None
     warnings: list[str] = field(default_factory=list)
 
 
@@ -61,6 +65,8 @@ def find_network(
         MismatchError: There is none, or more than one; or its tensors do not fit together, which is told of all.
     """
     place, held = _chosen(dict(_state_dicts(tree)), key)
+    told = _hyperparameters(tree)
+    strides = strides or told.get("model", {}).get("strides")
     beside = [name for name, value in held.items() if not isinstance(value, np.ndarray) or BESIDE.fullmatch(name)]
     wrapped = {name: value for name, value in held.items() if name not in beside}
     tensors = unwrapped(wrapped)
@@ -85,8 +91,19 @@ def find_network(
         added=[name for name in shapes if name not in ours.values()],
         left=[f"{place}.{name}".lstrip(".") for name in beside if name != NAMES] + _others(tree, place),
         names=None if None in parameters else names,
+        preprocessing=told.get("preprocessing"),
+        classes=tuple(map(str, told["classes"])) if told else None,
         warnings=warnings,
     )
+
+
+def _hyperparameters(tree: object) -> dict[str, Any]:
+    """What a checkpoint of this project tells beside its weights; empty for any other."""
+    held = tree.get("hyper_parameters") if isinstance(tree, Mapping) else None
+    kinds = {"model": Mapping, "preprocessing": Mapping, "classes": Sequence}
+    if not isinstance(held, Mapping) or not all(isinstance(held.get(name), kind) for name, kind in kinds.items()):
+        return {}
+    return dict(held)
 
 
 def _state_dicts(part: object, place: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -41,6 +41,11 @@ def preprocessing_of(network: Network, name: str | None) -> tuple[Preprocessing 
     Raises:
         MismatchError: The network has no number of coordinates that a clip could have.
     """
+    if name is None and network.preprocessing is not None:
+        try:
+            return Preprocessing.of(network.preprocessing), "the checkpoint's own"
+        except (TypeError, ValueError) as problem:
+            raise MismatchError(f"its preprocessing is damaged ({problem}); --preprocessing overrules it") from None
     found, body, C = centring_of(network), body_of(network), network.model["in_channels"]
     assumed = {"centred": "paddlevideo" if body.name == "fsd10" else "fixed", "raw": "article", "unknown": None}[found]
     name, how = (name, "as asked for") if name else (assumed, f"assumed: the weights are {found}")
@@ -90,7 +95,7 @@ def _card(network: Network, preprocessing: Preprocessing | None) -> dict[str, An
     return {
         "model": network.model,
         "preprocessing": preprocessing.plain if preprocessing else None,
-        "classes": [str(k) for k in range(network.model["num_classes"])],
+        "classes": list(network.classes or map(str, range(network.model["num_classes"]))),
     }
 
 

@@ -193,6 +193,19 @@ def test_this_projects_own_run_goes_to_paddle(convert: Convert, trained: Path, t
     np.testing.assert_array_equal(held["backbone.data_bn._mean"], state["backbone.data_bn.running_mean"])
 
 
+@pytest.mark.parametrize("suffix", [".safetensors", ".ckpt"])
+def test_what_a_run_of_this_project_tells_is_kept(suffix: str, convert: Convert, trained: Path, tmp_path: Path) -> None:
+    best, out = trained / "checkpoints" / "best.ckpt", tmp_path / f"out{suffix}"
+    code, told, _ = convert(best, out)
+    assert code == 0
+    assert "the checkpoint's own" in told
+    before, after = load_module(best), load_module(out)
+    assert (after.preprocessing, after.classes) == (before.preprocessing, before.classes)
+    x = torch.randn(2, 2, 32, 25, 1)
+    with torch.no_grad():
+        assert torch.equal(after(x), before(x))
+
+
 def without_graph(made: STGCN, path: Path) -> Path:
     state = restore_state_dict(arrays(made))
     del state["backbone.A"]

@@ -96,3 +96,12 @@ def test_unknown_tensors_are_told() -> None:
 def test_strides_must_be_as_many_as_blocks() -> None:
     with pytest.raises(MismatchError, match="2 blocks, got 1 strides"):
         find_network(paddles(), strides=[1])
+
+
+@pytest.mark.parametrize("damage", [{"model": 3}, {"preprocessing": None}, {"classes": 5}])
+def test_damaged_hyperparameters_are_not_believed(damage: dict[str, Any]) -> None:
+    told = {"model": {"strides": [2, 2]}, "preprocessing": {"window": 9}, "classes": list("abcde")}
+    held = {"state_dict": paddles(), "hyper_parameters": told}
+    assert find_network(held).model["strides"] == [2, 2]
+    found = find_network(held | {"hyper_parameters": told | damage})
+    assert (found.model["strides"], found.preprocessing, found.classes) == ([1, 2], None, None)
