@@ -17,7 +17,7 @@ from convert.optimizer import Momentum, Recipe
 from convert.pdparams import write_pdopt, write_pdparams
 from convert.torch_files import write_pt
 from stgcn_torch.data.preprocessing import PREPROCESSINGS, Preprocessing
-from stgcn_torch.fingerprint import Centring, centring
+from stgcn_torch.fingerprint import Centring, centring, contradiction
 from stgcn_torch.skeleton import Skeleton, skeleton
 
 SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", ".pdparams")
@@ -48,6 +48,8 @@ def preprocessing_of(network: Network, name: str | None) -> tuple[Preprocessing 
             raise MismatchError(f"its preprocessing is damaged ({problem}); --preprocessing overrules it") from None
     found, body, C = centring_of(network), body_of(network), network.model["in_channels"]
     assumed = {"centred": "paddlevideo" if body.name == "fsd10" else "fixed", "raw": "article", "unknown": None}[found]
+    if assumed and contradiction(network.state, PREPROCESSINGS[assumed], body):  # centred, but on another joint
+        assumed = None
     name, how = (name, "as asked for") if name else (assumed, f"assumed: the weights are {found}")
     if name is None:
         return None, "unknown, the weights do not show it; --preprocessing says it"

@@ -153,7 +153,9 @@ def _run_folder(checkpoint: str | None) -> str:
             store.set("run_folder", folder)
         return str(store.get("run_folder").decode())  # waits for it
     if int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) > 1:  # srun, which has no store yet
-        return f"outputs/slurm-{os.environ['SLURM_JOB_ID']}-{os.environ['SLURM_STEP_ID']}"
+        folder = f"outputs/slurm-{os.environ['SLURM_JOB_ID']}-{os.environ['SLURM_STEP_ID']}"
+        restart = os.environ.get("SLURM_RESTART_COUNT")  # a requeued job keeps both numbers
+        return f"{folder}-restart-{restart}" if restart else folder
     return folder
 
 

@@ -38,7 +38,8 @@ def centring(state: Mapping[str, Any], joint: int, coordinates: Sequence[int] | 
 
     Returns:
         ``unknown`` for weights that are untrained, not finite or without ``data_bn``, for a joint that shares its
-        exact zeros with others (which may all be absent from the data), and between ``CENTRED`` and ``RAW``.
+        exact zeros with others (which may all be absent from the data), and between ``CENTRED`` and ``RAW``. A single
+        joint that is absent from all data counts as ``centred``.
     """
     if "backbone.data_bn.running_mean" not in state:
         return "unknown"
@@ -60,20 +61,20 @@ def centring(state: Mapping[str, Any], joint: int, coordinates: Sequence[int] | 
 def contradiction(state: Mapping[str, Any], preprocessing: Preprocessing, body: Skeleton) -> str | None:
     """One line that says how a preprocessing contradicts the weights' centring; None where it does not.
 
-    Centring on a clip's first frame leaves the path in: it counts as none.
+    Every joint may have been the centre. Centring on a clip's first frame leaves the path in: it counts as none. Ask
+    of a preprocessing that was given or assumed, not of the weights' own: clips that are centred on disk need none.
     """
     channels = product(preprocessing.streams, preprocessing.keep)
     coordinates = [i for i, (stream, name) in enumerate(channels) if stream == "joint" and name != "score"]
     if not coordinates:
         return None
     joint = preprocessing.center_joint(body) if preprocessing.center_of == "frame" else None
-    if centring(state, body.center, coordinates) == "centred":
-        if joint == body.center:
-            return None
-        by_clip = preprocessing.center is not None and joint is None
-        joint, trained, does = body.center, "at the origin in every frame", "leaves it elsewhere"
-        named = "paddlevideo" if body.center == PREPROCESSINGS["paddlevideo"].center else "fixed"
-        remedy = f"preprocessing={named}, or preprocessing.{'center_of=frame' if by_clip else 'center=layout'}"
+    centred = [v for v in range(len(body.joints)) if centring(state, v, coordinates) == "centred"]
+    if joint in centred:
+        return None
+    if centred:
+        joint, trained, does = centred[0], "at the origin in every frame", "leaves it elsewhere"
+        remedy = _centring_on(joint, preprocessing, body)
     elif joint is not None and centring(state, joint, coordinates) == "raw":
         trained, does = "away from the origin", "puts it there in every frame"
         remedy = "preprocessing=article, or preprocessing.center=null"
@@ -84,6 +85,20 @@ def contradiction(state: Mapping[str, Any], preprocessing: Preprocessing, body: 
         f"the weights were trained with {body.joints[joint]} {trained} (gain {gain:.0f} in data_bn), "
         f"but the preprocessing {does}; try {remedy}"
     )
+
+
+def _centring_on(joint: int, preprocessing: Preprocessing, body: Skeleton) -> str:
+    """What to say on the command line for a joint to be at the origin in every frame."""
+    name, changes = body.joints[joint], []
+    if preprocessing.center_joint(body) != joint:
+        changes.append(f"preprocessing.center={'layout' if joint == body.center else name}")
+    if preprocessing.center_of != "frame":
+        changes.append("preprocessing.center_of=frame")
+    change = " ".join(changes)
+    if joint != body.center:
+        return f"{change} (if the data lack {name}: preprocessing.center=null)"
+    named = "paddlevideo" if joint == PREPROCESSINGS["paddlevideo"].center else "fixed"
+    return f"preprocessing={named}, or {change}"
 
 
 def _by_joint(state: Mapping[str, Any], name: str) -> np.ndarray[Any, np.dtype[np.float64]]:

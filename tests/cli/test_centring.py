@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import Command
+
+from tests.cli.commands import Command
 
 ARTICLE = ["preprocessing=article", "preprocessing.window=32"]
 WARNING = "the weights were trained with MidHip at the origin in every frame"
@@ -21,6 +22,16 @@ def test_evaluate_warns_where_the_centring_is_lost(
     said = done.stderr.splitlines()
     assert len(said) == len(overrides[:1])
     assert all(line.startswith(f"evaluate: {WARNING}") and "preprocessing=paddlevideo" in line for line in said)
+
+
+def test_clips_that_were_centred_on_disk_are_no_reason_to_warn(
+    command: Command, trained: Path, tiny: list[str], tmp_path: Path
+) -> None:
+    held = torch.load(trained / "checkpoints" / "best.ckpt", weights_only=True)
+    held["hyper_parameters"]["preprocessing"]["center"] = None  # as if its clips had come with the hip at the origin
+    torch.save(held, tmp_path / "own.ckpt")
+    data = [word for word in tiny if word.startswith("data.")]
+    assert command("evaluate", "ckpt_path=own.ckpt", *data, "preprocessing.nan=missing").stderr == ""
 
 
 @pytest.mark.parametrize("overrides", [["preprocessing=fixed", ARTICLE[1]], ARTICLE], ids=["fixed", "article"])

@@ -265,6 +265,16 @@ def test_centring_is_assumed_from_the_weights_and_told(convert: Convert, tmp_pat
     assert "MidHip at the origin" in error
 
 
+def test_weights_centred_on_another_joint_are_not_taken_for_raw(convert: Convert, tmp_path: Path) -> None:
+    made = network()
+    made.backbone.data_bn.running_mean.view(25, 2)[1] = 0
+    made.backbone.data_bn.running_var.view(25, 2)[1] = 0
+    write_pdparams(restore_state_dict(arrays(made)), tmp_path / "in.pdparams")
+    code, _, error = convert(tmp_path / "in.pdparams", tmp_path / "out.ckpt")
+    assert code == 1
+    assert "say --preprocessing" in error
+
+
 def test_a_checkpoint_wants_to_know_the_preprocessing(convert: Convert, tmp_path: Path) -> None:
     write_pdparams(restore_state_dict(arrays(network(data_bn=False))), tmp_path / "in.pdparams")
     code, _, error = convert(tmp_path / "in.pdparams", tmp_path / "out.ckpt")

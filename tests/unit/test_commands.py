@@ -14,7 +14,7 @@ from stgcn_torch import commands
 @pytest.fixture(autouse=True)
 def started_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """By no launcher, and a second goes by from one process's look at the clock to the next's."""
-    for name in ("TORCHELASTIC_RUN_ID", "SLURM_STEP_NUM_TASKS"):
+    for name in ("TORCHELASTIC_RUN_ID", "SLURM_STEP_NUM_TASKS", "SLURM_RESTART_COUNT"):
         monkeypatch.delenv(name, raising=False)
     times = (datetime(2026, 1, 2, 23, 59, 59) + timedelta(seconds=i) for i in count())
     monkeypatch.setattr(commands, "datetime", SimpleNamespace(now=lambda: next(times)))
@@ -60,3 +60,13 @@ def test_processes_of_srun_take_the_folder_of_their_step(monkeypatch: pytest.Mon
     assert [run_folder(), run_folder()] == ["outputs/slurm-71-2"] * 2
     monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "1")  # such as runs one after the other in an interactive step
     assert run_folder() != run_folder()
+
+
+def test_a_requeued_job_takes_a_folder_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"SLURM_JOB_ID": "71", "SLURM_STEP_ID": "2", "SLURM_STEP_NUM_TASKS": "2"}.items():
+        monkeypatch.setenv(name, value)
+    found = [run_folder()]
+    for restart in ("1", "2"):
+        monkeypatch.setenv("SLURM_RESTART_COUNT", restart)
+        found.append(run_folder())
+    assert found == ["outputs/slurm-71-2", "outputs/slurm-71-2-restart-1", "outputs/slurm-71-2-restart-2"]

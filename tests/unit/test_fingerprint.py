@@ -1,6 +1,7 @@
 """A network's input batch norm tells whether it was trained on centred clips, and nothing else does it mistake."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ SETTINGS = {name: dict(made.plain, window=WINDOW, sampling="to_last") for name, 
     "first frame": {"center_of": "clip"},
     "every joint": {"centring": "every_joint"},
     "neck": {"center": "Neck"},
+    "first neck": {"center": "Neck", "center_of": "clip"},
     "with score": {"keep": ("x", "y", "score")},
     "motion first": {"streams": ("bone", "joint_motion", "joint")},
     "raw motion first": {"streams": ("bone", "joint_motion", "joint"), "center": None},
@@ -160,6 +162,52 @@ def test_a_centre_that_trembles_is_centred_until_it_moves_like_the_others(
     assert centring(module.state_dict(), HIP) == found
 
 
+Change = Callable[[Tensor], Tensor]
+
+
+def hip_becomes(change: Change) -> Change:
+    """The change made to the hip's (N, C, T) in a batch as the input batch norm sees it."""
+
+    def changed(x: Tensor) -> Tensor:
+        x = x.clone()
+        x[:, 2 * HIP : 2 * HIP + 2] = change(x[:, 2 * HIP : 2 * HIP + 2])
+        return x
+
+    return changed
+
+
+def pinned(at: float) -> Change:
+    """The hip at the same x and y in every frame."""
+    return hip_becomes(lambda hip: torch.full_like(hip, at))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "steps", "found"),
+    [
+        ("fixed", hip_becomes(lambda hip: hip + 1e-3 * torch.randn(hip.shape)), 50, "centred"),
+        ("raw", pinned(0.4), 50, "raw"),
+        ("raw", pinned(0.05), 1, "raw"),
+        ("raw", hip_becomes(lambda hip: hip * torch.tensor([[0.0], [1.0]])), 300, "raw"),
+    ],
+    ids=["variance by its decay", "the mean's square", "the mean by its growth", "y where x is centred"],
+)
+def test_each_term_of_the_statistics_counts(skating: Clips, name: str, change: Change, steps: int, found: str) -> None:
+    _, seen = stepped(skating, settings(name), 2)
+    module = stepped(skating, settings(name), 0)[0]
+    torch.manual_seed(0)
+    for i in range(steps):
+        module.backbone.data_bn(change(seen[i % 2]))
+    assert centring(module.state_dict(), HIP) == found
+
+
+def test_a_count_that_began_anew_is_not_believed(skating: Clips) -> None:
+    module, seen = stepped(skating, settings("raw"), 300)
+    data_bn = module.backbone.data_bn
+    data_bn.num_batches_tracked.zero_()
+    data_bn(seen[0])
+    assert centring(module.state_dict(), HIP) == "unknown"
+
+
 def broken(change: Callable[[State], Any]) -> Callable[[State], State]:
     def changed(state: State) -> State:
         change(state)
@@ -186,6 +234,15 @@ def test_nothing_is_claimed_of_weights_that_do_not_tell(skating: Clips, change: 
     assert contradiction(state, settings("article"), module.body) is None
 
 
+def test_the_score_does_not_tell(skating: Clips) -> None:
+    module, _ = stepped(skating, settings("with score"), 50)
+    raw = replace(module.preprocessing, center=None)
+    assert "MidHip at the origin" in (warned(module, raw) or "")
+    state = module.state_dict()
+    state["backbone.data_bn.running_mean"][:2].zero_()  # another joint is absent too, of which its score tells nothing
+    assert [contradiction(state, made, module.body) for made in (raw, module.preprocessing)] == [None, None]
+
+
 def test_an_untrained_network_contradicts_nothing(skating: Clips) -> None:
     module = stepped(skating, settings("fixed"), 0)[0]
     assert [warned(module, settings(name)) for name in ("paddlevideo", "article")] == [None, None]
@@ -203,6 +260,12 @@ def test_a_network_without_input_normalisation_contradicts_nothing() -> None:
         ("paddlevideo", "article", ("MidHip at the origin", "316", "=paddlevideo, or preprocessing.center=layout")),
         ("fixed", "first frame", ("MidHip at the origin", "316", "=paddlevideo, or preprocessing.center_of=frame")),
         ("fixed", "neck", ("MidHip at the origin", "=paddlevideo, or preprocessing.center=layout")),
+        ("fixed", "first neck", ("=paddlevideo, or preprocessing.center=layout preprocessing.center_of=frame",)),
+        ("neck", "raw", ("Neck at the origin", "316", "leaves it elsewhere; try preprocessing.center=Neck (")),
+        ("neck", "article", ("Neck at the origin", "try preprocessing.center=Neck (if the data lack Neck: ")),
+        ("neck", "fixed", ("Neck at the origin", "leaves it elsewhere; try preprocessing.center=Neck (")),
+        ("neck", "first neck", ("Neck at the origin", "try preprocessing.center_of=frame (")),
+        ("neck", "first frame", ("try preprocessing.center=Neck preprocessing.center_of=frame (",)),
         ("article", "paddlevideo", ("MidHip away from the origin", "=article, or preprocessing.center=null")),
         ("first frame", "fixed", ("MidHip away from the origin", "=article, or preprocessing.center=null")),
     ],

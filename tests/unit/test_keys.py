@@ -52,10 +52,12 @@ def test_the_released_network_has_149_tensors_in_paddle_and_172_here() -> None:
 
 
 def test_only_the_names_of_statistics_differ() -> None:
-    converted = convert_state_dict(empty(PADDLE))
+    paddle = empty(PADDLE)
+    converted = convert_state_dict(paddle)
     renamed = {"backbone.data_bn._mean": "running_mean", "backbone.data_bn._variance": "running_var"}
-    expected = {f"backbone.data_bn.{renamed[name]}" if name in renamed else name for name in PADDLE}
-    assert converted.keys() == expected | {"backbone.data_bn.num_batches_tracked"}
+    expected = {f"backbone.data_bn.{renamed[name]}" if name in renamed else name: paddle[name] for name in paddle}
+    assert converted.keys() == expected.keys() | {"backbone.data_bn.num_batches_tracked"}
+    assert all(converted[name] is value for name, value in expected.items())
 
 
 def test_a_batch_norm_starts_to_count_at_zero() -> None:
