@@ -29,6 +29,7 @@ def measured(request: pytest.FixtureRequest, record_property: Callable[[str, obj
         )
         told = lines[module, what, tolerance]
         if tolerance < 1e-2:  # above are comparisons whose error takes one of two sizes
-            assert error <= max(ROUNDING * told, tolerance / 3), f"{what}: {error:.1e}, and docs/parity.md says {told:.1e}"
+            allowed = max(ROUNDING * told, tolerance / 3)  # the page's may be zero by luck
+            assert error <= allowed, f"{what}: {error:.1e}, and docs/parity.md says {told:.1e}"
 
     return check
