@@ -2,10 +2,11 @@
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from convert.errors import ConvertError, MismatchError, UnreadableError, UnsafeError, about
 from convert.files import contents, write_whole
@@ -20,6 +21,7 @@ from stgcn_torch.fingerprint import contradiction
 from stgcn_torch.skeleton import LAYOUTS
 
 EXIT_CODES = {UnsafeError: 3, UnreadableError: 4, MismatchError: 2}  # and 1 for anything else that is expected
+MAX_STRIDE = 1024  # frames
 LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how torch's files began before they were zip archives
 DESCRIPTION = """\
 Converts the weights of an ST-GCN without Paddle and without running what a file contains.
@@ -50,8 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _leave(problem: object, code: int) -> NoReturn:
-    print(f"convert-pdparams: {problem}", file=sys.stderr)
+    print(f"convert-pdparams: {_plain(str(problem))}", file=sys.stderr)
     sys.exit(code)
+
+
+def _plain(text: str, longest: int = 4000) -> str:
+    """Text for a terminal: what a file calls its tensors may hold escapes and line ends, and be long."""
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:longest])
+    return shown + (" ..." if len(text) > longest else "")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -86,20 +94,17 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _numbers(text: str) -> list[int]:
-    return [int(part) for part in text.split(",")]
+    parts = text.split(",")
+    if not all(part.isascii() and part.isdigit() and 0 < int(part[:9]) <= MAX_STRIDE for part in parts):
+        raise argparse.ArgumentTypeError(f"must be whole numbers from 1 to {MAX_STRIDE}, as 1,1,2; got {text[:40]!r}")
+    return [int(part) for part in parts]
 
 
 def run(options: argparse.Namespace) -> None:
     """Convert as the arguments say; every error is raised before anything is written."""
     if options.output.suffix not in SUFFIXES:
         raise ValueError(f"OUT must end with {', '.join(SUFFIXES)}, got {options.output}")
-    outputs = [options.output]
-    if options.optimizer and options.output.suffix == ".pdparams":
-        outputs.append(options.output.with_suffix(".pdopt"))
-    if options.optimizer and options.output.suffix not in (".ckpt", ".pdparams"):
-        raise ValueError(f"an optimizer's state goes into a .ckpt or .pdparams, got {options.output}")
-    if standing := [str(path) for path in outputs if path.exists() and not (options.force or options.dry_run)]:
-        raise FileExistsError(f"{', '.join(standing)} exists; --force replaces it")
+    outputs = check_paths(options)
     network = find(options)
     momentum = recipe = None
     if options.optimizer:
@@ -117,24 +122,59 @@ def run(options: argparse.Namespace) -> None:
         told["optimizer_said"] = f"Momentum after {momentum.last_epoch} epochs, next rate {momentum.last_lr:.6g}"
     if options.reference:
         told |= compare(network, *options.reference)
+    if options.output.suffix == ".ckpt" and preprocessing is None:
+        raise ValueError(f"{options.output}: a Lightning checkpoint holds its preprocessing; say --preprocessing")
     if not options.dry_run:
         write(network, options.output, preprocessing, momentum, recipe)
     told["output"] = None if options.dry_run else str(options.output)
     told["output_said"] = "none (--dry-run)" if options.dry_run else ", ".join(map(str, outputs))
     doubt = contradiction(network.state, preprocessing, body_of(network)) if preprocessing else None
     for warning in [*network.warnings, *([doubt] if doubt else [])]:
-        print(f"convert-pdparams: {warning}", file=sys.stderr)
-    print(table(told))
+        print(f"convert-pdparams: {_plain(warning)}", file=sys.stderr)
+    print("\n".join(_plain(line) for line in table(told).split("\n")))
     if options.json:
         plain = {key: value for key, value in told.items() if not key.endswith("_said")}
-        write_whole(options.json, [json.dumps(plain, indent=2).encode(), b"\n"])
+        write_whole(options.json, [json.dumps(_finite(plain), indent=2, allow_nan=False).encode(), b"\n"])
+
+
+def _finite(part: Any) -> Any:
+    """A part of a report as JSON can hold it: what is not a finite number is null."""
+    if isinstance(part, dict):
+        return {key: _finite(value) for key, value in part.items()}
+    if isinstance(part, list | tuple):
+        return [_finite(value) for value in part]
+    return None if isinstance(part, float) and not math.isfinite(part) else part
+
+
+def check_paths(options: argparse.Namespace) -> list[Path]:
+    """The files that will be written; an error if one stands already, or is one that is read or written besides."""
+    out: Path = options.output
+    outputs = [out]
+    if options.optimizer and out.suffix == ".pdparams":
+        outputs.append(out.with_suffix(".pdopt"))
+    if options.optimizer and out.suffix not in (".ckpt", ".pdparams"):
+        raise ValueError(f"an optimizer's state goes into a .ckpt or .pdparams, got {out}")
+    if (options.lr or options.t_max) and not (options.optimizer and out.suffix == ".ckpt"):
+        raise ValueError("--lr and --t-max say what an optimizer's state leaves open: with --optimizer, for a .ckpt")
+    inputs = [options.input, *([options.optimizer] if options.optimizer else []), *(options.reference or [])]
+    for path in inputs:
+        if not path.is_file() and not path.is_dir():
+            raise FileNotFoundError(f"{path} is no file or folder" if path.exists() else f"no file {path}")
+    written = [*outputs, *([options.json] if options.json else [])]
+    read, places = [path.resolve() for path in inputs], [path.resolve() for path in written]
+    # OUT alone may replace IN, with --force.
+    if len({*places}) < len(places) or {*places} & {*read[1:]} or {*places[1:]} & {*read}:
+        raise ValueError(f"{', '.join(map(str, written))}: each must be a file of its own, and none that is read")
+    if folders := [str(path) for path in written if path.is_dir()]:
+        raise IsADirectoryError(f"{', '.join(folders)} is a folder, where a file is to be written")
+    if standing := [str(path) for path in written if path.exists() and not (options.force or options.dry_run)]:
+        raise FileExistsError(f"{', '.join(standing)} exists; --force replaces it")
+    return outputs
 
 
 def find(options: argparse.Namespace) -> Network:
     """The network in the file; an error names the file."""
     path: Path = options.input
-    if not path.exists():
-        raise FileNotFoundError(f"no file {path}")
     with about(path):
         is_torch = not path.is_dir() and bytes(contents(path)[:64]).startswith((b"PK\x03\x04", LEGACY))
     tree = read_pt(path) if is_torch else pdparams_views(path)

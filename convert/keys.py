@@ -19,6 +19,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 State = Mapping[str, Array]
 Table = list[tuple[re.Pattern[str], str, str]]  # how its name reads, the name, and the name to give
 
+SHOWN = 20  # problems in one message
+
 ITSELF = ("",)
 CONVOLUTION = (".weight", ".bias")
 BATCH_NORM = (".weight", ".bias", ".running_mean", ".running_var", ".num_batches_tracked")
@@ -176,15 +178,16 @@ def _match(name: str, table: Table) -> str | None:
 
 def _renamed(state: State, table: Table) -> dict[str, Array]:
     renamed: dict[str, Array] = {}
-    problems = []
+    problems: list[str] = []
     for name, value in state.items():
         new = _match(name, table)
         if new is None:
-            problems.append(f"unexpected {name}{_nearest(name, table)}")
+            problems.append(f"unexpected {name[:200]}{_nearest(name, table) if len(problems) < SHOWN else ''}")
         elif (first := renamed.setdefault(new, value)) is not value and new and not np.array_equal(first, value):
             problems.append(f"{name} differs from another block's, and there is one {new}")
     if problems:
-        raise MismatchError(f"the tensors are not those of an ST-GCN: {'; '.join(problems)}")
+        more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
+        raise MismatchError(f"the tensors are not those of an ST-GCN: {'; '.join(problems[:SHOWN] + more)}")
     return renamed
 
 

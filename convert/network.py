@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from ml_dtypes import bfloat16
 
 from convert.errors import MismatchError
 from convert.keys import Array, convert_state_dict, dialect_of, our_name, unwrapped
@@ -13,6 +14,7 @@ from convert.pdparams import NAMES
 from convert.stored import owned
 from stgcn_torch.architecture import architecture, misfits, tensor_shapes
 from stgcn_torch.graph import adjacency
+from stgcn_torch.skeleton import skeleton
 
 PREFERRED = ("state_dict", "model", "model_state_dict", "network", "params")
 # Tensors that Paddle and frameworks keep beside the weights.
@@ -66,7 +68,7 @@ def find_network(
     """
     place, held = _chosen(dict(_state_dicts(tree)), key)
     told = _hyperparameters(tree)
-    strides = strides or told.get("model", {}).get("strides")
+    strides = strides or told.get("strides")
     beside = [name for name, value in held.items() if not isinstance(value, np.ndarray) or BESIDE.fullmatch(name)]
     wrapped = {name: value for name, value in held.items() if name not in beside}
     tensors = unwrapped(wrapped)
@@ -75,6 +77,8 @@ def find_network(
     warnings: list[str] = []
     if "backbone.A" not in state:
         state["backbone.A"] = _graph(state, layout, warnings)
+    if problems := _of_other_types(state):
+        raise MismatchError(f"weights are floating point numbers: {'; '.join(problems)}")
     model = _architecture(state, layout, strides)
     shapes = tensor_shapes(state["backbone.A"].shape, model)
     if problems := misfits(state, shapes):
@@ -103,17 +107,22 @@ def _hyperparameters(tree: object) -> dict[str, Any]:
     kinds = {"model": Mapping, "preprocessing": Mapping, "classes": Sequence}
     if not isinstance(held, Mapping) or not all(isinstance(held.get(name), kind) for name, kind in kinds.items()):
         return {}
-    return dict(held)
+    strides = held["model"].get("strides")
+    whole = isinstance(strides, list | tuple) and all(type(n) is int and n > 0 for n in strides)
+    return {**held, "strides": strides if whole else None}
 
 
-def _state_dicts(part: object, place: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every mapping of names to arrays in a tree, with its dotted place."""
-    if not isinstance(part, Mapping):
-        return
-    if any(isinstance(value, np.ndarray) for value in part.values()) and all(isinstance(key, str) for key in part):
-        yield place, part
-    for key, value in part.items():
-        yield from _state_dicts(value, f"{place}.{key}".lstrip("."))
+def _state_dicts(tree: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every mapping of names to arrays in a tree, with its dotted place; one that stands in several is met once."""
+    parts, seen = [("", tree)], set[int]()
+    while parts:
+        place, part = parts.pop(0)
+        if not isinstance(part, Mapping) or id(part) in seen:
+            continue
+        seen.add(id(part))
+        if any(isinstance(value, np.ndarray) for value in part.values()) and all(isinstance(key, str) for key in part):
+            yield place, part
+        parts += [(f"{place}.{key}".lstrip("."), value) for key, value in part.items()]
 
 
 def _chosen(found: Mapping[str, Mapping[str, Any]], key: str | None) -> tuple[str, Mapping[str, Any]]:
@@ -155,8 +164,13 @@ def _graph(state: Mapping[str, Array], layout: str | None, warnings: list[str]) 
     conv, width = state.get("backbone.st_gcn_networks.0.gcn.conv.weight"), "backbone.st_gcn_networks.0.tcn.2.weight"
     if conv is None or conv.ndim != 4 or width not in state:
         raise MismatchError("it lacks backbone.A and the first block of an ST-GCN")
-    K, C = conv.shape[0] // max(state[width].shape[0], 1), conv.shape[1]
-    importance, data_bn = state.get("backbone.edge_importance.0"), state.get("backbone.data_bn.weight")
+    if state[width].ndim != 4 or 0 in (conv.size, state[width].size):
+        raise MismatchError("it lacks backbone.A, and its first block is none of an ST-GCN's")
+    K, C = conv.shape[0] // state[width].shape[0], conv.shape[1]
+    importance, data_bn = (
+        state.get(name) if state.get(name, conv).ndim == axes else None
+        for name, axes in (("backbone.edge_importance.0", 3), ("backbone.data_bn.weight", 1))
+    )
     V = importance.shape[-1] if importance is not None else len(data_bn) // C if data_bn is not None else 0
     if layout is None:
         layout = LAYOUT_OF.get((V, C))
@@ -171,8 +185,12 @@ def _graph(state: Mapping[str, Array], layout: str | None, warnings: list[str]) 
 def _architecture(state: Mapping[str, Array], layout: str | None, strides: Sequence[int] | None) -> dict[str, Any]:
     try:
         model = architecture(state)
+        skeleton(model["layout"])  # a graph that leads nowhere draws none
     except ValueError as problem:
         raise MismatchError(str(problem)) from None
+    sizes = [model["num_classes"], model["in_channels"], *model["channels"], model["temporal_kernel"] % 2]
+    if min(sizes) < 1:
+        raise MismatchError("it has no classes, coordinates or channels, or temporal kernels of even length")
     if layout and model["layout"] != layout:
         known = model["layout"] if isinstance(model["layout"], str) else "no layout known here"
         raise MismatchError(f"its graph is that of {known}, not of {layout}")
@@ -182,6 +200,17 @@ def _architecture(state: Mapping[str, Array], layout: str | None, strides: Seque
 
 
 def _float32(array: Array) -> Array:
-    """An aligned array of its own, floating point as the network has it."""
-    kept = array.dtype.kind in "iu" or array.dtype == np.float32
-    return owned(array) if kept else array.astype(np.float32)
+    """An aligned array of its own, of the type that the network has it in."""
+    wanted = np.int64 if array.dtype.kind in "iu" else np.float32
+    with np.errstate(over="ignore"):  # what becomes infinite is told
+        return owned(array) if array.dtype == wanted else array.astype(wanted)
+
+
+def _of_other_types(state: Mapping[str, Array]) -> list[str]:
+    """Tensors that are no floating point numbers, or counts that are no whole ones."""
+    counted = {name: name.endswith("num_batches_tracked") for name in state}
+    return [
+        f"{name} holds {array.dtype}"
+        for name, array in state.items()
+        if not (array.dtype.kind in "iu" if counted[name] else array.dtype.kind == "f" or array.dtype == bfloat16)
+    ]

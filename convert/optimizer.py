@@ -161,8 +161,8 @@ def find_recipe(momentum: Momentum, lr: float | None = None, t_max: int | None =
     done = f"after {momentum.last_epoch} epochs its rate is {momentum.last_lr:.9g}"
     ask = "say --lr and --t-max, the first rate of its cosine and the epochs in which it falls to 0"
     if lr is not None and t_max is not None:
-        if not lr > 0 or t_max < 1:
-            raise MismatchError(f"the first rate must be above 0 and its epochs at least 1, got {lr} and {t_max}")
+        if not 0 < lr < math.inf or not 1 <= t_max <= MOST_EPOCHS:
+            raise MismatchError(f"the first rate must be above 0 and its epochs at least 1, got {lr:g} and {t_max:.3g}")
         given = cosine(lr, t_max)
         if not _fits(given, momentum):
             raise MismatchError(

@@ -4,14 +4,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 from safetensors.numpy import save
 
-from convert.errors import MismatchError
-from convert.files import write_whole
-from convert.keys import restore_state_dict
+from convert.errors import MismatchError, UnreadableError, about
+from convert.files import contents, write_whole
+from convert.keys import Array, restore_state_dict
 from convert.network import Network
 from convert.optimizer import Momentum, Recipe
 from convert.pdparams import write_pdopt, write_pdparams
@@ -23,6 +24,7 @@ from stgcn_torch.skeleton import Skeleton, skeleton
 SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", ".pdparams")
 CARD = "stgcn_torch"  # the key of a safetensors file's metadata
 COORDINATES = {2: ("x", "y"), 3: ("x", "y", "z")}
+WITH_SCORE = ("openpose", "coco")  # layouts in the image, whose third channel is a detector's
 
 
 def centring_of(network: Network) -> Centring:
@@ -39,25 +41,27 @@ def preprocessing_of(network: Network, name: str | None) -> tuple[Preprocessing 
     """The preprocessing of this name, for the network's coordinates, and how it came about; assumed without a name.
 
     Raises:
-        MismatchError: The network has no number of coordinates that a clip could have.
+        MismatchError: The checkpoint's own is damaged.
     """
     if name is None and network.preprocessing is not None:
         try:
             return Preprocessing.of(network.preprocessing), "the checkpoint's own"
         except (TypeError, ValueError) as problem:
             raise MismatchError(f"its preprocessing is damaged ({problem}); --preprocessing overrules it") from None
-    found, body, C = centring_of(network), body_of(network), network.model["in_channels"]
+    C = network.model["in_channels"]
+    if C not in COORDINATES:
+        return None, f"unknown: it sees {C} coordinates, and clips have 2 or 3"
+    found, body = centring_of(network), body_of(network)
     assumed = {"centred": "paddlevideo" if body.name == "fsd10" else "fixed", "raw": "article", "unknown": None}[found]
     if assumed and contradiction(network.state, PREPROCESSINGS[assumed], body):  # centred, but on another joint
         assumed = None
     name, how = (name, "as asked for") if name else (assumed, f"assumed: the weights are {found}")
     if name is None:
         return None, "unknown, the weights do not show it; --preprocessing says it"
-    if C not in COORDINATES:
-        raise MismatchError(f"it sees {C} coordinates, and clips have 2 or 3")
     made = PREPROCESSINGS[name]
     if C == 3:
-        made = replace(made, channels=COORDINATES[C], keep=COORDINATES[C])
+        seen = ("x", "y", "score") if body.name in WITH_SCORE else COORDINATES[C]
+        made = replace(made, channels=seen, keep=seen)
     return made, f"{name}, {how}"
 
 
@@ -117,7 +121,7 @@ def compare(network: Network, clips: Path, logits: Path) -> dict[str, Any]:
 
     from stgcn_torch.model import STGCN
 
-    x, expected = np.load(clips, allow_pickle=False), np.load(logits, allow_pickle=False)
+    x, expected = _reals(clips), _reals(logits)
     C, V = network.model["in_channels"], len(body_of(network).joints)
     if x.ndim != 5 or (x.shape[1], x.shape[3]) != (C, V):
         raise MismatchError(f"{clips}: clips must be (N, {C}, T, {V}, M), got {x.shape}")
@@ -136,3 +140,17 @@ def compare(network: Network, clips: Path, logits: Path) -> dict[str, Any]:
         "reference": {"largest_difference": difference, "top1_agreement": agreement, "clips": len(x)},
         "reference_said": f"{said}top-1 agrees in {agreement:.1%}",
     }
+
+
+def _reals(path: Path) -> Array:
+    """A file of real numbers in NumPy's form, mapped, so that a header that lies allocates nothing."""
+    with about(path):
+        if bytes(contents(path)[:6]) != b"\x93NUMPY":
+            raise UnreadableError("is no array (.npy)")
+        try:
+            array = np.load(path, allow_pickle=False, mmap_mode="r")
+        except (ValueError, EOFError, OSError, OverflowError, MemoryError, SyntaxError, TokenError):
+            raise UnreadableError("is an array (.npy), damaged or cut short") from None
+        if array.dtype.kind not in "fiub" or not array.size:
+            raise MismatchError(f"holds no real numbers, got {array.dtype} of shape {array.shape}")
+        return np.asarray(array)

@@ -10,6 +10,7 @@ from stgcn_torch.skeleton import LAYOUTS
 
 State = Mapping[str, Any]  # tensors or arrays
 Shape = tuple[int, ...]
+MAX_JOINTS = 1000  # a graph that large is no skeleton's
 
 
 def architecture(state: State) -> dict[str, Any]:
@@ -26,7 +27,8 @@ def architecture(state: State) -> dict[str, Any]:
     if A is None or fcn is None or not blocks:
         raise ValueError("the tensors are not named as an ST-GCN's (backbone.A, ..., head.fcn.weight)")
     kernels = [key for key in state if key.endswith((".conv.weight", ".tcn.2.weight", ".fcn.weight"))]
-    if A.ndim != 3 or A.shape[1] != A.shape[2] or any(state[key].ndim != 4 for key in kernels):
+    square = A.ndim == 3 and A.shape[1] == A.shape[2] and 0 < A.shape[1] <= MAX_JOINTS
+    if not square or any(state[key].ndim != 4 for key in kernels):
         raise ValueError("backbone.A must be (K, V, V) and the convolutions' weights of four axes, as an ST-GCN's are")
     prefix = [f"backbone.st_gcn_networks.{i}" for i in range(len(blocks))]
     try:

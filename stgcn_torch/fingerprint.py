@@ -49,7 +49,7 @@ def centring(state: Mapping[str, Any], joint: int, coordinates: Sequence[int] | 
     still = (mean == 0).all(axis=1)
     if still[joint]:
         return "centred" if still.sum() == 1 else "unknown"
-    n = int(state.get("backbone.data_bn.num_batches_tracked", 0))
+    n = max(int(state.get("backbone.data_bn.num_batches_tracked", 0)), 0)
     w = min(KEPT**n, variance.min()) if n else 0.0
     square = mean**2 / (1 - w) + variance - w  # (1 - w) (m² + s²)
     others = np.delete(square, joint, axis=0).mean(axis=0)

@@ -376,6 +376,84 @@ def test_a_bad_file_ends_with_one_line_and_its_code(kind: str, convert: Convert,
     assert not (tmp_path / "out.pt").exists()
 
 
+def test_a_report_never_replaces_what_is_read_or_written(convert: Convert, pdparams: Path) -> None:
+    before, out = pdparams.read_bytes(), pdparams.with_name("out.pt")
+    for report in (pdparams, out, pdparams.parent):
+        code, told, error = convert(pdparams, out, "--json", report, "--force")
+        assert (code, told, error.count("\n")) == (1, "", 1)
+    assert pdparams.read_bytes() == before
+    assert not out.exists()
+    out.with_name("report.json").write_text("mine")
+    assert convert(pdparams, out, "--json", out.with_name("report.json"))[0] == 1
+    assert out.with_name("report.json").read_text() == "mine"
+
+
+def test_a_file_may_be_replaced_by_its_own_conversion(convert: Convert, pdparams: Path, model: STGCN) -> None:
+    assert convert(pdparams, pdparams)[0] == 1
+    assert convert(pdparams, pdparams, "--force")[0] == 0
+    held = read_pdparams(pdparams)
+    assert isinstance(held, dict)
+    np.testing.assert_array_equal(held["head.fcn.bias"], model.head.fcn.bias.detach().numpy())
+
+
+def test_names_cannot_write_to_the_terminal(convert: Convert, model: STGCN, tmp_path: Path) -> None:
+    torch.save({"model": model.state_dict(), "a\x1b[31m\nb": 1}, tmp_path / "in.pt")
+    _, told, _ = convert(tmp_path / "in.pt", tmp_path / "out.pt")
+    assert "\x1b" not in told
+    torch.save({**model.state_dict(), "bad\x1b[31m\nname": torch.zeros(1)}, tmp_path / "in.pt")
+    code, _, error = convert(tmp_path / "in.pt", tmp_path / "other.pt")
+    assert (code, error.count("\n")) == (2, 1)
+    assert "\x1b" not in error
+
+
+@pytest.mark.parametrize("C", [1, 4])
+def test_networks_that_no_clip_fits_convert_but_have_no_checkpoint(C: int, convert: Convert, tmp_path: Path) -> None:
+    made = network(in_channels=C)
+    write_pdparams(restore_state_dict(arrays(made)), tmp_path / "in.pdparams")
+    assert convert(tmp_path / "in.pdparams", tmp_path / "out.pt")[0] == 0
+    assert same(tmp_path / "out.pt", made)
+    code, _, error = convert(tmp_path / "in.pdparams", tmp_path / "out.ckpt", "--dry-run")
+    assert code == 1
+    assert "say --preprocessing" in error
+
+
+def test_a_report_of_a_damaged_network_is_json(convert: Convert, tmp_path: Path) -> None:
+    made = network()
+    made.backbone.A[0, 0, 0] = torch.nan
+    write_pdparams(restore_state_dict(arrays(made)), tmp_path / "in.pdparams")
+    convert(tmp_path / "in.pdparams", tmp_path / "out.pt", "--json", tmp_path / "report.json")
+
+    def refuse(token: str) -> None:
+        raise AssertionError(token)
+
+    told = json.loads((tmp_path / "report.json").read_text(), parse_constant=refuse)
+    assert told["checks"]["not_finite"] == ["backbone.A"]
+
+
+@pytest.mark.parametrize("damage", ["text", "empty", "garbage", "archive", "cut"])
+def test_a_reference_that_is_no_array_is_refused_in_one_line(damage: str, convert: Convert, pdparams: Path) -> None:
+    good, bad = pdparams.with_name("x.npy"), pdparams.with_name("y.npy")
+    np.save(good, np.zeros((1, 2, 9, 25, 1), np.float32))
+    if damage == "text":
+        np.save(bad, np.array(["a"]))
+    elif damage == "archive":
+        with bad.open("wb") as file:
+            np.savez(file, a=np.zeros(3))
+    else:
+        bad.write_bytes({"empty": b"", "garbage": b"hello", "cut": good.read_bytes()[:90]}[damage])
+    code, told, error = convert(pdparams, pdparams.with_name("out.pt"), "--reference", good, bad)
+    assert code in (2, 4)
+    assert (told, error.count("\n")) == ("", 1)
+    assert "pickle" not in error
+    assert str(bad) in error
+
+
+@pytest.mark.parametrize("strides", ["0,1", "-1,1", "a", "1,99999999999", "1,,1", ""])
+def test_strides_are_whole_numbers_from_one(strides: str, convert: Convert, pdparams: Path) -> None:
+    code, _, error = convert(pdparams, pdparams.with_name("out.pt"), f"--strides={strides}")
+    assert (code, error.count("\n")) == (1, 1)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [[], ["in"], ["in", "out.bin"], ["nowhere", "out.pt"], ["in", "out.pt", "--layout", "x"], ["in", "o.pt", "--no"]],
