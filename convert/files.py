@@ -23,7 +23,7 @@ def contents(path: str | Path) -> memoryview:
 def write_whole(path: str | Path, parts: Iterable[bytes]) -> None:
     """Write a file; if that breaks off, what stood at its path is as it was.
 
-    ``stgcn_torch.files`` does the same, and importing it would load torch.
+    ``stgcn_torch.files`` does the same; the reader stands without that package.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
