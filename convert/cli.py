@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from convert.card import read_card
 from convert.errors import ConvertError, MismatchError, UnreadableError, UnsafeError, about
 from convert.files import contents, write_whole
 from convert.network import Network, find_network
 from convert.optimizer import find_momentum, find_recipe
 from convert.outputs import SUFFIXES, body_of, centring_of, compare, preprocessing_of, write
 from convert.pdparams import pdparams_views, read_pdparams
-from convert.report import report, table
+from convert.report import damage, report, table
+from convert.sniff import LEGACY
 from convert.torch_files import read_pt
 from stgcn_torch.data.preprocessing import PREPROCESSINGS
 from stgcn_torch.fingerprint import contradiction
@@ -22,7 +24,6 @@ from stgcn_torch.skeleton import LAYOUTS
 
 EXIT_CODES = {UnsafeError: 3, UnreadableError: 4, MismatchError: 2}  # and 1 for anything else that is expected
 MAX_STRIDE = 1024  # frames
-LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how torch's files began before they were zip archives
 DESCRIPTION = """\
 Converts the weights of an ST-GCN without Paddle and without running what a file contains.
 
@@ -122,6 +123,8 @@ def run(options: argparse.Namespace) -> None:
         told["optimizer_said"] = f"Momentum after {momentum.last_epoch} epochs, next rate {momentum.last_lr:.6g}"
     if options.reference:
         told |= compare(network, *options.reference)
+    if options.output.suffix == ".ckpt" and not network.model["num_classes"]:
+        raise MismatchError(f"{options.input}: a Lightning checkpoint has a head, and this file none; convert to .pt")
     if options.output.suffix == ".ckpt" and preprocessing is None:
         raise ValueError(f"{options.output}: a Lightning checkpoint holds its preprocessing; say --preprocessing")
     if not options.dry_run:
@@ -129,7 +132,7 @@ def run(options: argparse.Namespace) -> None:
     told["output"] = None if options.dry_run else str(options.output)
     told["output_said"] = "none (--dry-run)" if options.dry_run else ", ".join(map(str, outputs))
     doubt = contradiction(network.state, preprocessing, body_of(network)) if preprocessing else None
-    for warning in [*network.warnings, *([doubt] if doubt else [])]:
+    for warning in [*network.warnings, *damage(told["checks"]), *([doubt] if doubt else [])]:
         print(f"convert-pdparams: {_plain(warning)}", file=sys.stderr)
     print("\n".join(_plain(line) for line in table(told).split("\n")))
     if options.json:
@@ -178,6 +181,8 @@ def find(options: argparse.Namespace) -> Network:
     with about(path):
         is_torch = not path.is_dir() and bytes(contents(path)[:64]).startswith((b"PK\x03\x04", LEGACY))
     tree = read_pt(path) if is_torch else pdparams_views(path)
+    if card := read_card(path) if path.is_file() else None:
+        tree = {"state_dict": tree, "hyper_parameters": card}  # as a Lightning checkpoint has them
     with about(path):
         return find_network(tree, key=options.key, layout=options.layout, strides=options.strides)
 
