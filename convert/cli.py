@@ -35,6 +35,13 @@ OUT  .pt or .pth       state dict: torch.load(OUT, weights_only=True)
      .safetensors      with architecture and preprocessing in its metadata
      .pdparams         for every Paddle from 1.8 to 3.3, and .pdopt beside it with --optimizer"""
 EPILOG = """\
+examples:
+  convert-pdparams STGCN_fsd.pdparams stgcn_fsd.ckpt               then predict ckpt_path=stgcn_fsd.ckpt input=CLIPS.npy
+  convert-pdparams model.pdparams model.ckpt --optimizer model.pdopt   then train ckpt_path=model.ckpt
+  convert-pdparams inference/ weights.pt                           a folder with .pdiparams and its program
+  convert-pdparams best.ckpt best.pdparams                         back to Paddle
+  convert-pdparams unknown.file weights.pt --dry-run               what is in it
+
 exit codes: 0 done, 1 usage, existing OUT or a disk's error, 2 the tensors do not fit, 3 not safe, 4 not readable"""
 
 
@@ -81,9 +88,20 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--optimizer", metavar="FILE.pdopt", type=Path, help="the optimizer, for .ckpt and .pdparams")
     made.add_argument("--lr", type=float, help="the schedule's first rate, where the optimizer's state leaves it open")
     made.add_argument("--t-max", type=int, metavar="EPOCHS", help="epochs of the cosine, likewise")
-    made.add_argument("--layout", choices=sorted(LAYOUTS), help="of the joints, for a file without its graph")
-    made.add_argument("--preprocessing", choices=list(PREPROCESSINGS), help="that the network was trained with")
-    made.add_argument("--strides", type=_numbers, metavar="1,1,2", help="of each block; those published by default")
+    made.add_argument(
+        "--layout", choices=sorted(LAYOUTS), help="of the joints, for a file without its graph (as Paddle 1.8 saves)"
+    )
+    made.add_argument(
+        "--preprocessing",
+        choices=list(PREPROCESSINGS),
+        help="that the network was trained with; else it is told from the weights",
+    )
+    made.add_argument(
+        "--strides",
+        type=_numbers,
+        metavar="1,1,2",
+        help="of each block, which no tensor tells; those published by default",
+    )
     made.add_argument("--key", help="where in a nested file the state dict is, as model or student.model")
     made.add_argument(
         "--reference", nargs=2, type=Path, metavar=("INPUT.npy", "LOGITS.npy"), help="clips and the answers to compare"

@@ -115,7 +115,8 @@ def dialect_of(names: Iterable[str]) -> str:
     known = {dialect: sum(_match(name, _table(dialect)) is not None for name in names) for dialect in DIALECTS}
     best = max(known, key=lambda dialect: known[dialect])
     if not known[best]:
-        raise MismatchError("none of its tensors is named as an ST-GCN's")
+        some = ", ".join(f"{name:.60}" for name in names[:3]) + (", ..." if len(names) > 3 else "")
+        raise MismatchError(f"none of its {len(names)} tensors is named as an ST-GCN's ({some})")
     return best
 
 
