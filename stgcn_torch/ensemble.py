@@ -11,8 +11,7 @@ import torch
 from jaxtyping import Float
 
 from stgcn_torch.checkpoint import load_module
-from stgcn_torch.data.arrays import Clips
-from stgcn_torch.data.dataset import ClipDataset
+from stgcn_torch.data.dataset import ClipArray, ClipDataset
 from stgcn_torch.data.module import loader_of
 from stgcn_torch.lit import LitSTGCN
 from stgcn_torch.skeleton import Skeleton
@@ -56,7 +55,7 @@ class Ensemble:
         """The same on a device."""
         return Ensemble([module.to(device) for module in self.modules], self.weights)
 
-    def probabilities(self, clips: Clips, indices: Sequence[int], batch_size: int = 64) -> Probabilities:
+    def probabilities(self, clips: ClipArray, indices: Sequence[int], batch_size: int = 64) -> Probabilities:
         """The mean over the networks of each clip's class probabilities.
 
         Args:
@@ -70,7 +69,7 @@ class Ensemble:
         return total
 
 
-def _of_one(module: LitSTGCN, clips: Clips, indices: Sequence[int], batch_size: int) -> Probabilities:
+def _of_one(module: LitSTGCN, clips: ClipArray, indices: Sequence[int], batch_size: int) -> Probabilities:
     dataset = ClipDataset(clips, None, indices, module.preprocessing, module.body)
     said = np.empty((len(indices), len(module.classes)))
     at = 0

@@ -35,11 +35,43 @@ def window_starts(T: int, length: int, stride: int) -> list[int]:
     return [*range(0, T - length, stride), T - length]
 
 
-def windows(clip: Clip, length: int) -> Float[np.ndarray, "starts C length V M"]:
-    """Every window of a clip by its first frame, as a view that copies nothing; the clip itself if it is shorter."""
-    if clip.shape[1] <= length:
-        return clip[None]
-    return np.moveaxis(np.lib.stride_tricks.sliding_window_view(clip, length, axis=1), (1, -1), (0, 2))
+@dataclass(frozen=True)
+class Piece:
+    """Frames in a row of a clip.
+
+    Attributes:
+        clip: Its index.
+        start: The first of them.
+        end: The frame after the last.
+    """
+
+    clip: int
+    start: int
+    end: int
+
+
+class Pieces:
+    """Pieces of clips as ``ClipDataset`` takes an array of clips: each is cut out when it is asked for.
+
+    Args:
+        clips: Each (C, T, V, M); they may differ in T and M.
+        pieces: What to cut out of them, in order.
+    """
+
+    def __init__(self, clips: Sequence[Clip], pieces: Sequence[Piece]) -> None:
+        self.clips, self.pieces = clips, pieces
+        shapes = [clips[i].shape for i in {piece.clip for piece in pieces}]
+        frames, M = max(piece.end - piece.start for piece in pieces), max(shape[3] for shape in shapes)
+        self.shape = (len(pieces), shapes[0][0], frames, shapes[0][2], M)
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+    def __getitem__(self, index: int) -> Clip:
+        """A piece (C, T, V, M), with people who are not there where its clip has fewer than others."""
+        piece = self.pieces[index]
+        cut = np.asarray(self.clips[piece.clip][:, piece.start : piece.end])
+        return np.pad(cut, [(0, 0)] * 3 + [(0, self.shape[4] - cut.shape[3])])
 
 
 def timeline(starts: Sequence[int], length: int, T: int, probabilities: Probabilities) -> list[Segment]:
@@ -60,8 +92,4 @@ def timeline(starts: Sequence[int], length: int, T: int, probabilities: Probabil
     best = np.where(count[:, 0] > 0, total.argmax(axis=1), -1)
     edges = [0, *(np.flatnonzero(np.diff(best)) + 1).tolist(), T] if T else []
     mean = total / np.maximum(count, 1)
-    return [
-        Segment(start, end, mean[start:end].mean(axis=0))
-        for start, end in pairwise(edges)
-        if best[start] >= 0
-    ]
+    return [Segment(start, end, mean[start:end].mean(axis=0)) for start, end in pairwise(edges) if best[start] >= 0]

@@ -1,11 +1,10 @@
 """Windows cover a clip, and a timeline says of each frame what the windows over it say."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stgcn_torch.data.windows import timeline, window_starts, windows
+from stgcn_torch.data.windows import Piece, Pieces, timeline, window_starts
 
 sizes = st.integers(1, 60)
 
@@ -22,13 +21,14 @@ def test_windows_cover_every_frame_where_their_stride_allows(T: int, length: int
     assert all(start + length <= T for start in starts) or starts == [0]
 
 
-@pytest.mark.parametrize("T", [3, 5, 9])
-def test_a_window_is_the_clip_from_its_start(T: int) -> None:
-    clip = np.random.default_rng(0).normal(size=(2, T, 4, 1))
-    found = windows(clip, 5)
-    for start in window_starts(T, 5, 2):
-        np.testing.assert_array_equal(found[start], clip[:, start : start + 5])
-    assert np.shares_memory(found, clip)
+def test_pieces_are_cut_out_of_their_clips_and_as_wide_as_the_widest() -> None:
+    rng = np.random.default_rng(0)
+    clips = [rng.normal(size=(2, 9, 4, 1)), rng.normal(size=(2, 5, 4, 2))]
+    pieces = Pieces(clips, [Piece(0, 3, 7), Piece(1, 0, 5)])
+    assert (len(pieces), pieces.shape) == (2, (2, 2, 5, 4, 2))
+    np.testing.assert_array_equal(pieces[0][..., :1], clips[0][:, 3:7])
+    assert not pieces[0][..., 1:].any()
+    np.testing.assert_array_equal(pieces[1], clips[1])
 
 
 def test_overlapping_windows_vote_on_each_frame() -> None:
