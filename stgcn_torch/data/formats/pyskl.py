@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from convert.errors import about
 from convert.files import contents
 from convert.unpickle import unpickle_views
 from stgcn_torch.data.formats.recording import Label, Recording, Scene, scene_of, shown
@@ -35,7 +36,9 @@ def recordings(root: Path) -> list[Recording]:
 
 
 def _clips(path: Path) -> list[Recording]:
-    held = unpickle_views(contents(path), source=shown(path))
+    with about(path):
+        data = contents(path)
+    held = unpickle_views(data, source=shown(path))
     annotations = held.get("annotations") if isinstance(held, Mapping) else held
     if not isinstance(annotations, list) or not all(isinstance(clip, Mapping) for clip in annotations):
         raise ValueError(f"{shown(path)} must hold a list of annotations, got {type(annotations).__name__}")

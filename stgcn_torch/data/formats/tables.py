@@ -44,8 +44,10 @@ def read_table(path: Path) -> Scene:
                 if joint in poses:
                     raise ValueError(f"joint {joint} of frame {frame} stands there twice")
                 poses[joint] = values
-        except (ValueError, csv.Error) as error:
+        except ValueError as error:
             raise ValueError(f"line {rows.line_num}: {error}") from None
+        except csv.Error as error:  # in the line after the last that was read
+            raise ValueError(f"line {rows.line_num + 1}: {error}") from None
     joints = tuple(dict.fromkeys(joint for frames in people.values() for poses in frames.values() for joint in poses))
     return _scene(people, joints, channels)
 

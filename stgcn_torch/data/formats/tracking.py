@@ -14,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from stgcn_torch.data.formats.recording import Track, track_of
 
 GATE = 0.5  # body sizes: farther from where it is expected, a pose is another person's
-PATIENCE = 30  # frames that a person may be out of sight, and no longer than it was in sight
+PATIENCE = 30  # frames that a person may be out of sight
 SMOOTHING = 0.3  # weight of the latest displacement in a velocity
 SHRINKING = 0.95  # by which a body may seem smaller from one frame to the next: part of it is hidden
 MAX_PEOPLE = 200  # in a frame
@@ -49,7 +49,7 @@ class Walker:
 
     def lost(self, frame: int) -> bool:
         """Whether it has been out of sight for too long."""
-        return frame - self.frames[-1] > min(PATIENCE, len(self.frames)) + 1
+        return frame - self.frames[-1] > PATIENCE + 1
 
     def see(self, frame: int, pose: Pose) -> None:
         """Take a pose for its own."""
