@@ -13,17 +13,23 @@ from convert.stored import Array
 
 MAX_ARRAY = (1 << 30) - 1  # bytes; beyond, Paddle cuts arrays into slices
 BLANK = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85U\x01b\x87R"
+PAYLOAD = {2: b"T", 3: b"B"}  # opcode of an array's bytes: Python 2's string, Python 3's bytes
 DTYPES = {"b1", "i1", "i2", "i4", "i8", "u1", "f2", "f4", "f8", "c8", "c16"}  # and bfloat16
 
 
-def dump(value: object) -> Iterator[bytes]:
-    """The pickle, protocol 2, of dicts, lists, tuples, text, numbers, None and arrays; ValueError for anything else."""
-    yield b"\x80\x02"
-    yield from _opcodes(value)
+def dump(value: object, protocol: int = 2) -> Iterator[bytes]:
+    """The pickle of dicts, lists, tuples, text, numbers, None and arrays; ValueError for anything else.
+
+    Args:
+        value: What to write.
+        protocol: 2, or 3, which no Python 2 reads and any Python 3 without being told an encoding.
+    """
+    yield b"\x80" + bytes([protocol])
+    yield from _opcodes(value, PAYLOAD[protocol])
     yield b"."
 
 
-def _opcodes(value: object) -> Iterator[bytes]:
+def _opcodes(value: object, payload: bytes) -> Iterator[bytes]:
     match value:
         case None:
             yield b"N"
@@ -41,23 +47,23 @@ def _opcodes(value: object) -> Iterator[bytes]:
         case list() | tuple():
             yield b"("
             for part in value:
-                yield from _opcodes(part)
+                yield from _opcodes(part, payload)
             yield b"l" if isinstance(value, list) else b"t"
         case Mapping():
             yield b"}("
             for name, part in value.items():
-                yield from _opcodes(name)
-                yield from _opcodes(part)
+                yield from _opcodes(name, payload)
+                yield from _opcodes(part, payload)
             yield b"u"
         case np.generic():
-            yield from _opcodes(value.item())
+            yield from _opcodes(value.item(), payload)
         case np.ndarray():
-            yield from _array(value)
+            yield from _array(value, payload)
         case _:
             raise ValueError(f"a {type(value).__name__} cannot be written for Paddle")
 
 
-def _array(array: Array) -> Iterator[bytes]:
+def _array(array: Array, payload: bytes) -> Iterator[bytes]:
     if array.dtype == ml_dtypes.bfloat16:
         array = array.view(np.uint16)  # as Paddle has it
     elif array.dtype.str[1:] not in DTYPES:
@@ -66,9 +72,9 @@ def _array(array: Array) -> Iterator[bytes]:
         raise ValueError(f"an array of {array.nbytes} bytes is too large, at most {MAX_ARRAY} are written")
     order, code = array.dtype.newbyteorder("<").str[0], array.dtype.str[1:]
     yield BLANK + b"(K\x01"
-    yield from _opcodes(array.shape)
+    yield from _opcodes(array.shape, payload)
     yield b"cnumpy\ndtype\n" + _short(code) + b"K\0K\x01\x87R(K\x03" + _short(order)
-    yield b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb\x89T" + struct.pack("<i", array.nbytes)
+    yield b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb\x89" + payload + struct.pack("<i", array.nbytes)
     yield array.astype(array.dtype.newbyteorder("<")).tobytes()
     yield b"tb"
 

@@ -30,7 +30,7 @@ def folders(tmp_path: Path) -> Path:
 
 def test_prepare_writes_what_training_takes(command: Command, folders: Path, tmp_path: Path) -> None:
     done = command("prepare", "input=raw", "out=out", "layout=h36m", "unit=0.001")
-    assert "16 of 17 clips in out" in done.stdout
+    assert "16 of 17 recordings" in done.stdout
     assert done.stderr.startswith("left out Ann/spin/broken.npy: ")
     data, labels = np.load(tmp_path / "out" / "data.npy"), np.load(tmp_path / "out" / "labels.npy")
     assert data.shape == (16, 3, 30, 17, 1)

@@ -1,23 +1,160 @@
-"""What a reader finds: one clip that has not been read yet, and what its place in the source says about it."""
+"""What a reader finds: a recording that has not been read yet, and the scene that is in it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from stgcn_torch.data.preprocessing import Clip
+import numpy as np
+from jaxtyping import Float
+
+from stgcn_torch.data.preprocessing import Clip, live_frames
+
+MAX_FRAMES = 1_000_000  # in one recording: nine hours at 30 frames a second
+Poses = Float[np.ndarray, "T V C"]
+
+
+@dataclass(frozen=True)
+class Label:
+    """A class.
+
+    Attributes:
+        name: What it is called.
+        number: Its index, where the source counts its classes.
+    """
+
+    name: str
+    number: int | None = None
+
+
+@dataclass(frozen=True)
+class Track:
+    """One person.
+
+    Attributes:
+        start: Frame of the first pose.
+        poses: One after the other, float32; zero where the person or a joint is undetected.
+    """
+
+    start: int
+    poses: Poses
+
+    @property
+    def end(self) -> int:
+        """The frame after the last pose."""
+        return self.start + len(self.poses)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What was recorded: people over frames.
+
+    Attributes:
+        frames: How many there are; people come and go within them.
+        people: The most prominent first.
+        channels: What the last axis of a pose holds; ``score`` is a detector's confidence.
+        layout: Name of the joint layout, where the source tells it.
+        joints: Name or number of each joint where the source has them, in its own order; empty if as in the layout.
+        label: The class, where the recording itself tells it.
+        problems: What was passed over in reading, a line each.
+    """
+
+    frames: int
+    people: Sequence[Track]
+    channels: tuple[str, ...]
+    layout: str | None = None
+    joints: tuple[str, ...] = ()
+    label: Label | None = None
+    problems: tuple[str, ...] = ()
+
+    def together(self, most: int | None = None) -> Clip:
+        """The people side by side, at most so many: (C, T, V, M), M at least 1."""
+        kept = self.people[:most]
+        V = kept[0].poses.shape[1] if kept else 0
+        clip = np.zeros((len(self.channels), self.frames, V, max(1, len(kept))), np.float32)
+        for m, track in enumerate(kept):
+            clip[:, track.start : track.end, :, m] = track.poses.transpose(2, 0, 1)
+        return clip
+
+    def each(self) -> list[Clip]:
+        """Every person alone, from its first frame to its last: (C, T, V, 1)."""
+        return [track.poses.transpose(2, 0, 1)[..., None] for track in self.people]
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One clip of a source.
+    """One recording of a source.
 
     Attributes:
         source: Where it comes from, relative to the source's root.
-        label: Class name.
-        group: What it shares with clips that must not be split from it: a skater, a subject, a camera.
-        read: Reads it as (C, T, V, M); raises ValueError or OSError if it cannot be read.
+        read: Reads it; raises ValueError or OSError if it cannot be read.
+        label: Class, where its place tells it.
+        group: What it shares with recordings that must not be split from it: a skater, a subject, a camera.
+        columns: What else is known of it, by name: the split that its publisher put it in, its camera.
     """
 
     source: str
-    label: str
-    group: str
-    read: Callable[[], Clip]
+    read: Callable[[], Scene]
+    label: Label | None = None
+    group: str = "."
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+def recording(path: Path, root: Path, read: Callable[[Path], Scene]) -> Recording:
+    """The recording of a file or folder under a root: ``GROUP/CLASS/CLIP``, where there are such folders."""
+    if path == root:
+        return Recording(shown(Path(path.name)), lambda: read(path))
+    place = path.relative_to(root)
+    label = Label(shown(Path(place.parent.name))) if place.parent.name else None
+    return Recording(shown(place), lambda: read(path), label, shown(place.parent.parent))
+
+
+def shown(path: Path) -> str:
+    """A path as text that any file and terminal takes: what is no UTF-8, or cannot be printed, is escaped."""
+    text = os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def by_number(path: Path) -> tuple[object, ...]:
+    """A key that sorts paths by name, and those that end in a number by its value."""
+    stem = path.stem.rstrip("0123456789")
+    number = path.stem[len(stem) :]
+    return (path.parent.as_posix(), stem, int(number[-18:] or 0), path.name)
+
+
+def track_of(frames: Sequence[int], poses: Sequence[np.ndarray]) -> Track:
+    """A person's track from the frames, in order, and the pose (V, C) in each; frames between them are zero.
+
+    Raises:
+        ValueError: They span more than ``MAX_FRAMES``.
+    """
+    length = frames[-1] - frames[0] + 1
+    if length > MAX_FRAMES:
+        raise ValueError(f"frames run from {frames[0]} to {frames[-1]}; at most {MAX_FRAMES} are allowed")
+    dense = np.zeros((length, *poses[0].shape), np.float32)
+    with np.errstate(over="ignore"):  # beyond float32 lies infinity, which preprocessing knows
+        dense[np.asarray(frames) - frames[0]] = poses
+    return Track(frames[0], dense)
+
+
+def scene_of(clip: Clip, channels: tuple[str, ...], layout: str | None = None, label: Label | None = None) -> Scene:
+    """The scene of an array (C, T, V, M): up to its last frame that is not zero, without people who never appear.
+
+    Raises:
+        ValueError: It is too long, or has another number of channels than named.
+    """
+    if clip.ndim != 4 or len(clip) != len(channels):
+        raise ValueError(
+            f"a clip must be (C, T, V, M) with C={len(channels)} ({', '.join(channels)}), got {clip.shape}"
+        )
+    T = live_frames(clip)
+    if T > MAX_FRAMES:
+        raise ValueError(f"it has {T} frames; at most {MAX_FRAMES} are allowed")
+    people = []
+    for m in range(clip.shape[3]):
+        live = np.flatnonzero((clip[:, :T, :, m] != 0).any(axis=(0, 2)))
+        if live.size:
+            poses = clip[:, live[0] : live[-1] + 1, :, m].transpose(1, 2, 0)
+            with np.errstate(over="ignore"):
+                people.append(Track(int(live[0]), np.asarray(poses, np.float32)))
+    return Scene(T, people, channels, layout, label=label)

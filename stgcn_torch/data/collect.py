@@ -1,0 +1,211 @@
+"""Clips of many recordings put one after the other on disk, so that memory does not grow with their number."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from stgcn_torch.data.formats.arrays import UNNAMED
+from stgcn_torch.data.formats.recording import Label, Recording, Scene, Track
+from stgcn_torch.data.preprocessing import Clip
+from stgcn_torch.skeleton import Skeleton, skeleton
+
+PEOPLE = ("together", "each")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What becomes of a scene.
+
+    Attributes:
+        body: The layout of the joints; None for the one that the first recording has.
+        channels: What a pose's numbers are; None for what the first recording says.
+        unit: Every channel but the score is multiplied by it: 0.001 makes metres of millimetres.
+        people: ``together`` in one clip, side by side, or ``each`` in a clip of its own.
+        most: People in a clip, the most prominent first.
+        min_frames: Shorter clips are left out.
+    """
+
+    body: Skeleton | None = None
+    channels: tuple[str, ...] | None = None
+    unit: float = 1.0
+    people: str = "together"
+    most: int = 2
+    min_frames: int = 1
+
+    @property
+    def told(self) -> tuple[Skeleton, tuple[str, ...]]:
+        """Layout and channels; ValueError if they have not been told."""
+        if self.body is None or self.channels is None:
+            raise ValueError("a selection must have a layout and channels")
+        return self.body, self.channels
+
+    def __post_init__(self) -> None:
+        if self.people not in PEOPLE:
+            raise ValueError(f"people {self.people!r} is unknown; choose {' or '.join(PEOPLE)}")
+        if self.most < 1 or self.min_frames < 1:
+            raise ValueError(f"most_people and min_frames must be at least 1, got {self.most} and {self.min_frames}")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One clip that was kept.
+
+    Attributes:
+        source: The recording's.
+        person: Number of the one person in it, from 0; empty if its people are together.
+        label: The recording's.
+        group: The recording's.
+        columns: The recording's.
+        shape: (C, T, V, M).
+        at: Where it starts in the file of clips, in numbers.
+    """
+
+    source: str
+    person: str
+    label: Label | None
+    group: str
+    columns: Mapping[str, str]
+    shape: tuple[int, ...]
+    at: int
+
+
+@dataclass
+class Collection:
+    """The clips of many recordings.
+
+    Attributes:
+        selection: What became of a scene, layout and channels told.
+        clips: File that holds the numbers, float32.
+        rows: One per clip.
+        left_out: Recordings that could not be used, a line each.
+        problems: What was passed over in those that could, a line each.
+        crowd: People that are in no clip, as it had its most without them.
+    """
+
+    selection: Selection
+    clips: Path
+    rows: list[Row] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    crowd: int = 0
+
+    def __iter__(self) -> Iterator[Clip]:
+        """Each clip (C, T, V, M), mapped from the file."""
+        numbers = np.memmap(self.clips, np.float32, "r")
+        for row in self.rows:
+            yield np.asarray(numbers[row.at : row.at + math.prod(row.shape)]).reshape(row.shape)
+
+
+def collect(recordings: Iterable[Recording], clips: Path, selection: Selection) -> Collection:
+    """Read every recording once, and put its clips into a file.
+
+    Args:
+        recordings: What to read. One that cannot be read is left out, and so is one without a class if others have one.
+        clips: The file to write.
+        selection: What becomes of a scene.
+
+    Raises:
+        ValueError: Nothing can be used.
+    """
+    made = Collection(selection, clips)
+    at = 0
+    with clips.open("wb") as file:
+        for recording in recordings:
+            try:
+                scene = recording.read()
+                selection = completed(made.selection, scene)
+                parts = _parts(fitted(scene, selection), selection)
+            except (ValueError, OSError) as error:
+                made.left_out.append(f"{recording.source}: {error}")
+                continue
+            made.selection = selection
+            made.problems += [f"{recording.source}: {problem}" for problem in scene.problems]
+            made.crowd += max(0, len(scene.people) - selection.most) * (selection.people == "together")
+            for person, clip in parts:
+                label = recording.label or scene.label
+                row = Row(recording.source, person, label, recording.group, recording.columns, clip.shape, at)
+                made.rows.append(row)
+                file.write(np.ascontiguousarray(clip, np.float32).data)
+                at += clip.size
+    _leave_out_unlabelled(made)
+    if not made.rows:
+        raise ValueError(f"none of {len(made.left_out)} recordings can be read; the first: {made.left_out[0]}")
+    return made
+
+
+def _leave_out_unlabelled(made: Collection) -> None:
+    if any(row.label for row in made.rows):
+        made.left_out += [f"{row.source}: it has no class, and others have one" for row in made.rows if not row.label]
+        made.rows = [row for row in made.rows if row.label]
+
+
+def completed(selection: Selection, scene: Scene) -> Selection:
+    """The selection with the layout and the channels of a scene, where it had none; ValueError if none are told."""
+    if not scene.people:
+        raise ValueError("it shows nobody")
+    if selection.body is None:
+        if scene.layout is None:
+            raise ValueError("its layout cannot be told; give layout=NAME")
+        selection = replace(selection, body=skeleton(scene.layout))
+    if selection.channels is None:
+        if UNNAMED in scene.channels:
+            raise ValueError("its channels cannot be told; give channels=[x,y,score] or what they are")
+        selection = replace(selection, channels=scene.channels)
+    return selection
+
+
+def fitted(scene: Scene, selection: Selection) -> Scene:
+    """The scene with the joints in the layout's order and lengths in its unit.
+
+    Raises:
+        ValueError: It has other joints or another number of channels than the selection.
+    """
+    body, channels = selection.told
+    V = len(body.joints)
+    C, found = scene.people[0].poses.shape[2], scene.people[0].poses.shape[1]
+    if C != len(channels) or (not scene.joints and found != V):
+        raise ValueError(
+            f"(C, V) must be ({len(channels)}, {V}), {', '.join(channels)} of {body.name}, got ({C}, {found})"
+        )
+    order = [body.index(int(joint) if joint.isdecimal() else joint) for joint in scene.joints] or list(range(V))
+    if len(set(order)) < len(order):
+        raise ValueError(f"it names a joint in two ways: {', '.join(scene.joints)}")
+    scale = np.array([1.0 if channel == "score" else selection.unit for channel in channels])
+    people = []
+    for track in scene.people:
+        poses = np.zeros((len(track.poses), V, C), np.float32)
+        with np.errstate(over="ignore"):
+            poses[:, order] = track.poses * scale
+        people.append(Track(track.start, poses))
+    return replace(scene, people=people, channels=channels)
+
+
+def _parts(scene: Scene, selection: Selection) -> list[tuple[str, Clip]]:
+    """The clips of a scene, with the number of the person in each; ValueError if all are too short."""
+    clips = [("", scene.together(selection.most))]
+    if selection.people == "each":
+        clips = [(str(m), clip) for m, clip in enumerate(scene.each())]
+    kept = [(person, clip) for person, clip in clips if clip.shape[1] >= selection.min_frames]
+    if not kept:
+        longest = max(clip.shape[1] for _, clip in clips)
+        raise ValueError(f"it has {longest} frames, fewer than min_frames={selection.min_frames}")
+    return kept
+
+
+def classes_of(labels: Sequence[Label | None]) -> tuple[list[str], list[int]]:
+    """Names of the classes and each clip's index in them; both empty if the clips have none.
+
+    Where the source numbers all of its classes they keep their numbers, and those that no clip has are called by them;
+    else they are sorted by name.
+    """
+    given = [label for label in labels if label]
+    numbers = [label.number for label in given if label.number is not None]
+    if given and len(numbers) == len(given):
+        names = {label.number: label.name for label in given}
+        return [names.get(k, str(k)) for k in range(max(numbers) + 1)], numbers
+    classes = sorted({label.name for label in given})
+    index = {name: k for k, name in enumerate(classes)}
+    return classes, [index[label.name] for label in given]

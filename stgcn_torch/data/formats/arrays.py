@@ -1,0 +1,60 @@
+"""Reader of arrays of clips (N, C, T, V, M), or of one (C, T, V, M) or (C, T, V), with their labels if there are any.
+
+``NAMEdata.npy`` goes with ``NAMElabel.npy``, ``NAMElabels.npy`` or the same in ``.pkl``, as the skating competition
+(``train_data.npy``) and PaddleVideo's NTU arrays have it; NAME becomes the split. Neither layout nor channels are told.
+"""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from stgcn_torch.data.arrays import Clips, open_npy, read_labels
+from stgcn_torch.data.formats.recording import Label, Recording, Scene, scene_of, shown
+
+UNNAMED = "?"  # a channel of which the file does not say what it is
+
+
+def recordings(root: Path) -> list[Recording]:
+    """The clips of every array in a folder, or of one file, in their order; nothing but labels is read.
+
+    Raises:
+        ValueError: A file holds no such array, or has other labels than clips.
+    """
+    files = sorted(root.glob("*data*.npy")) if root.is_dir() else [root]
+    return [found for path in files for found in _clips(path)]
+
+
+def is_array(path: Path) -> bool:
+    """Whether a file holds an array of clips, by its number of axes."""
+    try:
+        return open_npy(path).ndim == 5
+    except (ValueError, OSError):
+        return False
+
+
+def _clips(path: Path) -> list[Recording]:
+    array = open_npy(path)
+    if array.ndim in (3, 4):  # one clip, as predict takes it too
+        array = array[None] if array.ndim == 4 else array[None, ..., None]
+    if array.ndim != 5 or array.dtype.kind not in "fiu":
+        raise ValueError(f"{shown(path)} must hold numbers (N, C, T, V, M), got {array.dtype} {array.shape}")
+    prefix = path.stem.partition("data")[0]
+    names = [f"{prefix}{word}{suffix}" for word in ("label", "labels") for suffix in (".npy", ".pkl")]
+    beside = [file for name in names if (file := path.with_name(name)).is_file() and file != path]
+    labels = read_labels(beside[0], len(array)).tolist() if beside else [None] * len(array)
+    columns = {"split": prefix.strip("_")} if prefix.strip("_") else {}
+    return [
+        Recording(
+            f"{shown(Path(path.name))}:{i}",
+            partial(_scene, array, i),
+            None if label is None else Label(str(label), label),
+            columns=columns,
+        )
+        for i, label in enumerate(labels)
+    ]
+
+
+def _scene(array: Clips, index: int) -> Scene:
+    clip = np.asarray(array[index])
+    return scene_of(clip, (UNNAMED,) * len(clip))

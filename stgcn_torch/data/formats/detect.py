@@ -1,0 +1,73 @@
+"""Which reader takes a source: told by what its files hold, not by how they are called where that can be helped."""
+
+import re
+from collections.abc import Callable
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+from stgcn_torch.data.formats import arrays, class_folders, coco, kinetics, ntu, openpose, pyskl, tables
+from stgcn_torch.data.formats.recording import Recording
+
+FORMATS: dict[str, Callable[[Path], list[Recording]]] = {
+    "arrays": arrays.recordings,
+    "class_folders": class_folders.recordings,
+    "openpose": openpose.recordings,
+    "kinetics": kinetics.recordings,
+    "coco": coco.recordings,
+    "ntu": ntu.recordings,
+    "ntu_active": partial(ntu.recordings, bodies=ntu.most_active),
+    "pyskl": pyskl.recordings,
+    "csv": tables.recordings,
+}
+SUFFIXES = {".skeleton": "ntu", ".json": None, ".csv": "csv", ".pkl": "pyskl", ".pickle": "pyskl"}
+JSON = {  # what only the files of a format say, near their start
+    "openpose": re.compile(rb'"people"\s*:'),
+    "kinetics": re.compile(rb'"(?:frame_index|skeleton)"\s*:|"data"\s*:\s*\['),
+    "coco": re.compile(rb'"(?:annotations|images|image_id)"\s*:'),
+}
+START = 1 << 16  # bytes
+LOOKED_AT = 100  # files of a kind, before it counts as none
+
+
+def recordings(root: str | Path, form: str | None = None) -> list[Recording]:
+    """The recordings of a source.
+
+    Args:
+        root: File or folder.
+        form: A key of ``FORMATS``; None to tell it from the files.
+
+    Raises:
+        FileNotFoundError: There is no such file or folder.
+        ValueError: The format is unknown or cannot be told, or nothing is there that it could read.
+    """
+    root = Path(root)
+    if not root.exists():
+        raise FileNotFoundError(f"no file or folder {root}")
+    form = form or format_of(root)
+    if form not in FORMATS:
+        raise ValueError(f"format {form!r} is unknown; choose one of {', '.join(FORMATS)}")
+    found = FORMATS[form](root)
+    if not found:
+        raise ValueError(f"{root} holds nothing of format {form}")
+    return found
+
+
+def format_of(root: Path) -> str:
+    """The key in ``FORMATS`` of a file or folder; ValueError if no file tells it."""
+    if root.suffix == ".npy" or (root.is_dir() and any(map(arrays.is_array, root.glob("*data*.npy")))):
+        return "arrays"
+    for suffix, form in SUFFIXES.items():
+        files = root.rglob(f"*{suffix}") if root.is_dir() else [root] * (root.suffix == suffix)
+        for path in islice(files, LOOKED_AT):
+            if told := form or _json_format(path):
+                return told
+    if root.is_dir() and next(root.rglob("*.npy"), None):
+        return "class_folders"
+    raise ValueError(f"{root} is of no format known; give format= one of {', '.join(FORMATS)}")
+
+
+def _json_format(path: Path) -> str | None:
+    with path.open("rb") as file:
+        start = file.read(START)
+    return next((form for form, tells in JSON.items() if tells.search(start)), None)

@@ -1,0 +1,100 @@
+"""Reader of Kinetics-skeleton: one JSON file per clip, OpenPose's 18 joints, its label inside or in a file.
+
+The labels of ``kinetics_train/CLIP.json`` stand in ``kinetics_train_label.json`` beside the folder, or in the clip. As
+in the released ST-GCN's data, the people of a frame are the two of the first five with the largest sum of scores, the
+larger first, so places may change hands between frames, and a joint of score zero is at zero. Unlike there nothing is
+shifted by 0.5 (``preprocessing.center`` does better), and the clip starts with its first frame.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import partial
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from stgcn_torch.data.formats.json_files import load_json, numbers, part
+from stgcn_torch.data.formats.recording import (
+    MAX_FRAMES,
+    Label,
+    Recording,
+    Scene,
+    Track,
+    by_number,
+    recording,
+    shown,
+    track_of,
+)
+
+LISTED, KEPT = 5, 2  # people of a frame that are looked at, and taken
+SPLIT = re.compile(r"(?:^|_)(train|val|test)$")
+
+
+def recordings(root: Path) -> list[Recording]:
+    """The clips of a folder and of those under it, those of one folder with the labels of its label file."""
+    files = sorted(root.rglob("*.json"), key=by_number) if root.is_dir() else [root]
+    found, labels = [], {folder: _labels(folder) for folder in {path.parent for path in files}}
+    for path in files:
+        if path.stem.endswith("_label") and path != root:
+            continue
+        split = SPLIT.search(path.parent.name)
+        found.append(
+            Recording(
+                recording(path, root, read_clip).source,
+                partial(read_clip, path),
+                labels[path.parent].get(path.stem),
+                columns={"split": split[1]} if split and path != root else {},
+            )
+        )
+    return found
+
+
+def _labels(folder: Path) -> dict[str, Label]:
+    file = folder.with_name(f"{folder.name}_label.json")
+    if not file.is_file():
+        return {}
+    try:
+        held = load_json(file)
+        if not isinstance(held, Mapping):
+            raise ValueError("it must hold an object")
+        return {clip: label for clip, about in held.items() if (label := _label(about))}
+    except ValueError as error:
+        raise ValueError(f"{shown(file)}: {error}") from None
+
+
+def _label(about: Mapping[str, Any]) -> Label | None:
+    name, number = part(about, "label", str), part(about, "label_index", int)
+    return Label(name, number) if number >= 0 else None
+
+
+def read_clip(path: Path) -> Scene:
+    """The people of one clip; ValueError says what is wrong with it."""
+    held = load_json(path)
+    data = part(held, "data", list)
+    frames = sorted(((part(f, "frame_index", int), part(f, "skeleton", list)) for f in data), key=itemgetter(0))
+    label = _label(held) if "label" in held and "label_index" in held else None
+    if not frames:
+        return Scene(0, [], ("x", "y", "score"), "openpose", label=label)
+    first, last = frames[0][0], frames[-1][0]
+    if last - first >= MAX_FRAMES:
+        raise ValueError(f"frames are numbered from {first} to {last}; at most {MAX_FRAMES} are allowed")
+    places: list[tuple[list[int], list[np.ndarray]]] = [([], []) for _ in range(KEPT)]
+    for frame, skeletons in frames:
+        poses = sorted((_pose(skeleton, frame) for skeleton in skeletons[:LISTED]), key=lambda pose: -pose[:, 2].sum())
+        for (seen, taken), pose in zip(places, poses, strict=False):
+            seen.append(frame - first)
+            taken.append(pose)
+    people: list[Track] = [track_of(seen, taken) for seen, taken in places if seen]
+    return Scene(last - first + 1, people, ("x", "y", "score"), "openpose", label=label)
+
+
+def _pose(skeleton: Any, frame: int) -> Float[np.ndarray, "18 3"]:
+    try:
+        xy = numbers(part(skeleton, "pose", list), {36: "18 joints"}).reshape(18, 2)
+        score = numbers(part(skeleton, "score", list), {18: "18 joints"})
+    except ValueError as error:
+        raise ValueError(f"frame {frame}: {error}") from None
+    return np.column_stack([np.where(score[:, None] > 0, xy, 0), score]).astype(np.float32)

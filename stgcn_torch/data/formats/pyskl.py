@@ -1,0 +1,88 @@
+"""Reader of PYSKL's and MMAction2's pickles: ``annotations``, one a clip, and ``split``, names of clips.
+
+A pickle is read as data, whatever it would run. A clip's ``keypoint`` is (M, T, V, C) and ``keypoint_score``, where
+joints come from a detector, (M, T, V). The splits ``xsub_train`` and ``xsub_val`` become ``train`` and ``val`` in the
+column ``xsub`` of the manifest, one that is called ``train`` the same in the column ``split``.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convert.errors import about
+from convert.files import contents
+from convert.unpickle import unpickle_views
+from stgcn_torch.data.formats.recording import Label, Recording, Scene, scene_of, shown
+
+SPLIT = re.compile(r"(?:(.+)_)?(train|val|test)")
+CHANNELS = {(2, False): ("x", "y"), (2, True): ("x", "y", "score"), (3, False): ("x", "y", "z")}
+CHANNELS[3, True] = (*CHANNELS[3, False], "score")
+LAYOUTS = {(17, "2D"): "coco", (18, "2D"): "openpose", (25, "2D"): "fsd10", (25, "3D"): "ntu-rgb+d"}
+
+
+def recordings(root: Path) -> list[Recording]:
+    """The clips of a pickle, or of every one in a folder, in their order; nothing but their names is read.
+
+    Raises:
+        ValueError: It is unsafe, unreadable, or holds something else.
+    """
+    files = sorted(path for path in root.iterdir() if path.suffix in (".pkl", ".pickle")) if root.is_dir() else [root]
+    return [found for path in files for found in _clips(path)]
+
+
+def _clips(path: Path) -> list[Recording]:
+    with about(path):
+        data = contents(path)
+    held = unpickle_views(data, source=shown(path))
+    annotations = held.get("annotations") if isinstance(held, Mapping) else held
+    if not isinstance(annotations, list) or not all(isinstance(clip, Mapping) for clip in annotations):
+        raise ValueError(f"{shown(path)} must hold a list of annotations, got {type(annotations).__name__}")
+    splits = held.get("split") or {} if isinstance(held, Mapping) else {}
+    columns = _columns(splits, shown(path))
+    found = []
+    for i, clip in enumerate(annotations):
+        name = str(clip.get("frame_dir", clip.get("filename", i)))
+        found.append(Recording(name, partial(_scene, clip), _label(clip), columns=columns.get(name, {})))
+    return found
+
+
+def _columns(splits: object, source: str) -> dict[str, dict[str, str]]:
+    if not isinstance(splits, Mapping) or not all(isinstance(names, list | tuple) for names in splits.values()):
+        raise ValueError(f"{source}: split must be lists of clips by name, got {type(splits).__name__}")
+    columns: dict[str, dict[str, str]] = defaultdict(dict)
+    for split, names in splits.items():
+        match = SPLIT.fullmatch(str(split))
+        column, value = (match[1] or "split", match[2]) if match else ("split", str(split))
+        for name in names:
+            columns[str(name)][column] = value
+    return columns
+
+
+def _label(clip: Mapping[Any, Any]) -> Label | None:
+    label = clip.get("label")
+    if isinstance(label, bool) or not isinstance(label, int | np.integer) or label < 0:
+        return None
+    return Label(str(label), int(label))
+
+
+def _scene(clip: Mapping[Any, Any]) -> Scene:
+    keypoint, score = clip.get("keypoint"), clip.get("keypoint_score")
+    if not isinstance(keypoint, np.ndarray) or keypoint.dtype.kind != "f" or keypoint.ndim != 4:
+        raise ValueError(f"keypoint must be an array (M, T, V, C), got {_kind(keypoint)}")
+    M, T, V, C = keypoint.shape
+    if score is not None and (not isinstance(score, np.ndarray) or score.dtype.kind != "f" or score.shape != (M, T, V)):
+        raise ValueError(f"keypoint_score must be an array (M, T, V) = {(M, T, V)}, got {_kind(score)}")
+    channels = CHANNELS.get((C, score is not None))
+    if channels is None:
+        raise ValueError(f"keypoint must have 2 or 3 coordinates, got {C}")
+    parts = keypoint if score is None else np.concatenate([keypoint, score[..., None]], axis=3)
+    return scene_of(parts.transpose(3, 1, 2, 0), channels, LAYOUTS.get((V, f"{C}D")))
+
+
+def _kind(value: object) -> str:
+    return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__

@@ -1,0 +1,105 @@
+"""Reader of CSV: one file per clip, a row per joint, with columns frame, person, joint, x, y, z and score in any order.
+
+``person``, ``z`` and ``score`` may be lacking. A joint is a name or a number of the layout. Rows that lack, and empty
+cells, are undetected joints. A file in a class folder, as in ``class_folders``, has that class.
+"""
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from stgcn_torch.data.formats.recording import (
+    MAX_FRAMES,
+    Recording,
+    Scene,
+    by_number,
+    recording,
+    track_of,
+)
+
+NEEDED = ("frame", "joint", "x", "y")
+CHANNELS = ("x", "y", "z", "score")
+MAX_JOINTS = 1000
+
+
+def recordings(root: Path) -> list[Recording]:
+    """The ``.csv`` files under a folder, or the one file, in the order of their paths."""
+    files = sorted(root.rglob("*.csv"), key=by_number) if root.is_dir() else [root]
+    return [recording(path, root, read_table) for path in files]
+
+
+def read_table(path: Path) -> Scene:
+    """The people of one file, in the order of their first rows; ValueError names the line that is wrong."""
+    people: dict[str, dict[int, dict[str, list[float]]]] = defaultdict(lambda: defaultdict(dict))
+    with path.open(newline="", encoding="utf-8-sig", errors="backslashreplace") as file:
+        rows = csv.DictReader(file, skipinitialspace=True, strict=True)
+        channels = _channels(rows)
+        try:
+            for row in rows:
+                frame, joint, values = _row(row, channels)
+                poses = people[row.get("person") or "0"][frame]
+                if joint in poses:
+                    raise ValueError(f"joint {joint} of frame {frame} stands there twice")
+                poses[joint] = values
+        except ValueError as error:
+            raise ValueError(f"line {rows.line_num}: {error}") from None
+        except csv.Error as error:  # in the line after the last that was read
+            raise ValueError(f"line {rows.line_num + 1}: {error}") from None
+    joints = tuple(dict.fromkeys(joint for frames in people.values() for poses in frames.values() for joint in poses))
+    return _scene(people, joints, channels)
+
+
+def _channels(rows: "csv.DictReader[str]") -> tuple[str, ...]:
+    try:
+        names = [name.strip().lower() for name in rows.fieldnames or ()]
+    except csv.Error as error:
+        raise ValueError(f"line 1: {error}") from None
+    lacking = [name for name in NEEDED if name not in names]
+    if lacking:
+        raise ValueError(f"it lacks the column {', '.join(lacking)}; it has {', '.join(names)[:200] or 'none'}")
+    rows.fieldnames = names
+    return tuple(name for name in CHANNELS if name in names)
+
+
+def _row(row: dict[str, str], channels: tuple[str, ...]) -> tuple[int, str, list[float]]:
+    frame, joint = float(row["frame"] or "nan"), (row["joint"] or "").strip()
+    if not frame.is_integer():
+        raise ValueError(f"frame must be a whole number, got {row['frame']!r}")
+    if not joint:
+        raise ValueError("it names no joint")
+    cells = [row[channel] for channel in channels]
+    if not all(cell and cell.strip() for cell in cells):
+        return int(frame), joint, [0.0] * len(channels)
+    return int(frame), joint, [float(cell) for cell in cells]
+
+
+def _scene(
+    people: dict[str, dict[int, dict[str, list[float]]]], joints: tuple[str, ...], channels: tuple[str, ...]
+) -> Scene:
+    if not people:
+        return Scene(0, [], channels, joints=joints)
+    if len(joints) > MAX_JOINTS:
+        raise ValueError(f"it names {len(joints)} joints; at most {MAX_JOINTS} are allowed")
+    first = min(min(frames) for frames in people.values())
+    last = max(max(frames) for frames in people.values())
+    if last - first >= MAX_FRAMES:
+        raise ValueError(f"frames run from {first} to {last}; at most {MAX_FRAMES} are allowed")
+    place = {joint: v for v, joint in enumerate(joints)}
+    tracks = []
+    for frames in people.values():
+        order = sorted(frames)
+        tracks.append(track_of([t - first for t in order], list(_poses(frames, order, place, len(channels)))))
+    return Scene(last - first + 1, tracks, channels, joints=joints)
+
+
+def _poses(
+    frames: dict[int, dict[str, list[float]]], order: list[int], place: dict[str, int], C: int
+) -> Iterator[np.ndarray]:
+    for t in order:
+        pose = np.zeros((len(place), C))
+        for joint, values in frames[t].items():
+            pose[place[joint]] = values
+        yield pose

@@ -1,0 +1,47 @@
+"""Laws of JSON: what is wrong with a file is one line."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stgcn_torch.data.formats.json_files import load_json, numbers, part
+
+
+@pytest.mark.parametrize("held", [b'{"a": 1}', b'\xef\xbb\xbf{"a": 1}', b'{"a":\r\n1}\r\n'])
+def test_an_object_is_read(tmp_path: Path, held: bytes) -> None:
+    (tmp_path / "a.json").write_bytes(held)
+    assert load_json(tmp_path / "a.json") == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "held", [b"", b"{", b'{"a": 1} {"b": 2}', b"\xff\xfe{", b"[" * 100_000, b"1" * 5000, b'{"a": 1,}']
+)
+def test_what_is_no_json_is_refused_in_one_line(tmp_path: Path, held: bytes) -> None:
+    (tmp_path / "a.json").write_bytes(held)
+    with pytest.raises(ValueError, match=r"^it is no JSON: [^\n]+$"):
+        load_json(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("held", [{}, {"a": None}, {"a": "1"}, {"a": True}, [], None, 7], ids=str)
+def test_a_part_has_its_type(held: Any) -> None:
+    assert part({"a": 1}, "a", int) == 1
+    with pytest.raises(ValueError, match=r"^it has no 'a' that is a int$"):
+        part(held, "a", int)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (None, "it has None where a list of numbers belongs"),
+        (["1", 2], r"it has \['1', 2\] where a list of numbers belongs"),
+        ([True, 2], r"it has \[True, 2\] where a list of numbers belongs"),
+        ([1], r"it has 1 numbers for a person, must be 2 \(one joint\) or 4 \(two\)"),
+        ([1, float("nan")], "it has NaN or infinite values"),
+        ([1, 10**400], "it has NaN or infinite values"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_numbers_are_numbers(values: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        numbers(values, {2: "one joint", 4: "two"})
