@@ -115,6 +115,16 @@ def test_tensors_of_an_st_gcn_are_found_by_name_alone(tmp_path: Path) -> None:
     assert all(same(read[key], state[key]) for key in state)
 
 
+def test_tensors_of_paddle_1_are_found_by_name_alone(tmp_path: Path) -> None:
+    """A network that it traced has a file for each, among them the graph."""
+    state = {key: np.full((2, index), index, "f4") for index, key in enumerate(NETWORK)}
+    for key, name in parameter_names(NETWORK, paddle_1=True).items():
+        (tmp_path / name).write_bytes(stream(state[key]))
+    read: Any = read_pdparams(tmp_path)
+    assert {*read} == {*state}
+    assert all(same(read[key], state[key]) for key in state)
+
+
 @pytest.mark.parametrize("dtype", BY_NUMBER.values(), ids=str)
 @pytest.mark.parametrize("levels", [0, 2])
 def test_reads_every_dtype(dtype: np.dtype, levels: int) -> None:
