@@ -35,7 +35,7 @@ from tests.fixtures import cases
 
 SECONDS = 2.0  # of processor time for a case; measured: at most 0.1
 GIBIBYTES = 2  # of memory that the reader may have; its files have kilobytes
-MAX_DAMAGE = 4  # changes to a file
+MAX_DAMAGE = 4  # moves of pieces; other changes are fewer
 PLAIN = str | bytes | bytearray | int | float | None | np.ndarray | np.generic | np.dtype
 LINE = re.compile(r".{1,1000}")
 TOKEN = re.compile(rb'"[^"]*"|[\w.+-]+|[^\w"]')  # of JSON
@@ -89,9 +89,12 @@ class Tally:
 
 
 def opcodes(data: bytes) -> list[bytes]:
-    """A pickle cut between its opcodes, and what follows it."""
+    """A pickle cut between its opcodes, and those that follow it; what follows them stays whole."""
     starts = [start for _, _, start in pickletools.genops(data)]
-    return [data[start:end] for start, end in pairwise([*starts, len(data)])]
+    end = starts[-1] + 1
+    rest = data[end:]
+    more = opcodes(rest) if rest.startswith(b"\x80\x02") else [rest]
+    return [data[start:end] for start, end in pairwise([*starts, end])] + [piece for piece in more if piece]
 
 
 def tokens(data: bytes) -> list[bytes]:
@@ -113,10 +116,11 @@ def samples(folder: Path) -> list[Sample]:
         for kind, (pattern, cut) in FIXTURES.items():
             if re.search(pattern, str(path.relative_to(folder))):
                 found.append(Sample(kind, path, path.read_bytes(), cut))
-    for path in sorted(folder.glob("paddle-*/variables/fc*")):
-        found.append(
-            Sample("folder of tensors", path, path.read_bytes(), chunks, lambda path: read_pdparams(path.parent))
-        )
+    for kind, pattern in FOLDERS.items():
+        for path in sorted(folder.glob(pattern)):
+            data = path.read_bytes()
+            cut = opcodes if data.startswith(b"\x80") else chunks
+            found.append(Sample(kind, path, data, cut, lambda path: read_pdparams(path.parent)))
     return found + list(_torch_samples(folder))
 
 
@@ -130,6 +134,8 @@ FIXTURES: dict[str, tuple[str, Callable[[bytes], list[bytes]]]] = {
     "PIR program": (r"model\.json$", tokens),
     "safetensors": (r"\.safetensors$", chunks),
 }
+# Kinds of folders, and the files in them.
+FOLDERS = {"folder of tensors": "paddle-*/variables/fc*", "folder of shards": "paddle-*/distributed*/*"}
 
 
 def _pickled(protocol: int) -> bytes:
@@ -163,10 +169,11 @@ def _torch_samples(folder: Path) -> Iterator[Sample]:
 
 
 def damaged(data: bytes, cut: Callable[[bytes], list[bytes]], rng: random.Random) -> bytes:
-    """The data after one to ``MAX_DAMAGE`` changes; the first may move pieces, which later ones may have torn."""
-    if rng.random() < 0.5:
+    """The data with its pieces moved, or a few changes wherever they fall, or both."""
+    whole = rng.random() < 0.5
+    if not whole:
         data = b"".join(moved(cut(data), rng))
-    for _ in range(rng.randrange(MAX_DAMAGE)):
+    for _ in range(rng.randrange(whole, MAX_DAMAGE)):
         data = rng.choice(CHANGES)(data, rng)
     return data
 
