@@ -5,13 +5,14 @@ import json
 import math
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn
 
 from convert.card import read_card
 from convert.errors import ConvertError, MismatchError, UnreadableError, UnsafeError, about
-from convert.files import contents, write_whole
-from convert.network import Network, find_network
+from convert.files import check_writable, contents, resolved, write_whole
+from convert.network import MAX_STRIDE, Network, find_network
 from convert.optimizer import find_momentum, find_recipe
 from convert.outputs import SUFFIXES, body_of, centring_of, compare, preprocessing_of, write
 from convert.pdparams import pdparams_views, read_pdparams
@@ -20,10 +21,9 @@ from convert.sniff import LEGACY
 from convert.torch_files import read_pt
 from stgcn_torch.data.preprocessing import PREPROCESSINGS
 from stgcn_torch.fingerprint import contradiction
-from stgcn_torch.skeleton import LAYOUTS
+from stgcn_torch.skeleton import LAYOUTS, skeleton
 
 EXIT_CODES = {UnsafeError: 3, UnreadableError: 4, MismatchError: 2}  # and 1 for anything else that is expected
-MAX_STRIDE = 1024  # frames
 DESCRIPTION = """\
 Converts the weights of an ST-GCN without Paddle and without running what a file contains.
 
@@ -47,6 +47,9 @@ exit codes: 0 done, 1 usage, existing OUT or a disk's error, 2 the tensors do no
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command and leave with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal may know fewer characters than names have
     options = parser().parse_args(arguments)
     try:
         run(options)
@@ -112,6 +115,24 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def _layout(text: str) -> str | dict[str, Any]:
+    """A layout's name, or the mapping in a YAML file, which must be one."""
+    layout: Any = text
+    if text.endswith((".yaml", ".yml")):
+        from omegaconf import OmegaConf  # here, as nothing else needs them
+        from yaml import YAMLError
+
+        try:
+            layout = OmegaConf.to_container(OmegaConf.load(text))
+        except (OSError, ValueError, YAMLError) as problem:
+            raise argparse.ArgumentTypeError(f"{text}: {str(problem).splitlines()[0]}") from None
+    try:
+        skeleton(layout)
+    except (ValueError, AttributeError, TypeError) as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from None
+    return layout  # type: ignore[no-any-return]
+
+
 def _numbers(text: str) -> list[int]:
     parts = text.split(",")
     if not all(part.isascii() and part.isdigit() and 0 < int(part[:9]) <= MAX_STRIDE for part in parts):
@@ -130,7 +151,8 @@ def run(options: argparse.Namespace) -> None:
         with about(options.optimizer):
             momentum = find_momentum(read_pdparams(options.optimizer), network)
             recipe = find_recipe(momentum, options.lr, options.t_max) if options.output.suffix == ".ckpt" else None
-    preprocessing, said = preprocessing_of(network, options.preprocessing)
+    with about(options.input):
+        preprocessing, said = preprocessing_of(network, options.preprocessing)
     told = report(options.input, network) | {
         "centring": centring_of(network),
         "preprocessing": preprocessing.plain if preprocessing else None,
@@ -144,7 +166,8 @@ def run(options: argparse.Namespace) -> None:
     if options.output.suffix == ".ckpt" and not network.model["num_classes"]:
         raise MismatchError(f"{options.input}: a Lightning checkpoint has a head, and this file none; convert to .pt")
     if options.output.suffix == ".ckpt" and preprocessing is None:
-        raise ValueError(f"{options.output}: a Lightning checkpoint holds its preprocessing; say --preprocessing")
+        out = "convert to .pt" if options.preprocessing else "say --preprocessing"
+        raise ValueError(f"{options.output}: a Lightning checkpoint holds its preprocessing, which is {said}; {out}")
     if not options.dry_run:
         write(network, options.output, preprocessing, momentum, recipe)
     told["output"] = None if options.dry_run else str(options.output)
@@ -182,14 +205,17 @@ def check_paths(options: argparse.Namespace) -> list[Path]:
         if not path.is_file() and not path.is_dir():
             raise FileNotFoundError(f"{path} is no file or folder" if path.exists() else f"no file {path}")
     written = [*outputs, *([options.json] if options.json else [])]
-    read, places = [path.resolve() for path in inputs], [path.resolve() for path in written]
+    read, places = [resolved(path) for path in inputs], [resolved(path) for path in written]
     # OUT alone may replace IN, with --force.
     if len({*places}) < len(places) or {*places} & {*read[1:]} or {*places[1:]} & {*read}:
         raise ValueError(f"{', '.join(map(str, written))}: each must be a file of its own, and none that is read")
     if folders := [str(path) for path in written if path.is_dir()]:
         raise IsADirectoryError(f"{', '.join(folders)} is a folder, where a file is to be written")
-    if standing := [str(path) for path in written if path.exists() and not (options.force or options.dry_run)]:
+    made = written[len(outputs) :] if options.dry_run else written
+    if standing := [str(path) for path in made if path.exists() and not options.force]:
         raise FileExistsError(f"{', '.join(standing)} exists; --force replaces it")
+    for path in made:
+        check_writable(path)
     return outputs
 
 
@@ -199,7 +225,9 @@ def find(options: argparse.Namespace) -> Network:
     with about(path):
         is_torch = not path.is_dir() and bytes(contents(path)[:64]).startswith((b"PK\x03\x04", LEGACY))
     tree = read_pt(path) if is_torch else pdparams_views(path)
-    if card := read_card(path) if path.is_file() else None:
+    with about(path):
+        card = read_card(path) if path.is_file() else None
+    if card:
         tree = {"state_dict": tree, "hyper_parameters": card}  # as a Lightning checkpoint has them
     with about(path):
         return find_network(tree, key=options.key, layout=options.layout, strides=options.strides)

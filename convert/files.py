@@ -20,6 +20,22 @@ def contents(path: str | Path) -> memoryview:
             raise UnreadableError("is empty") from None
 
 
+def resolved(path: Path) -> Path:
+    """Where a path leads, links followed; OSError if they lead in a circle."""
+    try:
+        return path.resolve()
+    except RuntimeError:  # what Python 3.11 says of it
+        raise OSError(f"{path} is a link that leads to itself") from None
+
+
+def check_writable(path: Path) -> None:
+    """Raise OSError if no file can be written there; its folder is made."""
+    folder = resolved(path).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+
+
 def write_whole(path: str | Path, parts: Iterable[bytes]) -> None:
     """Write a file; if that breaks off, what stood at its path is as it was. A link stays, and its file is written.
 
@@ -33,7 +49,7 @@ def write_together(files: Mapping[Path, Iterable[bytes]]) -> None:
     written: dict[Path, Path] = {}
     try:
         for path, parts in files.items():
-            place = path.resolve()
+            place = resolved(path)
             place.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
             written[place] = Path(name)

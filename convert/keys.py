@@ -17,7 +17,8 @@ from convert.errors import MismatchError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 State = Mapping[str, Array]
-Table = list[tuple[re.Pattern[str], str, str]]  # how its name reads, the name, and the name to give
+Table = Mapping[str, str]  # the name to give by the name, '*' for a block's number in both
+NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)")
 
 SHOWN = 20  # problems in one message
 
@@ -167,31 +168,29 @@ def restore_state_dict(state: State, dialect: str = "paddle") -> dict[str, Array
     """The way back: this project's tensors under another writer's names; what it has no name for is left out.
 
     Raises:
-        MismatchError: Names that are none of this project's.
+        MismatchError: Names that are none of this project's, or a dialect that cannot be written.
     """
     named = {ours: theirs for theirs, ours in DIALECTS[dialect].names()}
-    everything = [(ours, named.get(ours, "")) for _, ours in Dialect().names()]
-    restored, problems = _renamed(state, _compiled(everything))
+    if several := [theirs for ours, theirs in named.items() if "*" in theirs and "*" not in ours]:
+        raise MismatchError(f"{dialect} has {', '.join(several)} in every block: it is read, and not written")
+    restored, problems = _renamed(state, {ours: named.get(ours, "") for _, ours in Dialect().names()})
     if problems:
         raise misfit(problems)
     return {name: value for name, value in restored.items() if name}
 
 
-def _compiled(pairs: Iterable[tuple[str, str]]) -> Table:
-    return [(re.compile(re.escape(old).replace(r"\*", r"(\d+)")), old, new) for old, new in pairs]
-
-
 @cache
 def _table(dialect: str) -> Table:
-    return _compiled(DIALECTS[dialect].names())
+    return dict(DIALECTS[dialect].names())
 
 
 def _match(name: str, table: Table) -> str | None:
     """What the table calls a tensor of this name; None if it has no such name."""
-    for pattern, _, new in table:
-        if match := pattern.fullmatch(name):
-            return new.replace("*", match[1]) if "*" in new else new
-    return None
+    number = NUMBER.search(name)
+    if name in table or not number:
+        return table.get(name)
+    new = table.get(f"{name[: number.start()]}*{name[number.end() :]}")
+    return new and new.replace("*", number[0])
 
 
 def _renamed(state: State, table: Table) -> tuple[dict[str, Array], list[str]]:
@@ -208,5 +207,5 @@ def _renamed(state: State, table: Table) -> tuple[dict[str, Array], list[str]]:
 
 def _nearest(name: str, table: Table) -> str:
     number = next(iter(re.findall(r"\.(\d+)\.", name)), "0")
-    near = get_close_matches(name, [old.replace("*", number) for _, old, _ in table], n=1, cutoff=0.8)
+    near = get_close_matches(name, [old.replace("*", number) for old in table], n=1, cutoff=0.8)
     return f" (nearest is {near[0]})" if near else ""

@@ -9,20 +9,19 @@ import numpy as np
 from ml_dtypes import bfloat16
 
 from convert.errors import MismatchError
+from convert.graphs import Layout, check_multiplied, exact_graph, found_graph, rebuilt_graph, told_graph
 from convert.keys import Array, dialect_of, fitting_tensors, misfit, our_name, unwrapped
 from convert.pdparams import NAMES
 from convert.stored import owned
-from stgcn_torch.architecture import architecture, misfits, tensor_shapes
-from stgcn_torch.graph import adjacency
-from stgcn_torch.skeleton import skeleton
+from stgcn_torch.architecture import misfits, sizes, tensor_shapes
 
 TOLD = "hyper_parameters"  # where a checkpoint of this project tells of more than its weights
 PREFERRED = ("state_dict", "model", "model_state_dict", "network", "params")
 # Tensors that Paddle and frameworks keep beside the weights.
 BESIDE = re.compile(r"(.*\.)?(LearningRate|learning_rate_\d+|global_step|@LR_DECAY_COUNTER@|.+_velocity_\d+)")
-LAYOUT_OF = {(25, 2): "fsd10"}  # of a file without its graph: joints and coordinates
 PUBLISHED = [64] * 4 + [128] * 3 + [256] * 3  # widths of the network whose strides are known
-STRATEGY_OF = {1: "uniform", 2: "distance", 3: "spatial"}
+ADAPTIVE = ("mmaction2-1.x", "pyskl")  # whose importances may be meant otherwise
+MAX_STRIDE = 1024  # frames
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Network:
 
 
 def find_network(
-    tree: object, *, key: str | None = None, layout: str | None = None, strides: Sequence[int] | None = None
+    tree: object, *, key: str | None = None, layout: Layout | None = None, strides: Sequence[int] | None = None
 ) -> Network:
     """The ST-GCN that a file holds.
 
@@ -84,13 +83,17 @@ def find_network(
     shapes = tensor_shapes(state["backbone.A"].shape, model)
     if problems := problems + misfits(state, shapes) + _of_other_types(state):
         raise misfit(problems)
+    if dialect in ADAPTIVE:
+        check_multiplied(state)
     ours = {name: str(our_name(name, dialect)) for name in tensors}
     return Network(
         state={name: _float32(state[name]) for name in shapes},
         model=model,
         dialect=dialect,
         renamed={theirs: name for theirs, name in ours.items() if theirs != name},
-        cast={name: str(array.dtype) for name, array in state.items() if _wanted(array) != array.dtype},
+        cast={
+            name: str(array.dtype) for name, array in state.items() if _wanted(array) != array.dtype.newbyteorder("=")
+        },
         added=[name for name in shapes if name not in ours.values()],
         left=[f"{place}.{name}".lstrip(".") for name in beside if name != NAMES] + _others(tree, place, told),
         names=_parameter_names(held.get(NAMES), dict(zip(wrapped, tensors, strict=True)), warnings),
@@ -127,7 +130,7 @@ def _hyperparameters(tree: object) -> dict[str, Any]:
     if not isinstance(held, Mapping) or not all(isinstance(held.get(name), kind) for name, kind in kinds.items()):
         return {}
     strides = held["model"].get("strides")
-    whole = isinstance(strides, list | tuple) and all(type(n) is int and n > 0 for n in strides)
+    whole = isinstance(strides, list | tuple) and all(type(n) is int and 0 < n <= MAX_STRIDE for n in strides)
     return {**held, "strides": strides if whole else None}
 
 
@@ -179,32 +182,9 @@ def _others(tree: object, place: str, told: Mapping[str, Any]) -> list[str]:
     return [str(key) for key in tree if key not in used] if place and isinstance(tree, Mapping) else []
 
 
-def _graph(state: Mapping[str, Array], layout: str | None, warnings: list[str]) -> Array:
-    """The adjacency of a file that lacks it (Paddle 1.8 does not store it), rebuilt from the layout."""
-    conv, width = state.get("backbone.st_gcn_networks.0.gcn.conv.weight"), "backbone.st_gcn_networks.0.tcn.2.weight"
-    if conv is None or conv.ndim != 4 or width not in state:
-        raise MismatchError("it lacks backbone.A and the first block of an ST-GCN")
-    if state[width].ndim != 4 or 0 in (conv.size, state[width].size):
-        raise MismatchError("it lacks backbone.A, and its first block is none of an ST-GCN's")
-    K, C = conv.shape[0] // state[width].shape[0], conv.shape[1]
-    importance, data_bn = (
-        state.get(name) if state.get(name, conv).ndim == axes else None
-        for name, axes in (("backbone.edge_importance.0", 3), ("backbone.data_bn.weight", 1))
-    )
-    V = importance.shape[-1] if importance is not None else len(data_bn) // C if data_bn is not None else 0
-    if layout is None:
-        layout = LAYOUT_OF.get((V, C))
-        if layout is None:
-            raise MismatchError(f"it lacks its graph (backbone.A); say the layout of its {V or 'unnumbered'} joints")
-        warnings.append(f"the file lacks its graph: {V} joints with {C} coordinates are taken for {layout}")
-    if K not in STRATEGY_OF:
-        raise MismatchError(f"it has K={K} partitions, and no strategy gives as many")
-    return adjacency(layout, STRATEGY_OF[K]).astype(np.float32)
-
-
 def _architecture(
     state: dict[str, Array],
-    layout: str | None,
+    layout: Layout | None,
     strides: Sequence[int] | None,
     told: Mapping[str, Any],
     problems: Sequence[str],
@@ -213,17 +193,16 @@ def _architecture(
     """Arguments of ``STGCN``, and where their strides come from; a graph that is lacking is put into the state."""
     try:
         if "backbone.A" not in state:
-            state["backbone.A"] = _graph(state, layout, warnings)
-        model = architecture(state)
-        skeleton(model["layout"])  # a graph that leads nowhere draws none
+            state["backbone.A"] = rebuilt_graph(state, layout, warnings)
+        model = sizes(state)
+        own = told and layout is None
+        model |= told_graph(told["model"], state["backbone.A"]) if own else found_graph(state["backbone.A"], layout)
     except ValueError as problem:  # what else is wrong is told with it
         raise misfit([*problems, str(problem)]) if problems else MismatchError(str(problem)) from None
-    sizes = [model["in_channels"], *model["channels"], model["temporal_kernel"] % 2]
-    if min(sizes) < 1:
+    state["backbone.A"] = exact_graph(state["backbone.A"], model, warnings)
+    least = min([model["in_channels"], *model["channels"], model["temporal_kernel"] % 2])
+    if least < 1:
         raise MismatchError("it has no coordinates or channels, or temporal kernels of even length")
-    if layout and model["layout"] != layout:
-        known = model["layout"] if isinstance(model["layout"], str) else "no layout known here"
-        raise MismatchError(f"its graph is that of {known}, not of {layout}")
     if not model["num_classes"]:
         warnings.append("the file has no head (head.fcn): it is a backbone, for train init_from=")
     return _with_strides(model, strides, told.get("strides"), warnings)
@@ -251,6 +230,10 @@ def _float32(array: Array) -> Array:
     wanted = _wanted(array)
     with np.errstate(over="ignore"):  # what becomes infinite is told
         return owned(array) if array.dtype == wanted else array.astype(wanted)
+
+
+def _is_wanted(array: Array) -> bool:
+    return array.dtype.newbyteorder("=") == _wanted(array)
 
 
 def _wanted(array: Array) -> np.dtype[Any]:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from convert.files import contents
+from convert.graphs import layout_name
+from convert.keys import Array
 from convert.network import Network
 from convert.sniff import LEGACY, START, kind
 
 COLUMN_ERROR = 1e-5  # of a normalised graph in float32 it is 1e-7
-CHUNK = 1 << 24  # bytes that are hashed at a time, so that a large file stays on disk
 PICKLES = {
     0: "protocol 0, as Paddle 1.6 writes under Python 2",
     1: "protocol 1, as no release of Paddle writes by itself",
@@ -79,13 +80,17 @@ def report(path: Path, network: Network) -> dict[str, Any]:
     """All there is to say of a file and of the network in it, as plain values."""
     return {
         "input": str(path),
-        "sha256": _sha256(contents(path)) if path.is_file() else _sha256_of_each(path),
+        "sha256": _sha256_of(path) if path.is_file() else _sha256_of_each(path),
         "kind": describe(path),
         "names": network.dialect,
         "model": network.model,
         "strides_from": network.strides_from,
         "tensors": {
-            name: {"shape": list(value.shape), "dtype": str(value.dtype), "sha256": _sha256(value.tobytes())}
+            name: {
+                "shape": list(value.shape),
+                "dtype": str(value.dtype),
+                "sha256": hashlib.sha256(value.tobytes()).hexdigest(),
+            }
             for name, value in network.state.items()
         },
         "renamed": network.renamed,
@@ -100,7 +105,6 @@ def report(path: Path, network: Network) -> dict[str, Any]:
 def table(told: Mapping[str, Any]) -> str:
     """A report in a few lines."""
     model, found = told["model"], told["checks"]
-    layout = model["layout"] if isinstance(model["layout"], str) else "one of its own"
     taken = f"{len(told['tensors']) - len(told['added'])} taken, {len(told['renamed'])} of them renamed"
     if told["cast"]:
         taken += f", {len(told['cast'])} cast to float32 from {', '.join(sorted({*told['cast'].values()}))}"
@@ -112,7 +116,7 @@ def table(told: Mapping[str, Any]) -> str:
         "network": f"{len(model['channels'])} blocks, {model['in_channels']} coordinates, "
         f"{model['num_classes'] or 'no'} classes{without}",
         "strides": f"{','.join(map(str, model['strides']))} ({told['strides_from']})",
-        "layout": f"{layout}, {model['strategy']}",
+        "layout": f"{layout_name(model['layout'])}, {model['strategy']}",
         "centring": told.get("centring"),
         "preprocessing": told.get("preprocessing_said"),
         "checks": _checked(found),
@@ -139,12 +143,14 @@ def _some(what: str, names: list[str]) -> str:
 
 
 def _sha256_of_each(folder: Path) -> dict[str, str]:
-    files = sorted(file for file in folder.rglob("*") if file.is_file() and file.stat().st_size)
-    return {file.relative_to(folder).as_posix(): _sha256(contents(file)) for file in files}
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    return {file.relative_to(folder).as_posix(): _sha256_of(file) for file in files}
 
 
-def _sha256(data: memoryview | bytes) -> str:
-    digest = hashlib.sha256()
-    for start in range(0, len(data), CHUNK):
-        digest.update(data[start : start + CHUNK])
-    return digest.hexdigest()
+def _sha256(array: Array) -> str:
+    return hashlib.sha256(array.tobytes()).hexdigest()
+
+
+def _sha256_of(path: Path) -> str:
+    with path.open("rb") as file:  # through a buffer: what is mapped would count as this process's memory
+        return hashlib.file_digest(file, "sha256").hexdigest()

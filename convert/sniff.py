@@ -27,7 +27,7 @@ KINDS = {
 # Kinds that are not, how they begin, and what to say of them.
 OTHERS = {
     rb"version https://git-lfs": "is a Git LFS pointer in the file's place: 'git lfs pull' fetches the file",
-    rb"\s*<(?i:!doctype|html|head|\?xml)": "is a web page, saved in the file's place",
+    rb"(?:\xef\xbb\xbf)?\s*<(?i:!doctype|html|head|\?xml)": "is a web page, saved in the file's place",
     rb"PK\x03\x04.{26}[^\0]{0,200}data\.pkl": "is a checkpoint of torch, not of Paddle",
     rb"PK[\x03\x05]": "is a zip archive: unpack it first",
     rb".{257}ustar": "is a tar archive: unpack it first",
@@ -58,7 +58,8 @@ def kind(data: memoryview) -> str:
             return name
     if len(start) >= ENOUGH and entropy(start) > NOISE:
         raise UnreadableError("looks like noise: is it encrypted?")
-    raise UnreadableError(f"is of no kind known here: it begins with {ascii(start[:8])[2:-1]}")
+    what = "text, not weights" if re.fullmatch(rb"[\t\n\r\x20-\x7e]+", start) else "of no kind known here"
+    raise UnreadableError(f"is {what}: it begins with {ascii(start[:8])[2:-1]}")
 
 
 def entropy(data: bytes) -> float:

@@ -12,17 +12,22 @@ from stgcn_torch.skeleton import LAYOUTS
 State = Mapping[str, Any]  # tensors or arrays
 Shape = tuple[int, ...]
 MAX_JOINTS = 1000  # a graph that large is no skeleton's
+PRECISION = 1e-6  # of float32, with room for sums in another order
 BLOCK = re.compile(r"backbone\.st_gcn_networks\.(\d{1,3})\.")
 AS_WIDE = ("tcn.2.weight", "tcn.2.bias", "tcn.3.weight", "tcn.0.weight")  # of a block: their first axis is its width
 TEMPORAL_KERNEL = 9  # frames, where no tensor tells
 
 
 def architecture(state: State) -> dict[str, Any]:
-    """Arguments of ``STGCN`` read from the shapes of a bare state dict.
+    """Arguments of ``STGCN`` read from a bare state dict: ``sizes`` and ``graph_of``; errors as theirs."""
+    return sizes(state) | graph_of(state["backbone.A"])
+
+
+def sizes(state: State) -> dict[str, Any]:
+    """The arguments of ``STGCN`` that the shapes of its tensors tell.
 
     Strides and dropout are not stored; a block that changes its width is taken to halve the frames, as in every
-    published ST-GCN. A graph that belongs to no layout known here becomes a layout of its own. A backbone without a
-    head has no classes: ``num_classes`` is 0.
+    published ST-GCN. A backbone without a head has no classes: ``num_classes`` is 0.
 
     Raises:
         ValueError: The tensors are not those of an ST-GCN; what is missing or misshapen otherwise, ``misfits`` tells.
@@ -50,7 +55,7 @@ def architecture(state: State) -> dict[str, Any]:
         "temporal_kernel": _length(state, *temporal, axis=2) or TEMPORAL_KERNEL,
         "edge_importance": "backbone.edge_importance.0" in state,
         "data_bn": "backbone.data_bn.weight" in state,
-    } | _graph_of(np.asarray(A, np.float64))
+    }
 
 
 def _length(state: State, *names: str, axis: int = 0) -> int | None:
@@ -59,13 +64,32 @@ def _length(state: State, *names: str, axis: int = 0) -> int | None:
     return lengths[0] if lengths else None
 
 
-def _graph_of(A: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, Any]:
-    """Layout and strategy whose adjacency this is; an unknown one gets the layout that its own edges draw."""
-    for layout in LAYOUTS.values():
-        for strategy in STRATEGIES:
-            known = adjacency(layout, strategy)
-            if known.shape == A.shape and np.allclose(known, A, atol=1e-6):
-                return {"layout": layout.name, "strategy": strategy}
+def known_graph(A: Any, layout: str | Mapping[str, Any], precision: float = PRECISION) -> dict[str, Any] | None:
+    """The layout, and the strategy whose adjacency over it this is; None if it is none's.
+
+    Args:
+        A: ``backbone.A``, (K, V, V).
+        layout: As ``skeleton`` takes it.
+        precision: By how much of itself an element may be off, as its type rounds it.
+    """
+    A = np.asarray(A, np.float64)
+    for strategy in STRATEGIES:
+        known = adjacency(layout, strategy)
+        if known.shape == A.shape and np.allclose(A, known, rtol=precision, atol=PRECISION):
+            return {"layout": layout, "strategy": strategy}
+    return None
+
+
+def graph_of(A: Any, precision: float = PRECISION) -> dict[str, Any]:
+    """Layout and strategy whose adjacency this is; an unknown one gets the layout that its own edges draw.
+
+    Raises:
+        ValueError: It has as many partitions as no strategy gives.
+    """
+    A = np.asarray(A, np.float64)
+    for layout in LAYOUTS:
+        if found := known_graph(A, layout, precision):
+            return found
     named = {1: "uniform", 2: "distance", 3: "spatial"}
     if A.shape[0] not in named:
         raise ValueError(f"the graph has K={A.shape[0]} partitions, which no strategy with max_hop=1 has")

@@ -92,7 +92,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         said = held["hyper_parameters"]
         missing = {"model", "preprocessing", "classes"} - set(said if isinstance(said, Mapping) else ())
         if missing or "state_dict" not in held:
-            raise ValueError(f"{path} is a Lightning checkpoint, but none of LitSTGCN")
+            raise ValueError(f"{path} is a Lightning checkpoint, but none of LitSTGCN; {_converted(path)}")
         state = _tensors(path, held["state_dict"])
         preprocessing = Preprocessing.of(said["preprocessing"])
         model = {"num_classes": len(said["classes"]), "in_channels": preprocessing.in_channels} | said["model"]
@@ -108,8 +108,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         strides, known, classes = card
         return Checkpoint(state, model | {"strides": strides}, known, classes)
     except ValueError as error:
-        hint = f"convert-pdparams {path} OUT.ckpt reads other projects' names"
-        raise ValueError(f"{path}: {error}; {hint}") from None
+        raise ValueError(f"{path}: {error}; {_converted(path)}") from None
 
 
 def load_module(
@@ -160,6 +159,10 @@ def _read(path: Path) -> dict[str, Any]:
     return held
 
 
+def _converted(path: str | Path) -> str:
+    return f"convert-pdparams {path} OUT.ckpt reads other projects' files"
+
+
 def _card(path: Path) -> tuple[list[int], Preprocessing | None, tuple[str, ...]] | None:
     """Strides, preprocessing (if known) and classes, which ``convert-pdparams`` writes into safetensors."""
     if path.suffix != ".safetensors":
@@ -173,7 +176,7 @@ def _card(path: Path) -> tuple[list[int], Preprocessing | None, tuple[str, ...]]
         strides, classes = [int(stride) for stride in card["model"]["strides"]], tuple(map(str, card["classes"]))
         said = card["preprocessing"]
         return strides, Preprocessing.of(said) if said else None, classes
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} has a damaged card: {_first_line(error)}") from None
 
 

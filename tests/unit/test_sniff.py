@@ -97,6 +97,7 @@ def test_knows_the_files_of_paddle(release: str) -> None:
     """Each is of the kind that its release makes it."""
     kinds = {
         **{".pdiparams": "tensors", ".info": "pickle", ".pdmodel": "program", ".json": "PIR program"},
+        **{".distcp": "pickle", ".metadata": "pickle"},
         **{".pdparams": "pickle", ".pdopt": "pickle", ".safetensors": "safetensors"},
         **{"__model__": "program", "__params__": "tensors", "tensor.pdtensor": "pickle", "static.pdtensor": "pickle"},
     }
