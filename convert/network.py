@@ -148,10 +148,8 @@ def _state_dicts(tree: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
         if id(part) in seen or not isinstance(part, Mapping | list | tuple):
             continue
         seen.add(id(part))
-        inner = part if isinstance(part, Mapping) else dict(enumerate(part))
-        if any(isinstance(value, np.ndarray) for value in inner.values()) and all(
-            isinstance(key, str) for key in inner
-        ):
+        inner = _by_key(part)
+        if _holds_arrays(inner):
             yield place, inner
         parts += [(f"{place}.{key}".lstrip("."), value) for key, value in inner.items()]
 
