@@ -57,5 +57,5 @@ def test_numbers_sort_by_value() -> None:
 
 
 def test_a_root_that_is_the_recording_has_its_name(tmp_path: Path) -> None:
-    found = recording(tmp_path, tmp_path, lambda path: Scene(0, [], CHANNELS))
+    found = recording(tmp_path, tmp_path, lambda _: Scene(0, [], CHANNELS))
     assert (found.source, found.label, found.group) == (tmp_path.name, None, ".")

@@ -33,7 +33,7 @@ class Track:
 
     Attributes:
         start: Frame of the first pose.
-        poses: One after the other, float32; zero where the person or a joint is undetected.
+        poses: One after the other; zero where the person or a joint is undetected.
     """
 
     start: int
@@ -68,12 +68,13 @@ class Scene:
     problems: tuple[str, ...] = ()
 
     def together(self, most: int | None = None) -> Clip:
-        """The people side by side, at most so many: (C, T, V, M), M at least 1."""
+        """The people side by side, at most so many: (C, T, V, M) float32, M at least 1."""
         kept = self.people[:most]
         V = kept[0].poses.shape[1] if kept else 0
         clip = np.zeros((len(self.channels), self.frames, V, max(1, len(kept))), np.float32)
         for m, track in enumerate(kept):
-            clip[:, track.start : track.end, :, m] = track.poses.transpose(2, 0, 1)
+            with np.errstate(over="ignore"):  # beyond float32 lies infinity, which preprocessing knows
+                clip[:, track.start : track.end, :, m] = track.poses.transpose(2, 0, 1)
         return clip
 
     def each(self) -> list[Clip]:
@@ -132,7 +133,7 @@ def track_of(frames: Sequence[int], poses: Sequence[np.ndarray]) -> Track:
     if length > MAX_FRAMES:
         raise ValueError(f"frames run from {frames[0]} to {frames[-1]}; at most {MAX_FRAMES} are allowed")
     dense = np.zeros((length, *poses[0].shape), np.float32)
-    with np.errstate(over="ignore"):  # beyond float32 lies infinity, which preprocessing knows
+    with np.errstate(over="ignore"):  # as in Scene.together
         dense[np.asarray(frames) - frames[0]] = poses
     return Track(frames[0], dense)
 
@@ -155,6 +156,5 @@ def scene_of(clip: Clip, channels: tuple[str, ...], layout: str | None = None, l
         live = np.flatnonzero((clip[:, :T, :, m] != 0).any(axis=(0, 2)))
         if live.size:
             poses = clip[:, live[0] : live[-1] + 1, :, m].transpose(1, 2, 0)
-            with np.errstate(over="ignore"):
-                people.append(Track(int(live[0]), np.asarray(poses, np.float32)))
+            people.append(Track(int(live[0]), poses))
     return Scene(T, people, channels, layout, label=label)
