@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from convert.card import read_card
 from convert.errors import ConvertError, MismatchError, UnreadableError, UnsafeError, about
 from convert.files import contents, write_whole
 from convert.network import Network, find_network
 from convert.optimizer import find_momentum, find_recipe
 from convert.outputs import SUFFIXES, body_of, centring_of, compare, preprocessing_of, write
 from convert.pdparams import pdparams_views, read_pdparams
-from convert.report import report, table
+from convert.report import damage, report, table
+from convert.sniff import LEGACY
 from convert.torch_files import read_pt
 from stgcn_torch.data.preprocessing import PREPROCESSINGS
 from stgcn_torch.fingerprint import contradiction
@@ -22,7 +24,6 @@ from stgcn_torch.skeleton import LAYOUTS
 
 EXIT_CODES = {UnsafeError: 3, UnreadableError: 4, MismatchError: 2}  # and 1 for anything else that is expected
 MAX_STRIDE = 1024  # frames
-LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how torch's files began before they were zip archives
 DESCRIPTION = """\
 Converts the weights of an ST-GCN without Paddle and without running what a file contains.
 
@@ -34,6 +35,13 @@ OUT  .pt or .pth       state dict: torch.load(OUT, weights_only=True)
      .safetensors      with architecture and preprocessing in its metadata
      .pdparams         for every Paddle from 1.8 to 3.3, and .pdopt beside it with --optimizer"""
 EPILOG = """\
+examples:
+  convert-pdparams STGCN_fsd.pdparams stgcn_fsd.ckpt               then predict ckpt_path=stgcn_fsd.ckpt input=CLIPS.npy
+  convert-pdparams model.pdparams model.ckpt --optimizer model.pdopt   then train ckpt_path=model.ckpt
+  convert-pdparams inference/ weights.pt                           a folder with .pdiparams and its program
+  convert-pdparams best.ckpt best.pdparams                         back to Paddle
+  convert-pdparams unknown.file weights.pt --dry-run               what is in it
+
 exit codes: 0 done, 1 usage, existing OUT or a disk's error, 2 the tensors do not fit, 3 not safe, 4 not readable"""
 
 
@@ -80,9 +88,20 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--optimizer", metavar="FILE.pdopt", type=Path, help="the optimizer, for .ckpt and .pdparams")
     made.add_argument("--lr", type=float, help="the schedule's first rate, where the optimizer's state leaves it open")
     made.add_argument("--t-max", type=int, metavar="EPOCHS", help="epochs of the cosine, likewise")
-    made.add_argument("--layout", choices=sorted(LAYOUTS), help="of the joints, for a file without its graph")
-    made.add_argument("--preprocessing", choices=list(PREPROCESSINGS), help="that the network was trained with")
-    made.add_argument("--strides", type=_numbers, metavar="1,1,2", help="of each block; those published by default")
+    made.add_argument(
+        "--layout", choices=sorted(LAYOUTS), help="of the joints, for a file without its graph (as Paddle 1.8 saves)"
+    )
+    made.add_argument(
+        "--preprocessing",
+        choices=list(PREPROCESSINGS),
+        help="that the network was trained with; else it is told from the weights",
+    )
+    made.add_argument(
+        "--strides",
+        type=_numbers,
+        metavar="1,1,2",
+        help="of each block, which no tensor tells; those published by default",
+    )
     made.add_argument("--key", help="where in a nested file the state dict is, as model or student.model")
     made.add_argument(
         "--reference", nargs=2, type=Path, metavar=("INPUT.npy", "LOGITS.npy"), help="clips and the answers to compare"
@@ -122,6 +141,8 @@ def run(options: argparse.Namespace) -> None:
         told["optimizer_said"] = f"Momentum after {momentum.last_epoch} epochs, next rate {momentum.last_lr:.6g}"
     if options.reference:
         told |= compare(network, *options.reference)
+    if options.output.suffix == ".ckpt" and not network.model["num_classes"]:
+        raise MismatchError(f"{options.input}: a Lightning checkpoint has a head, and this file none; convert to .pt")
     if options.output.suffix == ".ckpt" and preprocessing is None:
         raise ValueError(f"{options.output}: a Lightning checkpoint holds its preprocessing; say --preprocessing")
     if not options.dry_run:
@@ -129,7 +150,7 @@ def run(options: argparse.Namespace) -> None:
     told["output"] = None if options.dry_run else str(options.output)
     told["output_said"] = "none (--dry-run)" if options.dry_run else ", ".join(map(str, outputs))
     doubt = contradiction(network.state, preprocessing, body_of(network)) if preprocessing else None
-    for warning in [*network.warnings, *([doubt] if doubt else [])]:
+    for warning in [*network.warnings, *damage(told["checks"]), *([doubt] if doubt else [])]:
         print(f"convert-pdparams: {_plain(warning)}", file=sys.stderr)
     print("\n".join(_plain(line) for line in table(told).split("\n")))
     if options.json:
@@ -178,6 +199,8 @@ def find(options: argparse.Namespace) -> Network:
     with about(path):
         is_torch = not path.is_dir() and bytes(contents(path)[:64]).startswith((b"PK\x03\x04", LEGACY))
     tree = read_pt(path) if is_torch else pdparams_views(path)
+    if card := read_card(path) if path.is_file() else None:
+        tree = {"state_dict": tree, "hyper_parameters": card}  # as a Lightning checkpoint has them
     with about(path):
         return find_network(tree, key=options.key, layout=options.layout, strides=options.strides)
 

@@ -3,7 +3,7 @@
 import mmap
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from convert.errors import UnreadableError
@@ -21,22 +21,39 @@ def contents(path: str | Path) -> memoryview:
 
 
 def write_whole(path: str | Path, parts: Iterable[bytes]) -> None:
-    """Write a file; if that breaks off, what stood at its path is as it was.
+    """Write a file; if that breaks off, what stood at its path is as it was. A link stays, and its file is written.
 
     ``stgcn_torch.files`` does the same; the reader stands without that package.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
+    write_together({Path(path): parts})
+
+
+def write_together(files: Mapping[Path, Iterable[bytes]]) -> None:
+    """Write several files, none of which appears before all are written."""
+    written: dict[Path, Path] = {}
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.writelines(parts)
-            file.flush()
-            os.fsync(handle)
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)  # mkstemp gives it to its owner alone
-        temporary.replace(path)
+        for path, parts in files.items():
+            place = path.resolve()
+            place.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
+            written[place] = Path(name)
+            _fill(handle, parts)
+        for place, temporary in written.items():
+            temporary.chmod(0o666 & ~_umask())  # mkstemp gives it to its owner alone
+            temporary.replace(place)
     finally:
-        temporary.unlink(missing_ok=True)
+        for temporary in written.values():
+            temporary.unlink(missing_ok=True)
+
+
+def _fill(handle: int, parts: Iterable[bytes]) -> None:
+    with os.fdopen(handle, "wb") as file:
+        file.writelines(parts)
+        file.flush()
+        os.fsync(handle)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

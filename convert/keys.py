@@ -5,7 +5,7 @@ untouched.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
@@ -115,7 +115,8 @@ def dialect_of(names: Iterable[str]) -> str:
     known = {dialect: sum(_match(name, _table(dialect)) is not None for name in names) for dialect in DIALECTS}
     best = max(known, key=lambda dialect: known[dialect])
     if not known[best]:
-        raise MismatchError("none of its tensors is named as an ST-GCN's")
+        some = ", ".join(f"{name:.60}" for name in names[:3]) + (", ..." if len(names) > 3 else "")
+        raise MismatchError(f"none of its {len(names)} tensors is named as an ST-GCN's ({some})")
     return best
 
 
@@ -139,13 +140,27 @@ def convert_state_dict(state: State, dialect: str = "paddle") -> dict[str, Array
         MismatchError: Names that are none of an ST-GCN's, each with the nearest that would do, or two tensors that are
             one here and differ; all are listed.
     """
-    converted = _renamed(state, _table(dialect))
+    converted, problems = fitting_tensors(state, dialect)
+    if problems:
+        raise misfit(problems)
+    return converted
+
+
+def fitting_tensors(state: State, dialect: str = "paddle") -> tuple[dict[str, Array], list[str]]:
+    """What ``convert_state_dict`` gives of those tensors that have a name here, and what is wrong with the others."""
+    converted, problems = _renamed(state, _table(dialect))
     head = converted.get("head.fcn.weight")
     if head is not None and head.ndim == 2:
         converted["head.fcn.weight"] = head[:, :, None, None]
     for name in [name for name in converted if name.endswith(".running_var")]:
         converted.setdefault(name.replace(".running_var", ".num_batches_tracked"), np.zeros((), np.int64))
-    return converted
+    return converted, problems
+
+
+def misfit(problems: Sequence[str]) -> MismatchError:
+    """The error that tells them, the first ``SHOWN`` in full."""
+    more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
+    return MismatchError(f"the tensors are not those of an ST-GCN: {'; '.join([*problems[:SHOWN], *more])}")
 
 
 def restore_state_dict(state: State, dialect: str = "paddle") -> dict[str, Array]:
@@ -156,7 +171,10 @@ def restore_state_dict(state: State, dialect: str = "paddle") -> dict[str, Array
     """
     named = {ours: theirs for theirs, ours in DIALECTS[dialect].names()}
     everything = [(ours, named.get(ours, "")) for _, ours in Dialect().names()]
-    return {name: value for name, value in _renamed(state, _compiled(everything)).items() if name}
+    restored, problems = _renamed(state, _compiled(everything))
+    if problems:
+        raise misfit(problems)
+    return {name: value for name, value in restored.items() if name}
 
 
 def _compiled(pairs: Iterable[tuple[str, str]]) -> Table:
@@ -176,7 +194,7 @@ def _match(name: str, table: Table) -> str | None:
     return None
 
 
-def _renamed(state: State, table: Table) -> dict[str, Array]:
+def _renamed(state: State, table: Table) -> tuple[dict[str, Array], list[str]]:
     renamed: dict[str, Array] = {}
     problems: list[str] = []
     for name, value in state.items():
@@ -185,10 +203,7 @@ def _renamed(state: State, table: Table) -> dict[str, Array]:
             problems.append(f"unexpected {name[:200]}{_nearest(name, table) if len(problems) < SHOWN else ''}")
         elif (first := renamed.setdefault(new, value)) is not value and new and not np.array_equal(first, value):
             problems.append(f"{name} differs from another block's, and there is one {new}")
-    if problems:
-        more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-        raise MismatchError(f"the tensors are not those of an ST-GCN: {'; '.join(problems[:SHOWN] + more)}")
-    return renamed
+    return renamed, problems
 
 
 def _nearest(name: str, table: Table) -> str:

@@ -9,17 +9,19 @@ import numpy as np
 from ml_dtypes import bfloat16
 
 from convert.errors import MismatchError
-from convert.keys import Array, convert_state_dict, dialect_of, our_name, unwrapped
+from convert.keys import Array, dialect_of, fitting_tensors, misfit, our_name, unwrapped
 from convert.pdparams import NAMES
 from convert.stored import owned
 from stgcn_torch.architecture import architecture, misfits, tensor_shapes
 from stgcn_torch.graph import adjacency
 from stgcn_torch.skeleton import skeleton
 
+TOLD = "hyper_parameters"  # where a checkpoint of this project tells of more than its weights
 PREFERRED = ("state_dict", "model", "model_state_dict", "network", "params")
 # Tensors that Paddle and frameworks keep beside the weights.
 BESIDE = re.compile(r"(.*\.)?(LearningRate|learning_rate_\d+|global_step|@LR_DECAY_COUNTER@|.+_velocity_\d+)")
 LAYOUT_OF = {(25, 2): "fsd10"}  # of a file without its graph: joints and coordinates
+PUBLISHED = [64] * 4 + [128] * 3 + [256] * 3  # widths of the network whose strides are known
 STRATEGY_OF = {1: "uniform", 2: "distance", 3: "spatial"}
 
 
@@ -32,23 +34,27 @@ class Network:
         model: Arguments of ``STGCN``.
         dialect: Whose names the file has.
         renamed: This project's name of each of the file's tensors that is called otherwise there.
+        cast: The dtype in the file of each of this project's tensors that had another than it has here.
         added: Names of tensors that the file lacks.
         left: What else the file holds.
         names: Paddle's parameter name of each of its structured names; None if the file has no table.
         preprocessing: What the clips went through, as this project's checkpoints tell it.
         classes: Names of the classes, likewise.
-        warnings: What was assumed.
+        strides_from: Where the blocks' strides come from, which no tensor tells.
+        warnings: What was assumed, and what looks damaged.
     """
 
     state: dict[str, Array]
     model: dict[str, Any]
     dialect: str
     renamed: dict[str, str]
+    cast: dict[str, str]
     added: list[str]
     left: list[str]
     names: Mapping[str, str] | None = None
     preprocessing: Mapping[str, Any] | None = None
     classes: tuple[str, ...] | None = None
+    strides_from: str = "assumed"
     warnings: list[str] = field(default_factory=list)
 
 
@@ -68,43 +74,56 @@ def find_network(
     """
     place, held = _chosen(dict(_state_dicts(tree)), key)
     told = _hyperparameters(tree)
-    strides = strides or told.get("strides")
     beside = [name for name, value in held.items() if not isinstance(value, np.ndarray) or BESIDE.fullmatch(name)]
     wrapped = {name: value for name, value in held.items() if name not in beside}
     tensors = unwrapped(wrapped)
     dialect = dialect_of(tensors)
-    state = convert_state_dict(tensors, dialect)
+    state, problems = fitting_tensors(tensors, dialect)
     warnings: list[str] = []
-    if "backbone.A" not in state:
-        state["backbone.A"] = _graph(state, layout, warnings)
-    if problems := _of_other_types(state):
-        raise MismatchError(f"weights are floating point numbers: {'; '.join(problems)}")
-    model = _architecture(state, layout, strides)
+    model, strides_from = _architecture(state, layout, strides, told, problems, warnings)
     shapes = tensor_shapes(state["backbone.A"].shape, model)
-    if problems := misfits(state, shapes):
-        raise MismatchError("; ".join(problems))
+    if problems := problems + misfits(state, shapes) + _of_other_types(state):
+        raise misfit(problems)
     ours = {name: str(our_name(name, dialect)) for name in tensors}
-    table = held.get(NAMES)
-    parameters = [table.get(name) for name in wrapped] if isinstance(table, Mapping) else [None] * len(wrapped)
-    names = {name: str(parameter) for name, parameter in zip(tensors, parameters, strict=True)}
     return Network(
         state={name: _float32(state[name]) for name in shapes},
         model=model,
         dialect=dialect,
         renamed={theirs: name for theirs, name in ours.items() if theirs != name},
+        cast={name: str(array.dtype) for name, array in state.items() if _wanted(array) != array.dtype},
         added=[name for name in shapes if name not in ours.values()],
-        left=[f"{place}.{name}".lstrip(".") for name in beside if name != NAMES] + _others(tree, place),
-        names=None if None in parameters else names,
+        left=[f"{place}.{name}".lstrip(".") for name in beside if name != NAMES] + _others(tree, place, told),
+        names=_parameter_names(held.get(NAMES), dict(zip(wrapped, tensors, strict=True)), warnings),
         preprocessing=told.get("preprocessing"),
-        classes=tuple(map(str, told["classes"])) if told else None,
+        classes=_classes(told, model["num_classes"]),
+        strides_from=strides_from,
         warnings=warnings,
     )
 
 
+def _parameter_names(table: object, structured: Mapping[str, str], warnings: list[str]) -> dict[str, str] | None:
+    """Paddle's parameter name of each structured name, where the file's table has one for each and none for two."""
+    if not isinstance(table, Mapping):
+        return None
+    names = {ours: table[theirs] for theirs, ours in structured.items() if isinstance(table.get(theirs), str)}
+    if len({*names.values()}) < len(names):
+        warnings.append("the file's table of names has one name for two tensors; it is not used")
+    return names if len({*names.values()}) == len(structured) else None
+
+
+def _classes(told: Mapping[str, Any], count: int) -> tuple[str, ...] | None:
+    """The names of the classes that the file tells, if it tells any."""
+    if not told:
+        return None
+    if len(told["classes"]) != count:
+        raise MismatchError(f"it names {len(told['classes'])} classes, and its head has {count}")
+    return tuple(map(str, told["classes"]))
+
+
 def _hyperparameters(tree: object) -> dict[str, Any]:
     """What a checkpoint of this project tells beside its weights; empty for any other."""
-    held = tree.get("hyper_parameters") if isinstance(tree, Mapping) else None
-    kinds = {"model": Mapping, "preprocessing": Mapping, "classes": Sequence}
+    held = tree.get(TOLD) if isinstance(tree, Mapping) else None
+    kinds = {"model": Mapping, "preprocessing": Mapping | None, "classes": Sequence}
     if not isinstance(held, Mapping) or not all(isinstance(held.get(name), kind) for name, kind in kinds.items()):
         return {}
     strides = held["model"].get("strides")
@@ -154,9 +173,10 @@ def _is_stgcn(held: Mapping[str, Any]) -> bool:
     return True
 
 
-def _others(tree: object, place: str) -> list[str]:
-    """What lies beside the state dict in a nested file."""
-    return [str(key) for key in tree if key != place.split(".")[0]] if place and isinstance(tree, Mapping) else []
+def _others(tree: object, place: str, told: Mapping[str, Any]) -> list[str]:
+    """What lies beside the state dict in a nested file, and is not used."""
+    used = (place.split(".")[0], TOLD if told else None)
+    return [str(key) for key in tree if key not in used] if place and isinstance(tree, Mapping) else []
 
 
 def _graph(state: Mapping[str, Array], layout: str | None, warnings: list[str]) -> Array:
@@ -182,28 +202,59 @@ def _graph(state: Mapping[str, Array], layout: str | None, warnings: list[str]) 
     return adjacency(layout, STRATEGY_OF[K]).astype(np.float32)
 
 
-def _architecture(state: Mapping[str, Array], layout: str | None, strides: Sequence[int] | None) -> dict[str, Any]:
+def _architecture(
+    state: dict[str, Array],
+    layout: str | None,
+    strides: Sequence[int] | None,
+    told: Mapping[str, Any],
+    problems: Sequence[str],
+    warnings: list[str],
+) -> tuple[dict[str, Any], str]:
+    """Arguments of ``STGCN``, and where their strides come from; a graph that is lacking is put into the state."""
     try:
+        if "backbone.A" not in state:
+            state["backbone.A"] = _graph(state, layout, warnings)
         model = architecture(state)
         skeleton(model["layout"])  # a graph that leads nowhere draws none
-    except ValueError as problem:
-        raise MismatchError(str(problem)) from None
-    sizes = [model["num_classes"], model["in_channels"], *model["channels"], model["temporal_kernel"] % 2]
+    except ValueError as problem:  # what else is wrong is told with it
+        raise misfit([*problems, str(problem)]) if problems else MismatchError(str(problem)) from None
+    sizes = [model["in_channels"], *model["channels"], model["temporal_kernel"] % 2]
     if min(sizes) < 1:
-        raise MismatchError("it has no classes, coordinates or channels, or temporal kernels of even length")
+        raise MismatchError("it has no coordinates or channels, or temporal kernels of even length")
     if layout and model["layout"] != layout:
         known = model["layout"] if isinstance(model["layout"], str) else "no layout known here"
         raise MismatchError(f"its graph is that of {known}, not of {layout}")
-    if strides and len(strides) != len(model["channels"]):
-        raise MismatchError(f"it has {len(model['channels'])} blocks, got {len(strides)} strides")
-    return model | ({"strides": list(strides)} if strides else {})
+    if not model["num_classes"]:
+        warnings.append("the file has no head (head.fcn): it is a backbone, for train init_from=")
+    return _with_strides(model, strides, told.get("strides"), warnings)
+
+
+def _with_strides(
+    model: dict[str, Any], asked: Sequence[int] | None, own: Sequence[int] | None, warnings: list[str]
+) -> tuple[dict[str, Any], str]:
+    """The arguments with the strides asked for, or the file's own, or else those of published networks."""
+    blocks = len(model["channels"])
+    strides, source = (asked, "as asked for") if asked else (own, "the checkpoint's own")
+    if strides and len(strides) != blocks:
+        raise MismatchError(f"it has {blocks} blocks, got {len(strides)} strides")
+    if strides:
+        return model | {"strides": list(strides)}, source
+    if model["channels"] == PUBLISHED:
+        return model, "as published"
+    assumed = ",".join(map(str, model["strides"]))
+    warnings.append(f"no file tells its strides: {assumed} are assumed, as a block that widens halves the frames")
+    return model, "assumed; --strides says others"
 
 
 def _float32(array: Array) -> Array:
     """An aligned array of its own, of the type that the network has it in."""
-    wanted = np.int64 if array.dtype.kind in "iu" else np.float32
+    wanted = _wanted(array)
     with np.errstate(over="ignore"):  # what becomes infinite is told
         return owned(array) if array.dtype == wanted else array.astype(wanted)
+
+
+def _wanted(array: Array) -> np.dtype[Any]:
+    return np.dtype(np.int64 if array.dtype.kind in "iu" else np.float32)
 
 
 def _of_other_types(state: Mapping[str, Array]) -> list[str]:

@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
+from convert.card import CARD, card_of
 from convert.errors import MismatchError, UnreadableError, about
-from convert.files import contents, write_whole
+from convert.files import contents, write_together, write_whole
 from convert.keys import Array, restore_state_dict
 from convert.network import Network
 from convert.optimizer import Momentum, Recipe
-from convert.pdparams import write_pdopt, write_pdparams
+from convert.pdparams import pdopt_parts, pdparams_parts
 from convert.torch_files import write_pt
 from stgcn_torch.data.preprocessing import PREPROCESSINGS, Preprocessing
 from stgcn_torch.fingerprint import Centring, centring, contradiction
 from stgcn_torch.skeleton import Skeleton, skeleton
 
 SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", ".pdparams")
-CARD = "stgcn_torch"  # the key of a safetensors file's metadata
 COORDINATES = {2: ("x", "y"), 3: ("x", "y", "z")}
 WITH_SCORE = ("openpose", "coco")  # layouts in the image, whose third channel is a detector's
 
@@ -80,13 +80,14 @@ def write(
     if path.suffix in (".pt", ".pth"):
         write_pt(network.state, path)
     elif path.suffix == ".safetensors":
-        write_whole(path, [save(network.state, {CARD: json.dumps(_card(network, preprocessing))})])
+        write_whole(path, [save(network.state, {CARD: json.dumps(card_of(network, preprocessing))})])
     elif path.suffix == ".pdparams":
-        write_pdparams(restore_state_dict(network.state), path, names=_names(network))
+        files = {path: pdparams_parts(restore_state_dict(network.state), _names(network))}
         if momentum:
             progress = {"last_epoch": momentum.last_epoch, "last_lr": momentum.last_lr}
             velocities = restore_state_dict(momentum.velocities)
-            write_pdopt(velocities, progress, path.with_suffix(".pdopt"), names=_names(network))
+            files[path.with_suffix(".pdopt")] = pdopt_parts(velocities, progress, _names(network))
+        write_together(files)
     elif path.suffix == ".ckpt":
         if preprocessing is None:
             raise ValueError(f"{path}: a Lightning checkpoint holds its preprocessing; say --preprocessing")
@@ -95,14 +96,6 @@ def write(
         write_ckpt(network, preprocessing, path, momentum, recipe)
     else:
         raise ValueError(f"OUT must end with {', '.join(SUFFIXES)}, got {path}")
-
-
-def _card(network: Network, preprocessing: Preprocessing | None) -> dict[str, Any]:
-    return {
-        "model": network.model,
-        "preprocessing": preprocessing.plain if preprocessing else None,
-        "classes": list(network.classes or map(str, range(network.model["num_classes"]))),
-    }
 
 
 def _names(network: Network) -> Mapping[str, str] | None:
@@ -125,6 +118,8 @@ def compare(network: Network, clips: Path, logits: Path) -> dict[str, Any]:
     C, V = network.model["in_channels"], len(body_of(network).joints)
     if x.ndim != 5 or (x.shape[1], x.shape[3]) != (C, V):
         raise MismatchError(f"{clips}: clips must be (N, {C}, T, {V}, M), got {x.shape}")
+    if not network.model["num_classes"]:
+        raise MismatchError("the network has no head, whose answers could be compared")
     made = STGCN(**network.model)
     made.load_state_dict({name: torch.from_numpy(value) for name, value in network.state.items()})
     with torch.inference_mode():

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -112,9 +112,13 @@ def write_pdparams(state: Mapping[str, Any], path: str | Path, *, names: Mapping
         ValueError: An array is of a dtype that Paddle does not have, or of 1 GiB and more.
         MismatchError: A key has no parameter name: it is none of an ST-GCN's, or not in ``names``.
     """
+    write_whole(path, pdparams_parts(state, names))
+
+
+def pdparams_parts(state: Mapping[str, Any], names: Mapping[str, str] | None = None) -> Iterator[bytes]:
+    """The bytes that ``write_pdparams`` writes."""
     tensors = {key: np.asarray(value) for key, value in state.items() if key != NAMES}
-    table = _table(tensors, names or state.get(NAMES))
-    write_whole(path, dump({**tensors, NAMES: table}))
+    return dump({**tensors, NAMES: _table(tensors, names or state.get(NAMES))})
 
 
 def write_pdopt(
@@ -136,12 +140,19 @@ def write_pdopt(
         ValueError: As ``write_pdparams``.
         MismatchError: As ``write_pdparams``.
     """
+    write_whole(path, pdopt_parts(velocities, scheduler, names))
+
+
+def pdopt_parts(
+    velocities: Mapping[str, Any], scheduler: Mapping[str, object], names: Mapping[str, str] | None = None
+) -> Iterator[bytes]:
+    """The bytes that ``write_pdopt`` writes."""
     table = _table(velocities, names)
     state = {f"{table[key]}_velocity_0": np.asarray(value) for key, value in velocities.items()}
     # Paddle 2.0 and 2.1 demand them for the statistics too, where they stay zero; later releases let them pass.
     for name, bias in [(name, value) for name, value in state.items() if BATCH_NORM_BIAS.fullmatch(name)]:
         state |= {name.replace(".b_0", tensor): np.zeros_like(bias) for tensor in (".w_1", ".w_2")}
-    write_whole(path, dump({**state, "LR_Scheduler": scheduler, NAMES: {name: name for name in state}}))
+    return dump({**state, "LR_Scheduler": scheduler, NAMES: {name: name for name in state}})
 
 
 def _table(keys: Collection[str], names: Mapping[str, str] | None) -> dict[str, str]:

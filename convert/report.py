@@ -1,6 +1,7 @@
 """What is told about a conversion: one structure, as JSON for machines and as a short table for people."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,26 +10,46 @@ import numpy as np
 
 from convert.files import contents
 from convert.network import Network
+from convert.sniff import LEGACY, START, kind
 
-PROTOCOLS = {0: "1.6 under Python 2", 1: "1.6", 2: "1.7 to 2.0", 3: "1.6", 4: "2.1 to 3.3", 5: "2.1 to 3.3 (macOS)"}
+COLUMN_ERROR = 1e-5  # of a normalised graph in float32 it is 1e-7
 CHUNK = 1 << 24  # bytes that are hashed at a time, so that a large file stays on disk
+PICKLES = {
+    0: "protocol 0, as Paddle 1.6 writes under Python 2",
+    1: "protocol 1, as no release of Paddle writes by itself",
+    2: "protocol 2, as Paddle 1.7 to 2.0 write, and later ones where asked to",
+    3: "protocol 3, as Paddle 1.6 writes, and later ones where asked to",
+    4: "protocol 4, as Paddle 2.1 to 3.3 write",
+    5: "protocol 5, as Paddle on macOS may write",
+}
 
 
 def describe(path: Path) -> str:
     """What a file is and, as far as it shows, who wrote it."""
     if path.is_dir():
-        return "a folder of Paddle's tensors"
-    start = bytes(contents(path)[: 1 << 16])
-    if start[:2] == b"PK" or b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19." in start[:32]:
-        return "a checkpoint of torch"
-    if start[4:9] == b"\0\0\0\0{" or start[8:9] == b"{":
-        return "safetensors"
-    if start[:1] == b"\x80":
-        numpy = "2" if b"numpy._core" in start else "1"
-        return f"a pickle of protocol {start[1]}, as Paddle {PROTOCOLS.get(start[1], '?')} writes, NumPy {numpy}"
-    if start[:4] == b"\0\0\0\0":
-        return "Paddle's tensors with their program"
-    return "a pickle of protocol 0 or 1, as Paddle 1.6 writes under Python 2"
+        return "a folder of Paddle's"
+    data = contents(path)
+    if bytes(data[:2]) == b"PK":
+        return "a checkpoint of torch, of 1.6 or later"
+    if LEGACY in bytes(data[:32]):
+        return "a checkpoint of torch, of before 1.6"
+    match kind(data):
+        case "pickle":
+            return f"a pickle of {_writer(bytes(data[:START]))}"
+        case "program":
+            return "a program of Paddle 1 or 2, with its tensors beside it"
+        case "PIR program":
+            return "a program of Paddle 3, with its tensors beside it"
+        case "tensors":
+            return "tensors of Paddle's own form, of an inference model or one alone"
+        case other:
+            return other
+
+
+def _writer(start: bytes) -> str:
+    protocol = start[1] if start[0] == 0x80 else 0 if re.match(rb"\(dp?\d*\n|\(lp?\d*\n|c", start) else 1
+    numpy = {b"numpy._core": ", with NumPy 2", b"numpy.core": ", with NumPy 1"}
+    return PICKLES[protocol] + next((said for name, said in numpy.items() if name in start), "")
 
 
 def checks(network: Network) -> dict[str, Any]:
@@ -42,19 +63,33 @@ def checks(network: Network) -> dict[str, Any]:
     }
 
 
+def damage(found: Mapping[str, Any]) -> list[str]:
+    """What of the checks deserves a warning, a line each."""
+    said = [
+        f"{name} {'is' if len(names) == 1 else f'and {len(names) - 1} more are'} {what}"
+        for what, names in (("not finite", found["not_finite"]), ("negative, a variance", found["negative_variance"]))
+        for name in names[:1]
+    ]
+    if (error := found["largest_column_error"]) > COLUMN_ERROR:
+        said.append(f"columns of backbone.A do not add up to 1: they are off by up to {error:.0e}")
+    return said
+
+
 def report(path: Path, network: Network) -> dict[str, Any]:
     """All there is to say of a file and of the network in it, as plain values."""
     return {
         "input": str(path),
-        "sha256": None if path.is_dir() else _sha256(contents(path)),
+        "sha256": _sha256(contents(path)) if path.is_file() else _sha256_of_each(path),
         "kind": describe(path),
         "names": network.dialect,
         "model": network.model,
+        "strides_from": network.strides_from,
         "tensors": {
             name: {"shape": list(value.shape), "dtype": str(value.dtype), "sha256": _sha256(value.tobytes())}
             for name, value in network.state.items()
         },
         "renamed": network.renamed,
+        "cast": network.cast,
         "added": network.added,
         "left": network.left,
         "checks": checks(network),
@@ -67,13 +102,16 @@ def table(told: Mapping[str, Any]) -> str:
     model, found = told["model"], told["checks"]
     layout = model["layout"] if isinstance(model["layout"], str) else "one of its own"
     taken = f"{len(told['tensors']) - len(told['added'])} taken, {len(told['renamed'])} of them renamed"
+    if told["cast"]:
+        taken += f", {len(told['cast'])} cast to float32 from {', '.join(sorted({*told['cast'].values()}))}"
     without = "".join(f", no {part}" for part in ("edge_importance", "data_bn") if not model[part])
     lines = {
         "file": f"{told['input']}, {told['kind']}",
         "names": told["names"],
         "tensors": "; ".join([taken, _some("added", told["added"]), _some("left", told["left"])]),
         "network": f"{len(model['channels'])} blocks, {model['in_channels']} coordinates, "
-        f"{model['num_classes']} classes{without}",
+        f"{model['num_classes'] or 'no'} classes{without}",
+        "strides": f"{','.join(map(str, model['strides']))} ({told['strides_from']})",
         "layout": f"{layout}, {model['strategy']}",
         "centring": told.get("centring"),
         "preprocessing": told.get("preprocessing_said"),
@@ -98,6 +136,11 @@ def _some(what: str, names: list[str]) -> str:
     kinds = list(dict.fromkeys(name.rpartition(".")[2] for name in names))
     shown = ", ".join(kinds[:4]) + (", ..." if len(kinds) > 4 else "")
     return f"{len(names)} {what}" + (f" ({shown})" if names else "")
+
+
+def _sha256_of_each(folder: Path) -> dict[str, str]:
+    files = sorted(file for file in folder.rglob("*") if file.is_file() and file.stat().st_size)
+    return {file.relative_to(folder).as_posix(): _sha256(contents(file)) for file in files}
 
 
 def _sha256(data: memoryview | bytes) -> str:

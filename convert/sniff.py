@@ -10,6 +10,8 @@ START = 1 << 16  # bytes that are looked at
 ENOUGH = 4096  # bytes; of fewer, the entropy says nothing
 NOISE = 7.9  # bits a byte: what is encrypted or compressed has 7.99, float32 weights have about 7.4
 
+LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how torch's files began before they were zip archives
+
 # Kinds that are read here, and how they begin.
 KINDS = {
     "pickle": (

@@ -1,10 +1,12 @@
 """What the names in a checkpoint of torch mean. None is ever resolved, and what is not known here is inert.
 
 A training state is full of other people's classes, and none matters to who wants its tensors: each stays an empty
-``Opaque``, whatever the file would call it with, set it to or put into it. Some would contain themselves.
+``Opaque``, whatever the file would call it with, set it to or put into it. Some would contain themselves. A file that
+names what only an attack needs is refused all the same, so that nobody passes it on as a harmless one.
 """
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +34,45 @@ STORAGES: dict[str, np.dtype[Any]] = {
 }
 MODULES = ("torch", "torch.cuda", "torch.storage")  # where they are
 OBJECTS = np.dtype(object)
+# Python's own modules, by their names of today and of Python 2. What a training state has of them is data; whatever
+# else a file names there would run something, could it be imported: nobody should take such a file for a harmless one.
+PYTHON = sys.stdlib_module_names | {"__builtin__", "commands", "copy_reg", "cPickle", "popen2", "urllib2"}
+HARMLESS_MODULES = {
+    "collections",
+    "datetime",
+    "decimal",
+    "enum",
+    "fractions",
+    "pathlib",
+    "pathlib._local",
+    "typing",
+    "uuid",
+}
+_BUILTINS = {
+    *("bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "long", "object", "range"),
+    *(
+        "set",
+        "slice",
+        "str",
+        "tuple",
+        "type",
+        "unicode",
+        "xrange",
+        "getattr",
+    ),  # the last for methods and members of enums
+}
+HARMLESS = {
+    "builtins": _BUILTINS,
+    "__builtin__": _BUILTINS,
+    "_codecs": {"encode"},
+    "argparse": {"Namespace"},
+    "copy_reg": {"_reconstructor"},
+    "copyreg": {"_reconstructor"},
+    "functools": {"partial"},
+    "logging": {"Logger", "getLogger"},
+    "re": {"_compile"},
+    "types": {"SimpleNamespace"},
+}
 
 
 @dataclass(slots=True, eq=False)
@@ -107,7 +148,10 @@ class TorchSymbols:
         self.storages: dict[str, Storage] = {}
 
     def symbol(self, module: str, name: str) -> Opaque:
-        """A name, whatever it is."""
+        """A name; UnsafeError for one of Python's own that no training state needs, and an attack does."""
+        top = module.partition(".")[0]
+        if top in PYTHON and module not in HARMLESS_MODULES and name not in HARMLESS.get(module, ()):
+            raise UnsafeError(f"wants to import {ascii(f'{module}.{name}')[1:-1]:.200}")
         return Opaque(Symbol(module, name), ())
 
     def new(self, cls: object, args: object) -> Opaque:

@@ -49,13 +49,8 @@ def unpickle_views(data: bytes | memoryview, *, source: str = "pickle") -> objec
 
     A view is neither aligned nor always native; ``convert.tree.copied`` makes it fit for torch.
     """
-    machine = Machine(memoryview(data).cast("B"))
-    try:
-        value = machine.run()
-        check_tree(value)
-    except ConvertError as problem:
-        raise type(problem)(f"{source}: {problem} (byte {machine.start})") from None
-    return viewed(value)
+    with about(source):
+        return viewed(Machine(memoryview(data).cast("B")).run())
 
 
 def unpickle_file(path: str | Path) -> object:
@@ -108,7 +103,15 @@ class Machine:
         self.allowance = GROWTH * len(data)
 
     def run(self) -> object:
-        """The value on top of the stack when the pickle stops."""
+        """The tree on top of the stack when the pickle stops; an error says at which byte."""
+        try:
+            value = self._run()
+            check_tree(value)
+            return value
+        except ConvertError as problem:
+            raise type(problem)(f"{problem} (byte {self.start})") from None
+
+    def _run(self) -> object:
         for _ in range(MAX_STEPS):
             self.start = self.file.at
             opcode = self.file.take(1)[0]

@@ -1,5 +1,6 @@
 """Which network a set of tensors belongs to, told by names and shapes; arrays and tensors alike, without torch."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,40 +12,51 @@ from stgcn_torch.skeleton import LAYOUTS
 State = Mapping[str, Any]  # tensors or arrays
 Shape = tuple[int, ...]
 MAX_JOINTS = 1000  # a graph that large is no skeleton's
+BLOCK = re.compile(r"backbone\.st_gcn_networks\.(\d{1,3})\.")
+AS_WIDE = ("tcn.2.weight", "tcn.2.bias", "tcn.3.weight", "tcn.0.weight")  # of a block: their first axis is its width
+TEMPORAL_KERNEL = 9  # frames, where no tensor tells
 
 
 def architecture(state: State) -> dict[str, Any]:
     """Arguments of ``STGCN`` read from the shapes of a bare state dict.
 
     Strides and dropout are not stored; a block that changes its width is taken to halve the frames, as in every
-    published ST-GCN. A graph that belongs to no layout known here becomes a layout of its own.
+    published ST-GCN. A graph that belongs to no layout known here becomes a layout of its own. A backbone without a
+    head has no classes: ``num_classes`` is 0.
 
     Raises:
-        ValueError: The tensors are not those of an ST-GCN.
+        ValueError: The tensors are not those of an ST-GCN; what is missing or misshapen otherwise, ``misfits`` tells.
     """
-    A, fcn = state.get("backbone.A"), state.get("head.fcn.weight")
-    blocks = [key for key in state if key.endswith(".tcn.2.weight")]
-    if A is None or fcn is None or not blocks:
-        raise ValueError("the tensors are not named as an ST-GCN's (backbone.A, ..., head.fcn.weight)")
+    A, numbers = state.get("backbone.A"), [int(match[1]) for key in state if (match := BLOCK.match(key))]
+    if A is None or not numbers:
+        raise ValueError("the tensors are not named as an ST-GCN's (backbone.A, ...)")
     kernels = [key for key in state if key.endswith((".conv.weight", ".tcn.2.weight", ".fcn.weight"))]
     square = A.ndim == 3 and A.shape[1] == A.shape[2] and 0 < A.shape[1] <= MAX_JOINTS
     if not square or any(state[key].ndim != 4 for key in kernels):
         raise ValueError("backbone.A must be (K, V, V) and the convolutions' weights of four axes, as an ST-GCN's are")
-    prefix = [f"backbone.st_gcn_networks.{i}" for i in range(len(blocks))]
-    try:
-        temporal = [state[f"{block}.tcn.2.weight"] for block in prefix]
-        in_channels = state[f"{prefix[0]}.gcn.conv.weight"].shape[1]
-    except KeyError as missing:
-        raise ValueError(f"the tensors lack {missing}") from None
+    blocks = [f"backbone.st_gcn_networks.{i}" for i in range(max(numbers) + 1)]
+    widths = [_length(state, *(f"{block}.{tensor}" for tensor in AS_WIDE)) for block in blocks]
+    in_channels = _length(state, f"{blocks[0]}.gcn.conv.weight", axis=1)
+    if lacking := [block for block, width in zip(blocks, widths, strict=True) if width is None]:
+        raise ValueError(f"the tensors lack the temporal convolution of {', '.join(lacking)}")
+    if in_channels is None:
+        raise ValueError(f"the tensors lack {blocks[0]}.gcn.conv.weight")
+    temporal = [f"{block}.tcn.2.weight" for block in blocks]
     return {
-        "num_classes": fcn.shape[0],
+        "num_classes": _length(state, "head.fcn.weight", "head.fcn.bias") or 0,
         "in_channels": in_channels,
-        "channels": [weight.shape[0] for weight in temporal],
-        "strides": [2 if i and f"{block}.residual.0.weight" in state else 1 for i, block in enumerate(prefix)],
-        "temporal_kernel": temporal[0].shape[2],
+        "channels": widths,
+        "strides": [2 if i and f"{block}.residual.0.weight" in state else 1 for i, block in enumerate(blocks)],
+        "temporal_kernel": _length(state, *temporal, axis=2) or TEMPORAL_KERNEL,
         "edge_importance": "backbone.edge_importance.0" in state,
         "data_bn": "backbone.data_bn.weight" in state,
     } | _graph_of(np.asarray(A, np.float64))
+
+
+def _length(state: State, *names: str, axis: int = 0) -> int | None:
+    """Of the first of these tensors that is there, the length of an axis."""
+    lengths = [int(state[name].shape[axis]) for name in names if name in state and state[name].ndim > axis]
+    return lengths[0] if lengths else None
 
 
 def _graph_of(A: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, Any]:
@@ -85,7 +97,8 @@ def tensor_shapes(A: Shape, model: Mapping[str, Any]) -> dict[str, Shape]:
             shapes |= _convolution(f"{block}.residual.0", c_in, c_out) | _batch_norm(f"{block}.residual.1", c_out)
     if model["edge_importance"]:
         shapes |= {f"backbone.edge_importance.{i}": A for i in range(len(widths))}
-    return shapes | _convolution("head.fcn", widths[-1], model["num_classes"])
+    head = _convolution("head.fcn", widths[-1], model["num_classes"])
+    return shapes | (head if model["num_classes"] else {})
 
 
 def _convolution(name: str, c_in: int, c_out: int, frames: int = 1) -> dict[str, Shape]:

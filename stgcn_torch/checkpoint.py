@@ -65,8 +65,10 @@ class Checkpoint:
         """The network, in evaluation mode.
 
         Raises:
-            ValueError: The tensors do not fit; all that are missing, unexpected or of another shape are listed.
+            ValueError: The tensors do not fit; all that are missing, unexpected or of another shape are listed. Or they
+                are a backbone's alone.
         """
+        check_head(self.model)
         network = STGCN(**self.model)
         check_fits(self.state, network.state_dict())
         network.load_state_dict(dict(self.state))
@@ -103,8 +105,8 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         model = architecture(state)
         if card is None:
             return Checkpoint(state, model)
-        strides, preprocessing, classes = card
-        return Checkpoint(state, model | {"strides": strides}, preprocessing, classes)
+        strides, known, classes = card
+        return Checkpoint(state, model | {"strides": strides}, known, classes)
     except ValueError as error:
         hint = f"convert-pdparams {path} OUT.ckpt reads other projects' names"
         raise ValueError(f"{path}: {error}; {hint}") from None
@@ -131,6 +133,7 @@ def load_module(
             f"say preprocessing=NAME, one of {', '.join(PREPROCESSINGS)}"
         )
     preprocessing = (held.preprocessing.plain if held.preprocessing else {}) | dict(given or {})
+    check_head(held.model)
     classes = held.classes or tuple(map(str, range(held.model["num_classes"])))
     module = LitSTGCN(held.model | ({"strides": list(strides)} if strides else {}), preprocessing, classes)
     check_fits(held.state, module.state_dict())
@@ -157,18 +160,19 @@ def _read(path: Path) -> dict[str, Any]:
     return held
 
 
-def _card(path: Path) -> tuple[list[int], Preprocessing, tuple[str, ...]] | None:
-    """Strides, preprocessing and classes, which ``convert-pdparams`` writes beside the tensors of safetensors."""
+def _card(path: Path) -> tuple[list[int], Preprocessing | None, tuple[str, ...]] | None:
+    """Strides, preprocessing (if known) and classes, which ``convert-pdparams`` writes into safetensors."""
     if path.suffix != ".safetensors":
         return None
     with safe_open(path, framework="pt") as file:
         text = (file.metadata() or {}).get(CARD)
     try:
         card = json.loads(text or "null")
-        if not card or not card["preprocessing"]:
+        if not card:
             return None
         strides, classes = [int(stride) for stride in card["model"]["strides"]], tuple(map(str, card["classes"]))
-        return strides, Preprocessing.of(card["preprocessing"]), classes
+        said = card["preprocessing"]
+        return strides, Preprocessing.of(said) if said else None, classes
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{path} has a damaged card: {_first_line(error)}") from None
 
@@ -189,6 +193,12 @@ def check_fits(state: State, wanted: State) -> None:
     if problems:
         shown = "; ".join(problems[:6]) + (f"; and {len(problems) - 6} more" if len(problems) > 6 else "")
         raise ValueError(f"the weights do not fit the network: {shown}")
+
+
+def check_head(model: Mapping[str, Any]) -> None:
+    """Raise ValueError for a network that has no head."""
+    if not model["num_classes"]:
+        raise ValueError("the weights are a backbone's, without a head to classify; train init_from= starts from them")
 
 
 def take_weights(network: torch.nn.Module, state: State) -> list[str]:

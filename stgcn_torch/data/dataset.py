@@ -5,16 +5,27 @@ import os
 import tempfile
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from stgcn_torch.data.arrays import Clips, Labels, validate_clip
+from stgcn_torch.data.arrays import Labels, validate_clip
 from stgcn_torch.data.preprocessing import Preprocessing, preprocess
 from stgcn_torch.skeleton import Skeleton
+
+
+class ClipArray(Protocol):
+    """Clips by index: an array (N, C, T, V, M), or what makes each when it is asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, C, T, V, M); a clip may have fewer frames than T."""
+
+    def __getitem__(self, index: int, /) -> np.ndarray[Any, Any]:
+        """A clip (C, T, V, M)."""
 
 
 class ClipDataset(Dataset[tuple[Tensor, Tensor]]):
@@ -24,7 +35,7 @@ class ClipDataset(Dataset[tuple[Tensor, Tensor]]):
     that later epochs only copy it and memory stays flat. With ``random_pad`` nothing is kept: each epoch differs.
 
     Args:
-        array: Clips (N, C, T, V, M), usually memory-mapped.
+        array: Clips (N, C, T, V, M), usually a memory-mapped array.
         labels: One per clip of ``array``; None gives -1 for each.
         indices: The clips of ``array`` that belong to this dataset, in order.
         preprocessing: What is done to each.
@@ -34,7 +45,7 @@ class ClipDataset(Dataset[tuple[Tensor, Tensor]]):
 
     def __init__(
         self,
-        array: Clips,
+        array: ClipArray,
         labels: Labels | None,
         indices: Sequence[int],
         preprocessing: Preprocessing,

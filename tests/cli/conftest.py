@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from convert.cli import main
 from stgcn_torch.data.skating import write_skating_set
+from stgcn_torch.model import STGCN
 from tests.cli.commands import CLIPS, Command, arguments, environment
+from tests.cli.networks import Convert, for_paddle, network
 
 
 @pytest.fixture(scope="session")
@@ -72,3 +75,29 @@ def clips(tmp_path: Path) -> Callable[..., Path]:
         return folder
 
     return write
+
+
+@pytest.fixture
+def convert(capsys: pytest.CaptureFixture[str]) -> Convert:
+    """Runs the command; returns exit code, stdout, stderr."""
+
+    def run(*arguments: str | Path) -> tuple[int, str, str]:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main([str(argument) for argument in arguments])
+        told = capsys.readouterr()
+        assert "Traceback" not in told.err
+        return int(end.value.code or 0), told.out, told.err
+
+    return run
+
+
+@pytest.fixture
+def model() -> STGCN:
+    return network()
+
+
+@pytest.fixture
+def pdparams(model: STGCN, tmp_path: Path) -> Path:
+    """The network in a file of Paddle's."""
+    return for_paddle(model, tmp_path / "in.pdparams")

@@ -1,81 +1,21 @@
 """``convert-pdparams`` as a user types it: what goes in, what comes out, what is said, and every exit code."""
 
-import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from convert import read_pdparams, write_pdopt, write_pdparams
-from convert.cli import main
+from convert import read_pdparams, write_pdopt
 from convert.keys import restore_state_dict
 from stgcn_torch.checkpoint import load_model, load_module
 from stgcn_torch.lit import LitSTGCN
 from stgcn_torch.model import STGCN
 from tests.cli.commands import Command, environment
-
-CHANNELS = [4, 8]
-STRIDES = [1, 2]
-HAND = {
-    "joints": [str(v) for v in range(13)],
-    "bones": [[str(v), str((v - 1) // 2)] for v in range(1, 13)],
-    "center": "0",
-}
-Convert = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def convert(capsys: pytest.CaptureFixture[str]) -> Convert:
-    """Runs the command; returns exit code, stdout, stderr."""
-
-    def run(*arguments: str | Path) -> tuple[int, str, str]:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main([str(argument) for argument in arguments])
-        told = capsys.readouterr()
-        assert "Traceback" not in told.err
-        return int(end.value.code or 0), told.out, told.err
-
-    return run
-
-
-def network(**options: Any) -> STGCN:
-    """A network whose tensors are all of their own."""
-    torch.manual_seed(0)
-    made = STGCN(**{"num_classes": 6, "channels": CHANNELS, "strides": STRIDES} | options)
-    for name, tensor in made.state_dict().items():
-        if tensor.is_floating_point() and name != "backbone.A":
-            tensor.uniform_(0.5, 1.5)
-    return made.eval()
-
-
-def arrays(made: STGCN) -> dict[str, np.ndarray]:
-    return {name: tensor.numpy() for name, tensor in made.state_dict().items()}
-
-
-@pytest.fixture
-def model() -> STGCN:
-    return network()
-
-
-@pytest.fixture
-def pdparams(model: STGCN, tmp_path: Path) -> Path:
-    """The network in a file of Paddle's."""
-    path = tmp_path / "in.pdparams"
-    write_pdparams(restore_state_dict(arrays(model)), path)
-    return path
-
-
-def same(path: Path, model: STGCN) -> bool:
-    """Whether a file holds the network, to the last bit."""
-    loaded, wanted = load_model(path).state_dict(), model.state_dict()
-    return list(loaded) == list(wanted) and all(torch.equal(loaded[name], wanted[name]) for name in wanted)
+from tests.cli.networks import HAND, Convert, for_paddle, network, same
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".pth", ".safetensors", ".ckpt"])
@@ -111,7 +51,7 @@ def test_paddle_to_here_and_back_is_the_identity(convert: Convert, pdparams: Pat
 @pytest.mark.parametrize("suffix", [".ckpt", ".safetensors"])
 def test_preprocessing_and_strides_travel_along(suffix: str, convert: Convert, tmp_path: Path) -> None:
     made = network(strides=[2, 2])
-    write_pdparams(restore_state_dict(arrays(made)), tmp_path / "in.pdparams")
+    for_paddle(made, tmp_path / "in.pdparams")
     out = tmp_path / f"out{suffix}"
     assert convert(tmp_path / "in.pdparams", out, "--preprocessing", "paddlevideo", "--strides", "2,2")[0] == 0
     module = load_module(out)
@@ -132,7 +72,7 @@ def test_a_checkpoint_is_lightnings(convert: Convert, pdparams: Path, model: STG
 
 def test_ten_blocks_and_25_joints_are_nothing_special(convert: Convert, tmp_path: Path) -> None:
     made = network(layout=HAND, channels=[4, 4, 6, 6], strides=[1, 1, 2, 1], in_channels=3, num_classes=3)
-    write_pdparams(restore_state_dict(arrays(made)), tmp_path / "in.pdparams")
+    for_paddle(made, tmp_path / "in.pdparams")
     code, told, _ = convert(tmp_path / "in.pdparams", tmp_path / "out.pt")
     assert code == 0
     assert "4 blocks, 3 coordinates, 3 classes" in told
@@ -145,7 +85,7 @@ def test_what_the_network_does_without_is_told(
     edge_importance: bool, data_bn: bool, convert: Convert, tmp_path: Path
 ) -> None:
     made = network(edge_importance=edge_importance, data_bn=data_bn)
-    write_pdparams(restore_state_dict(arrays(made)), tmp_path / "in.pdparams")
+    for_paddle(made, tmp_path / "in.pdparams")
     code, told, _ = convert(tmp_path / "in.pdparams", tmp_path / "out.pt")
     assert code == 0
     assert ("no edge_importance" in told) == (not edge_importance)
@@ -204,121 +144,6 @@ def test_what_a_run_of_this_project_tells_is_kept(suffix: str, convert: Convert,
     x = torch.randn(2, 2, 32, 25, 1)
     with torch.no_grad():
         assert torch.equal(after(x), before(x))
-
-
-def without_graph(made: STGCN, path: Path) -> Path:
-    state = restore_state_dict(arrays(made))
-    del state["backbone.A"]
-    write_pdparams(state, path)
-    return path
-
-
-def test_a_missing_graph_of_25_joints_is_taken_for_fsd10_and_told(
-    convert: Convert, model: STGCN, tmp_path: Path
-) -> None:
-    path = without_graph(model, tmp_path / "in.pdparams")
-    code, _, told = convert(path, tmp_path / "out.pt")
-    assert code == 0
-    assert "taken for fsd10" in told
-    assert same(tmp_path / "out.pt", model)
-
-
-def test_any_other_missing_graph_is_asked_for(convert: Convert, tmp_path: Path) -> None:
-    made = network(layout="ntu-rgb+d", in_channels=3)
-    path = without_graph(made, tmp_path / "in.pdparams")
-    code, _, told = convert(path, tmp_path / "out.pt")
-    assert code == 2
-    assert "say the layout" in told
-    assert convert(path, tmp_path / "out.pt", "--layout", "ntu-rgb+d")[0] == 0
-    assert same(tmp_path / "out.pt", made)
-
-
-def test_another_layout_than_the_files_is_refused(convert: Convert, pdparams: Path) -> None:
-    code, _, told = convert(pdparams, pdparams.with_name("out.pt"), "--layout", "ntu-rgb+d")
-    assert code == 2
-    assert "its graph is that of fsd10, not of ntu-rgb+d" in told
-
-
-def test_all_that_does_not_fit_is_told_at_once(convert: Convert, model: STGCN, tmp_path: Path) -> None:
-    state = model.state_dict()
-    del state["backbone.edge_importance.1"], state["head.fcn.bias"]
-    state["backbone.st_gcn_networks.1.tcn.0.weight"] = torch.zeros(3)
-    torch.save(state, tmp_path / "in.pt")
-    code, told, error = convert(tmp_path / "in.pt", tmp_path / "out.pt")
-    assert code == 2
-    assert told == ""
-    for part in ("missing backbone.edge_importance.1", "missing head.fcn.bias", "has shape (3,), wanted (8,)"):
-        assert part in error
-    assert not (tmp_path / "out.pt").exists()
-
-
-def test_centring_is_assumed_from_the_weights_and_told(convert: Convert, tmp_path: Path) -> None:
-    made = network()
-    made.backbone.data_bn.running_mean.view(25, 2)[8] = 0
-    made.backbone.data_bn.running_var.view(25, 2)[8] = 0
-    write_pdparams(restore_state_dict(arrays(made)), tmp_path / "in.pdparams")
-    _, told, _ = convert(tmp_path / "in.pdparams", tmp_path / "out.ckpt")
-    assert "paddlevideo, assumed: the weights are centred" in told
-    assert load_module(tmp_path / "out.ckpt").preprocessing.center == 8
-    code, _, error = convert(tmp_path / "in.pdparams", tmp_path / "other.ckpt", "--preprocessing", "article")
-    assert code == 0
-    assert "MidHip at the origin" in error
-
-
-def test_weights_centred_on_another_joint_are_not_taken_for_raw(convert: Convert, tmp_path: Path) -> None:
-    made = network()
-    made.backbone.data_bn.running_mean.view(25, 2)[1] = 0
-    made.backbone.data_bn.running_var.view(25, 2)[1] = 0
-    write_pdparams(restore_state_dict(arrays(made)), tmp_path / "in.pdparams")
-    code, _, error = convert(tmp_path / "in.pdparams", tmp_path / "out.ckpt")
-    assert code == 1
-    assert "say --preprocessing" in error
-
-
-def test_a_checkpoint_wants_to_know_the_preprocessing(convert: Convert, tmp_path: Path) -> None:
-    write_pdparams(restore_state_dict(arrays(network(data_bn=False))), tmp_path / "in.pdparams")
-    code, _, error = convert(tmp_path / "in.pdparams", tmp_path / "out.ckpt")
-    assert code == 1
-    assert "say --preprocessing" in error
-    assert not (tmp_path / "out.ckpt").exists()
-
-
-def test_answers_are_compared_with_a_reference(convert: Convert, pdparams: Path, model: STGCN) -> None:
-    clips = np.random.default_rng(0).normal(size=(3, 2, 20, 25, 1)).astype(np.float32)
-    with torch.no_grad():
-        logits = model(torch.from_numpy(clips)).numpy()
-    np.save(pdparams.with_name("x.npy"), clips)
-    np.save(pdparams.with_name("y.npy"), logits + 0.25)
-    report = pdparams.with_name("report.json")
-    reference = ["--reference", pdparams.with_name("x.npy"), pdparams.with_name("y.npy")]
-    code, told, _ = convert(pdparams, pdparams.with_name("out.pt"), *reference, "--json", report)
-    assert code == 0
-    found = json.loads(report.read_text())["reference"]
-    assert found["largest_difference"] == pytest.approx(0.25, abs=1e-5)
-    assert (found["top1_agreement"], found["clips"]) == (1, 3)
-    assert "top-1 agrees in 100.0%" in told
-
-
-def test_the_report_names_every_tensor_with_its_hash(convert: Convert, pdparams: Path, model: STGCN) -> None:
-    report = pdparams.with_name("report.json")
-    convert(pdparams, pdparams.with_name("out.pt"), "--json", report)
-    told = json.loads(report.read_text())
-    assert told["sha256"] == hashlib.sha256(pdparams.read_bytes()).hexdigest()
-    bias = told["tensors"]["head.fcn.bias"]
-    assert bias["sha256"] == hashlib.sha256(model.head.fcn.bias.detach().numpy().tobytes()).hexdigest()
-    assert list(told["tensors"]) == list(model.state_dict())
-    assert told["model"]["layout"] == "fsd10"
-    assert told["renamed"]["backbone.data_bn._mean"] == "backbone.data_bn.running_mean"
-
-
-def test_a_damaged_network_is_converted_and_told(convert: Convert, tmp_path: Path) -> None:
-    made = network()
-    made.head.fcn.bias.data[0] = torch.nan
-    made.backbone.data_bn.running_var[0] = -1
-    write_pdparams(restore_state_dict(arrays(made)), tmp_path / "in.pdparams")
-    _, told, _ = convert(tmp_path / "in.pdparams", tmp_path / "out.pt")
-    assert "NOT FINITE: head.fcn.bias" in told
-    assert "NEGATIVE: backbone.data_bn.running_var" in told
 
 
 def test_a_dry_run_writes_nothing(convert: Convert, pdparams: Path) -> None:
@@ -409,7 +234,7 @@ def test_names_cannot_write_to_the_terminal(convert: Convert, model: STGCN, tmp_
 @pytest.mark.parametrize("C", [1, 4])
 def test_networks_that_no_clip_fits_convert_but_have_no_checkpoint(C: int, convert: Convert, tmp_path: Path) -> None:
     made = network(in_channels=C)
-    write_pdparams(restore_state_dict(arrays(made)), tmp_path / "in.pdparams")
+    for_paddle(made, tmp_path / "in.pdparams")
     assert convert(tmp_path / "in.pdparams", tmp_path / "out.pt")[0] == 0
     assert same(tmp_path / "out.pt", made)
     code, _, error = convert(tmp_path / "in.pdparams", tmp_path / "out.ckpt", "--dry-run")
@@ -420,7 +245,7 @@ def test_networks_that_no_clip_fits_convert_but_have_no_checkpoint(C: int, conve
 def test_a_report_of_a_damaged_network_is_json(convert: Convert, tmp_path: Path) -> None:
     made = network()
     made.backbone.A[0, 0, 0] = torch.nan
-    write_pdparams(restore_state_dict(arrays(made)), tmp_path / "in.pdparams")
+    for_paddle(made, tmp_path / "in.pdparams")
     convert(tmp_path / "in.pdparams", tmp_path / "out.pt", "--json", tmp_path / "report.json")
 
     def refuse(token: str) -> None:

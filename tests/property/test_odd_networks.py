@@ -11,6 +11,7 @@ from convert.errors import ConvertError
 from convert.keys import restore_state_dict
 from convert.network import find_network
 from convert.outputs import preprocessing_of
+from convert.pdparams import write_pdparams
 from convert.report import report, table
 from stgcn_torch.architecture import tensor_shapes
 
@@ -49,7 +50,7 @@ def converts(tensors: dict[str, np.ndarray], path: Path) -> bool:
 
 def test_the_undamaged_network_converts(tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("odd") / "in"
-    path.write_bytes(b"x")
+    write_pdparams({}, path)  # what kind of file it is, is told too
     assert converts(state(), path)
     assert converts(restore_state_dict(state()), path)
 
@@ -74,5 +75,5 @@ def test_odd_tensors_are_refused_or_taken(
     for name in gone:
         tensors.pop(name, None)
     path = tmp_path_factory.getbasetemp() / "odd-network"
-    path.write_bytes(b"x")
+    write_pdparams({}, path)  # what kind of file it is, is told too
     converts(tensors, path)

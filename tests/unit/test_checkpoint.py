@@ -319,8 +319,13 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Tensor]], object], str]] = {
     "a graph with sides": (lambda s: s.update({"backbone.A": torch.zeros(3, 3, 4)}), "backbone.A must be (K, V, V)"),
     "a graph of four partitions": (lambda s: s.update({"backbone.A": torch.ones(4, 3, 3)}), "K=4 partitions"),
     "a flat head": (lambda s: s.update({"head.fcn.weight": torch.zeros(3, 8)}), "of four axes"),
-    "no first convolution": (lambda s: s.pop("backbone.st_gcn_networks.0.gcn.conv.weight"), "lack 'backbone.st_gcn"),
-    "a hole among the blocks": (lambda s: s.pop("backbone.st_gcn_networks.0.tcn.2.weight"), "lack 'backbone.st_gcn"),
+    "no first convolution": (lambda s: s.pop("backbone.st_gcn_networks.0.gcn.conv.weight"), "lack backbone.st_gcn"),
+    "a kernel is missing": (lambda s: s.pop("backbone.st_gcn_networks.0.tcn.2.weight"), "missing backbone.st_gcn"),
+    "no first block": (
+        lambda s: [s.pop(key) for key in list(s) if ".0.tcn." in key],
+        "lack the temporal convolution of backbone.st_gcn_networks.0",
+    ),
+    "no head": (lambda s: [s.pop(key) for key in list(s) if key.startswith("head.")], "a backbone's, without a head"),
 }
 
 

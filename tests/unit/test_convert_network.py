@@ -98,7 +98,7 @@ def test_strides_must_be_as_many_as_blocks() -> None:
         find_network(paddles(), strides=[1])
 
 
-@pytest.mark.parametrize("damage", [{"model": 3}, {"preprocessing": None}, {"classes": 5}])
+@pytest.mark.parametrize("damage", [{"model": 3}, {"preprocessing": 4}, {"classes": 5}])
 def test_damaged_hyperparameters_are_not_believed(damage: dict[str, Any]) -> None:
     told = {"model": {"strides": [2, 2]}, "preprocessing": {"window": 9}, "classes": list("abcde")}
     held = {"state_dict": paddles(), "hyper_parameters": told}

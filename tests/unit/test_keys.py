@@ -182,7 +182,7 @@ def test_blocks_with_different_graphs_are_refused() -> None:
         ("l1.gcn1.PA", "AGCN or CTR-GCN"),
         ("layers.layer1.gcn.g_conv.weight", "continual"),
         ("backbone.0.gcn1.mask", r"before v0\.2"),
-        ("conv1.weight", "none of its tensors"),
+        ("conv1.weight", r"none of its 2 tensors is named as an ST-GCN.s \(conv1\.weight, fc\.bogus\)"),
     ],
 )
 def test_another_kind_of_network_is_named(name: str, told: str) -> None:

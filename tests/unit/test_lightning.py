@@ -51,7 +51,7 @@ def random_arrays(shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
 @pytest.fixture
 def network() -> Network:
     state = random_arrays(tensor_shapes(A.shape, MODEL)) | {"backbone.A": A}
-    return Network(state, MODEL, "paddle", {}, [], [])
+    return Network(state, MODEL, "paddle", {}, {}, [], [])
 
 
 @pytest.fixture

@@ -27,6 +27,8 @@ from convert.archive import archive
 from convert.errors import ConvertError
 from convert.symbols import Opaque
 from convert.torch_files import pt_views, read_pt, write_pt
+from convert.torch_symbols import TorchSymbols
+from convert.unpickle import Machine
 from tests.unit.test_checkpoint import module_of, write_ckpt
 
 SHAPES: list[tuple[int, ...]] = [(), (0,), (2, 0, 3), (3,), (2, 1, 3)]
@@ -200,7 +202,6 @@ def strange_objects() -> dict[str, object]:
         "torch.device": torch.device("cpu"),
         "torch.float32": torch.float32,
         "__builtin__.dict": dict,
-        "__builtin__.print": print,
         "numpy.ndarray": np.array([None, {}]),
         "numpy._core.multiarray.scalar": np.datetime64("2026-01-01"),
         "torch._utils._rebuild_sparse_tensor": torch.eye(2).to_sparse(),
@@ -241,14 +242,26 @@ def test_collections_and_numbers_are_read(zipped: bool, tmp_path: Path) -> None:
 
 @both_formats
 def test_nothing_runs(zipped: bool, tmp_path: Path) -> None:
-    """A call of the shell is kept as its name; a general unpickler would have made it."""
+    """A file that calls the shell is refused; a general unpickler would have made the call."""
     canary = tmp_path / "canary"
     path = saved(tmp_path / "model.pt", {"w": torch.ones(2), "x": Code(canary)}, zipped=zipped)
-    read: Any = read_pt(path)
+    with pytest.raises(UnsafeError, match=rf"model\.pt: wants to import {os.system.__module__}\.system \(byte \d+\)"):
+        read_pt(path)
     assert not canary.exists()
-    assert (str(read["x"].symbol), read["w"].tolist()) == (f"{os.system.__module__}.system", [1, 1])
     torch.load(path, weights_only=False)
     assert canary.exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["os.system", "builtins.eval", "__builtin__.exec", "subprocess.Popen", "commands.getoutput"]
+)
+@pytest.mark.parametrize("called", [True, False])
+def test_what_only_an_attack_names_is_refused(name: str, called: bool) -> None:
+    """Whether it is called or only named."""
+    module, _, function = name.rpartition(".")
+    program = f"\x80\x02c{module}\n{function}\n{')R' if called else ''}.".encode("latin1")
+    with pytest.raises(UnsafeError, match=rf"wants to import {re.escape(name)} \(byte 2\)"):
+        Machine(memoryview(program), TorchSymbols()).run()
 
 
 def stacked(value: object) -> bytes:
@@ -337,7 +350,7 @@ def test_lies_are_unreadable(name: str, tmp_path: Path) -> None:
 )
 def test_oldest_ways_to_run_code_are_unsafe(opcodes: bytes, tmp_path: Path) -> None:
     """No torch ever wrote them."""
-    with pytest.raises(UnsafeError, match="wants to run code"):
+    with pytest.raises(UnsafeError, match=r"wants to (run code|import posix\.system)"):
         read_bytes(records(opcodes), tmp_path / "model.pt")
 
 

@@ -1,0 +1,88 @@
+"""Networks that answer together say the mean of what each says alone."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from stgcn_torch.data.preprocessing import preprocess
+from stgcn_torch.ensemble import Ensemble, load_ensemble
+from stgcn_torch.lit import LitSTGCN
+from tests.unit.test_checkpoint import CLASSES, module_of, write_ckpt
+
+CLIPS = np.random.default_rng(0).normal(size=(5, 3, 12, 3, 1)).astype(np.float32)
+ATOL = 1e-6  # float32 logits in batches of another size; measured: 6e-8
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> list[str]:
+    """Checkpoints of two networks with weights and windows of their own."""
+    found = []
+    for seed, window in enumerate((8, 10)):
+        torch.manual_seed(seed)
+        made = module_of()
+        module = LitSTGCN(made.hparams["model"], made.preprocessing.plain | {"window": window}, CLASSES)
+        write_ckpt(module, tmp_path / f"{seed}.ckpt")
+        found.append(str(tmp_path / f"{seed}.ckpt"))
+    return found
+
+
+def alone(module: LitSTGCN) -> np.ndarray[Any, Any]:
+    """What a network says of every clip."""
+    batch = torch.from_numpy(np.stack([preprocess(clip, module.preprocessing, module.body) for clip in CLIPS]))
+    with torch.inference_mode():
+        return module(batch).softmax(dim=1).numpy()
+
+
+def test_probabilities_are_the_weighted_mean(paths: list[str]) -> None:
+    ensemble = load_ensemble(paths, [3, 1])
+    one, other = map(alone, ensemble.modules)
+    assert np.abs(one - other).max() > 100 * ATOL
+    found = ensemble.probabilities(CLIPS, [4, 0, 2], batch_size=2)
+    np.testing.assert_allclose(found, (0.75 * one + 0.25 * other)[[4, 0, 2]], atol=ATOL)
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=ATOL)
+
+
+def test_without_weights_all_count_alike(paths: list[str]) -> None:
+    assert load_ensemble(paths).weights == [0.5, 0.5]
+    assert load_ensemble(paths[:1]).weights == [1.0]
+
+
+def test_all_can_take_the_window_in(paths: list[str]) -> None:
+    assert load_ensemble(paths).window == 8
+
+
+@pytest.mark.parametrize("weights", [[1], [1, -1], [0, 0], [1, float("inf")]])
+def test_weights_that_are_none_are_refused(weights: list[float], paths: list[str]) -> None:
+    with pytest.raises(ValueError, match="weights must be 2 numbers, none negative and not all 0"):
+        load_ensemble(paths, weights)
+
+
+def test_no_network_answers_nothing() -> None:
+    with pytest.raises(ValueError, match="ckpt_path names no checkpoint"):
+        load_ensemble([])
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"classes": [name.upper() for name in CLASSES]}, "classes"),
+        ({"preprocessing": {"channels": ["x", "y", "z"]}}, "channels x, y, score and x, y, z"),
+    ],
+)
+def test_networks_that_see_or_say_other_things_are_refused(
+    change: dict[str, Any], told: str, paths: list[str], tmp_path: Path
+) -> None:
+    made = module_of()
+    preprocessing = made.preprocessing.plain | change.get("preprocessing", {})
+    write_ckpt(LitSTGCN(made.hparams["model"], preprocessing, change.get("classes", CLASSES)), tmp_path / "other.ckpt")
+    with pytest.raises(ValueError, match=f"cannot answer together, they differ: .*{told}"):
+        load_ensemble([paths[0], tmp_path / "other.ckpt"])
+
+
+def test_it_moves_as_one(paths: list[str]) -> None:
+    moved = load_ensemble(paths).to("meta")
+    assert isinstance(moved, Ensemble)
+    assert {parameter.device.type for module in moved.modules for parameter in module.parameters()} == {"meta"}
