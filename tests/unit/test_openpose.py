@@ -145,3 +145,9 @@ def test_folders_above_name_class_and_group(
 def test_names_that_are_no_utf8_are_escaped(tmp_path: Path) -> None:
     video(Path(str(tmp_path / "root" / "spin" / "one") + "\udcff\n"))
     assert [found.source for found in recordings(tmp_path / "root")] == ["spin/one\\xff\\n"]
+
+
+def test_hidden_files_are_no_frames(tmp_path: Path) -> None:
+    folder = video(tmp_path / "one")
+    (folder / "._video_000000000000_keypoints.json").write_bytes(b"\0\5\x16\7")
+    assert read_folder(folder).problems == ()

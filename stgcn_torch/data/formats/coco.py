@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from stgcn_torch.data.formats.json_files import load_json, numbers, part
-from stgcn_torch.data.formats.recording import Recording, Scene, Track, by_number, recording, shown, track_of
+from stgcn_torch.data.formats.recording import Recording, Scene, Track, by_number, files_in, recording, shown, track_of
 from stgcn_torch.data.formats.tracking import tracks
 
 Images = list[Any]  # of one recording: their ids, in the order of frames
@@ -25,8 +25,7 @@ Found = Mapping[Any, list[Mapping[str, Any]]]  # the annotations of each image
 
 def recordings(root: Path) -> list[Recording]:
     """The recordings of a file, or of every file under a folder. One that cannot be read is told of when it is read."""
-    files = sorted(root.rglob("*.json"), key=by_number) if root.is_dir() else [root]
-    return [found for path in files for found in _recordings(path, root)]
+    return [found for path in files_in(root, ".json") for found in _recordings(path, root)]
 
 
 def _recordings(path: Path, root: Path) -> list[Recording]:

@@ -23,7 +23,7 @@ from stgcn_torch.data.formats.recording import (
     Recording,
     Scene,
     Track,
-    by_number,
+    files_in,
     recording,
     shown,
     track_of,
@@ -35,7 +35,7 @@ SPLIT = re.compile(r"(?:^|_)(train|val|test)$")
 
 def recordings(root: Path) -> list[Recording]:
     """The clips of a folder and of those under it, those of one folder with the labels of its label file."""
-    files = sorted(root.rglob("*.json"), key=by_number) if root.is_dir() else [root]
+    files = files_in(root, ".json")
     found, labels = [], {folder: _labels(folder) for folder in {path.parent for path in files}}
     for path in files:
         if path.stem.endswith("_label") and path != root:

@@ -110,6 +110,22 @@ def recording(path: Path, root: Path, read: Callable[[Path], Scene]) -> Recordin
     return Recording(shown(place), lambda: read(path), label, shown(place.parent.parent))
 
 
+def files_in(root: Path, suffix: str) -> list[Path]:
+    """The files of a suffix under a folder, in the order of their paths, or the root if it is a file itself.
+
+    Hidden ones are left aside: macOS puts a ``._NAME`` beside each NAME on foreign disks.
+    """
+    if not root.is_dir():
+        return [root]
+    found = (path for path in root.rglob(f"*{suffix}") if not hidden(path, root))
+    return sorted(found, key=by_number)
+
+
+def hidden(path: Path, root: Path) -> bool:
+    """Whether a file or a folder above it, below the root, is hidden."""
+    return any(part.startswith(".") for part in path.relative_to(root).parts)
+
+
 def shown(path: Path) -> str:
     """A path as text that any file and terminal takes: what is no UTF-8, or cannot be printed, is escaped."""
     text = os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
