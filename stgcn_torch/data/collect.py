@@ -13,6 +13,7 @@ from stgcn_torch.data.preprocessing import Clip
 from stgcn_torch.skeleton import Skeleton, skeleton
 
 PEOPLE = ("together", "each")
+MAX_CLASSES = 100_000
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ def completed(selection: Selection, scene: Scene) -> Selection:
 
 
 def fitted(scene: Scene, selection: Selection) -> Scene:
-    """The scene with the joints in the layout's order and lengths in its unit.
+    """The scene with the people that are wanted, the joints in the layout's order, and lengths in its unit.
 
     Raises:
         ValueError: It has other joints or another number of channels than the selection.
@@ -175,7 +176,7 @@ def fitted(scene: Scene, selection: Selection) -> Scene:
         raise ValueError(f"it names a joint in two ways: {', '.join(scene.joints)}")
     scale = np.array([1.0 if channel == "score" else selection.unit for channel in channels])
     people = []
-    for track in scene.people:
+    for track in scene.people[: selection.most if selection.people == "together" else None]:
         poses = np.zeros((len(track.poses), V, C), np.float32)
         with np.errstate(over="ignore"):
             poses[:, order] = track.poses * scale
@@ -185,8 +186,9 @@ def fitted(scene: Scene, selection: Selection) -> Scene:
 
 def _parts(scene: Scene, selection: Selection) -> list[tuple[str, Clip]]:
     """The clips of a scene, with the number of the person in each; ValueError if all are too short."""
-    clips = [("", scene.together(selection.most))]
-    if selection.people == "each":
+    if selection.people == "together":
+        clips = [("", scene.together())]
+    else:
         clips = [(str(m), clip) for m, clip in enumerate(scene.each())]
     kept = [(person, clip) for person, clip in clips if clip.shape[1] >= selection.min_frames]
     if not kept:
@@ -200,10 +202,15 @@ def classes_of(labels: Sequence[Label | None]) -> tuple[list[str], list[int]]:
 
     Where the source numbers all of its classes they keep their numbers, and those that no clip has are called by them;
     else they are sorted by name.
+
+    Raises:
+        ValueError: A number is ``MAX_CLASSES`` or more.
     """
     given = [label for label in labels if label]
     numbers = [label.number for label in given if label.number is not None]
     if given and len(numbers) == len(given):
+        if max(numbers) >= MAX_CLASSES:
+            raise ValueError(f"a clip is of class {max(numbers)}; class numbers must be below {MAX_CLASSES}")
         names = {label.number: label.name for label in given}
         return [names.get(k, str(k)) for k in range(max(numbers) + 1)], numbers
     classes = sorted({label.name for label in given})

@@ -39,6 +39,7 @@ def test_a_part_has_its_type(held: Any) -> None:
         ([1], r"it has 1 numbers for a person, must be 2 \(one joint\) or 4 \(two\)"),
         ([1, float("nan")], "it has NaN or infinite values"),
         ([1, 10**400], "it has NaN or infinite values"),
+        ([1, 1e300], "it has NaN or infinite values"),
     ],
     ids=lambda value: str(value)[:20],
 )

@@ -24,7 +24,6 @@ def test_people_stand_side_by_side_at_their_frames() -> None:
     people = [Track(0, np.ones((2, 3, 2), "f4")), Track(1, np.full((3, 3, 2), 2, "f4"))]
     scene = Scene(5, people, CHANNELS)
     assert scene.together()[0, :, 0].T.tolist() == [[1, 1, 0, 0, 0], [0, 2, 2, 2, 0]]
-    assert scene.together(1).shape == (2, 5, 3, 1)
     assert [clip.shape for clip in scene.each()] == [(2, 2, 3, 1), (2, 3, 3, 1)]
 
 

@@ -98,4 +98,4 @@ def _pose(annotation: Mapping[str, Any]) -> Float[np.ndarray, "17 3"]:
     except ValueError as error:
         raise ValueError(f"image {annotation['image_id']}: {error}") from None
     pose[:, 2] = np.clip(pose[:, 2], 0, 1)
-    return np.where(pose[:, 2:] > 0, pose, 0).astype(np.float32)
+    return np.where(pose[:, 2:] > 0, pose, 0)

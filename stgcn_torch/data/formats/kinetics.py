@@ -97,4 +97,4 @@ def _pose(skeleton: Any, frame: int) -> Float[np.ndarray, "18 3"]:
         score = numbers(part(skeleton, "score", list), {18: "18 joints"})
     except ValueError as error:
         raise ValueError(f"frame {frame}: {error}") from None
-    return np.column_stack([np.where(score[:, None] > 0, xy, 0), score]).astype(np.float32)
+    return np.column_stack([np.where(score[:, None] > 0, xy, 0), score])

@@ -94,8 +94,9 @@ def _body(words: Iterator[str]) -> tuple[str, Float[np.ndarray, "25 3"]]:
     joints = int(*_take(words, 1))
     if joints != JOINTS:
         raise ValueError(f"a body has {joints} joints, must have {JOINTS}")
-    values = [float(word) for word in _take(words, JOINTS * NUMBERS)]
-    return number, np.array(values).reshape(JOINTS, NUMBERS)[:, :3].astype(np.float32)
+    values = np.array([float(word) for word in _take(words, JOINTS * NUMBERS)])
+    with np.errstate(over="ignore"):  # as in Scene.together
+        return number, values.reshape(JOINTS, NUMBERS)[:, :3].astype(np.float32)
 
 
 def _take(words: Iterator[str], count: int) -> list[str]:

@@ -70,7 +70,7 @@ def people_of(path: Path) -> list[Float[np.ndarray, "V 3"]]:
         for person in part(load_json(path), "people", list):
             values = person.get("pose_keypoints_2d", person.get("pose_keypoints")) if isinstance(person, dict) else None
             if values != []:  # only a hand or a face
-                found.append(numbers(values, SIZES).reshape(-1, 3).astype(np.float32))
+                found.append(numbers(values, SIZES).reshape(-1, 3))
     except ValueError as error:
         raise ValueError(f"{shown(Path(path.name))}: {error}") from None
     return found

@@ -67,12 +67,11 @@ class Scene:
     label: Label | None = None
     problems: tuple[str, ...] = ()
 
-    def together(self, most: int | None = None) -> Clip:
-        """The people side by side, at most so many: (C, T, V, M) float32, M at least 1."""
-        kept = self.people[:most]
-        V = kept[0].poses.shape[1] if kept else 0
-        clip = np.zeros((len(self.channels), self.frames, V, max(1, len(kept))), np.float32)
-        for m, track in enumerate(kept):
+    def together(self) -> Clip:
+        """The people side by side: (C, T, V, M) float32."""
+        V = self.people[0].poses.shape[1] if self.people else 0
+        clip = np.zeros((len(self.channels), self.frames, V, len(self.people)), np.float32)
+        for m, track in enumerate(self.people):
             with np.errstate(over="ignore"):  # beyond float32 lies infinity, which preprocessing knows
                 clip[:, track.start : track.end, :, m] = track.poses.transpose(2, 0, 1)
         return clip
