@@ -14,6 +14,7 @@ from stgcn_torch.skeleton import Skeleton, skeleton
 
 PEOPLE = ("together", "each")
 MAX_CLASSES = 100_000
+QUOTED = 300  # characters of what is said about a recording
 
 
 @dataclass(frozen=True)
@@ -120,10 +121,10 @@ def collect(recordings: Iterable[Recording], clips: Path, selection: Selection) 
                 selection = completed(made.selection, scene)
                 parts = _parts(fitted(scene, selection), selection)
             except (ValueError, OSError) as error:
-                made.left_out.append(f"{recording.source}: {error}")
+                made.left_out.append(_line(recording, error))
                 continue
             made.selection = selection
-            made.problems += [f"{recording.source}: {problem}" for problem in scene.problems]
+            made.problems += [_line(recording, problem) for problem in scene.problems]
             made.crowd += max(0, len(scene.people) - selection.most) * (selection.people == "together")
             for person, clip in parts:
                 label = recording.label or scene.label
@@ -135,6 +136,11 @@ def collect(recordings: Iterable[Recording], clips: Path, selection: Selection) 
     if not made.rows:
         raise ValueError(f"none of {len(made.left_out)} recordings can be read; the first: {made.left_out[0]}")
     return made
+
+
+def _line(recording: Recording, problem: object) -> str:
+    """One line, however much of a broken file it quotes."""
+    return f"{recording.source}: {' '.join(str(problem).split()):.{QUOTED}}"
 
 
 def _leave_out_unlabelled(made: Collection) -> None:

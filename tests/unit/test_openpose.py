@@ -91,7 +91,7 @@ BAD = {
     "list": ("[1, 2]", r"it has no 'people' that is a list"),
     "people": ('{"people": {}}', r"it has no 'people' that is a list"),
     "person": ('{"people": [7]}', r"it has None where a list of numbers belongs"),
-    "words": ('{"people": [{"pose_keypoints_2d": ["a"]}]}', r"it has \['a'\] where a list of numbers belongs"),
+    "words": ('{"people": [{"pose_keypoints_2d": ["a"]}]}', r"it has 'a' where a number belongs"),
     "joints": (frame([BODY_25[:24]]), r"it has 72 numbers for a person, must be 75 \(BODY_25\) or 54 \(COCO\)"),
     "mixed": (frame([BODY_25, BODY_25[:18]]), r"it has people of 18 and 25 joints"),
     "other": (frame([BODY_25[:18]]), r"it has people of 18 and 25 joints"),

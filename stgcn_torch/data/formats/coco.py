@@ -31,7 +31,7 @@ def recordings(root: Path) -> list[Recording]:
 def _recordings(path: Path, root: Path) -> list[Recording]:
     whole = recording(path, root, lambda path: _scene(path, None))
     try:
-        videos = list(_contents(path)[0])
+        videos = list(_contents(path, path.stat().st_mtime_ns)[0])
     except (ValueError, OSError):
         return [whole]
     if len(videos) == 1:
@@ -40,8 +40,8 @@ def _recordings(path: Path, root: Path) -> list[Recording]:
 
 
 @lru_cache(maxsize=1)  # the recordings of a file are read one after the other
-def _contents(path: Path) -> tuple[dict[str, Images], Found]:
-    """The images of each recording in a file, and its annotations by image."""
+def _contents(path: Path, _written: int) -> tuple[dict[str, Images], Found]:
+    """The images of each recording in a file as it was written at a time, and its annotations by image."""
     held = load_json(path)
     annotations = held if isinstance(held, list) else part(held, "annotations", list)
     found: dict[Any, list[Mapping[str, Any]]] = defaultdict(list)
@@ -64,7 +64,7 @@ def _contents(path: Path) -> tuple[dict[str, Images], Found]:
 
 
 def _scene(path: Path, video: str | None) -> Scene:
-    videos, found = _contents(path)
+    videos, found = _contents(path, path.stat().st_mtime_ns)
     images = videos[video] if video is not None else []
     poses = [[(_track(each), _pose(each)) for each in found.get(image, [])] for image in images]
     numbered = all(number is not None for frame in poses for number, _ in frame)

@@ -39,8 +39,11 @@ def numbers(values: Any, allowed: Mapping[int, str]) -> np.ndarray[Any, np.dtype
     Raises:
         ValueError: They are none, or another count.
     """
-    if not isinstance(values, list) or any(isinstance(v, bool) or not isinstance(v, int | float) for v in values):
+    if not isinstance(values, list):
         raise ValueError(f"it has {str(values)[:40]} where a list of numbers belongs")
+    other = [value for value in values if isinstance(value, bool) or not isinstance(value, int | float)]
+    if other:
+        raise ValueError(f"it has {other[0]!r:.40} where a number belongs")
     if len(values) not in allowed:
         kinds = " or ".join(f"{size} ({name})" for size, name in allowed.items())
         raise ValueError(f"it has {len(values)} numbers for a person, must be {kinds}")

@@ -83,7 +83,9 @@ def read_clip(path: Path) -> Scene:
         raise ValueError(f"frames are numbered from {first} to {last}; at most {MAX_FRAMES} are allowed")
     places: list[tuple[list[int], list[np.ndarray]]] = [([], []) for _ in range(KEPT)]
     for frame, skeletons in frames:
-        poses = sorted((_pose(skeleton, frame) for skeleton in skeletons[:LISTED]), key=lambda pose: -pose[:, 2].sum())
+        poses = sorted(
+            (_pose(skeleton, frame) for skeleton in skeletons[:LISTED]), key=lambda pose: -pose[:, 2].sum(dtype=float)
+        )
         for (seen, taken), pose in zip(places, poses, strict=False):
             seen.append(frame - first)
             taken.append(pose)
