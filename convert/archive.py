@@ -49,7 +49,7 @@ class Records:
         self.data = data
         try:
             with zipfile.ZipFile(path) as zipped:
-                entries = [entry for entry in zipped.infolist() if not entry.is_dir()]
+                entries = [entry for entry in zipped.infolist() if not entry.filename.endswith("/")]
         except DAMAGED:
             raise UnreadableError("is a zip archive that is damaged or ends too soon") from None
         self.entries = {entry.filename.partition("/")[2]: entry for entry in entries}

@@ -28,8 +28,8 @@ DESCRIPTION = """\
 Converts the weights of an ST-GCN without Paddle and without running what a file contains.
 
 IN   any file of Paddle 1.6 to 3.3 (.pdparams, nested checkpoints, .pdiparams with its program, folders of one file a
-     variable, safetensors) or a torch checkpoint of st-gcn, mmskeleton, MMAction2, PYSKL, TAO or this project; what it
-     is, its contents say
+     variable, folders of shards (.distcp), safetensors) or a torch checkpoint of st-gcn, mmskeleton, MMAction2, PYSKL,
+     TAO or this project; what it is, its contents say
 OUT  .pt or .pth       state dict: torch.load(OUT, weights_only=True)
      .ckpt             Lightning checkpoint: evaluate, predict, and with --optimizer train ckpt_path=OUT
      .safetensors      with architecture and preprocessing in its metadata

@@ -23,16 +23,21 @@ LAYERS = {
     "backbone.st_gcn_networks.*.residual.1": "batch_norm2d",
     "head.fcn": "conv2d",
 }
+GRAPH = "backbone.A"
+KINDS = ("batch_norm", "conv2d")
+BATCH_NORM = re.compile(r"batch_norm[12]d")
 BLOCK = re.compile(r"(?<=backbone\.st_gcn_networks\.)\d{1,4}(?=\.)")
 IMPORTANCE = re.compile(r"backbone\.edge_importance\.(\d{1,4})")
 NUMBERED = re.compile(r"(\w+?)_(\d{1,9})(\.\w+)?")  # a kind, its count, the tensor in it
 
 
-def parameter_names(structured_keys: Iterable[str]) -> dict[str, str]:
+def parameter_names(structured_keys: Iterable[str], *, paddle_1: bool = False) -> dict[str, str]:
     """What a fresh Paddle process calls the tensors of an ST-GCN.
 
     Args:
         structured_keys: Where they stand in the network, as ``backbone.st_gcn_networks.0.tcn.2.weight``; in any order.
+        paddle_1: Whether the process is one of Paddle 1, which counts batch norms of every kind together, as
+            ``batch_norm_3``.
 
     Returns:
         The parameter name of each, as ``conv2d_1.w_0``.
@@ -45,9 +50,12 @@ def parameter_names(structured_keys: Iterable[str]) -> dict[str, str]:
     made: Counter[str] = Counter()
     for layer in sorted({layer for layer in map(_layer, keys) if _pattern(layer) in LAYERS}, key=_made):
         kind = LAYERS[_pattern(layer)]
+        kind = BATCH_NORM.sub("batch_norm", kind) if paddle_1 else kind
         layers[layer] = f"{kind}_{made[kind]}"
         made[kind] += 1
     names = {key: _name(key, layers) for key in keys}
+    if paddle_1 and GRAPH in names:
+        names[GRAPH] = "generated_var_0"
     if unknown := [key for key, name in names.items() if name is None]:
         raise MismatchError(f"has tensors that are none of an ST-GCN's: {', '.join(unknown)}")
     return {key: name for key, name in names.items() if name is not None}
@@ -68,7 +76,7 @@ def _made(layer: str) -> tuple[bool, int, int]:
 
 def _name(key: str, layers: dict[str, str]) -> str | None:
     layer, _, tensor = key.rpartition(".")
-    if key == "backbone.A":
+    if key == GRAPH:
         return "generated_tensor_0"
     if importance := IMPORTANCE.fullmatch(key):
         return f"stgcn__back_bone_0.w_{importance[1]}"  # the backbone's own parameters
@@ -86,7 +94,7 @@ def _network() -> list[str]:
     importance = [f"backbone.edge_importance.{block}" for block in range(BLOCKS)]
     tensors = {kind: list(TENSORS)[: 2 if kind == "conv2d" else 4] for kind in LAYERS.values()}
     return [
-        "backbone.A",
+        GRAPH,
         *importance,
         *(f"{layer}.{tensor}" for layer in layers for tensor in tensors[LAYERS[_pattern(layer)]]),
     ]
@@ -110,8 +118,9 @@ def structured_names(names: Iterable[str], network: Iterable[str] = NETWORK) -> 
     """
     counted = _from_zero(names)
     network = list(network)
+    paddle_1 = any(name.startswith("batch_norm_") for name in counted.values())
     for keys in (network, [key for key in network if not key.startswith("head.")]):
-        places = {name: key for key, name in parameter_names(keys).items()}
+        places = {name: key for key, name in parameter_names(keys, paddle_1=paddle_1).items()}
         if {*counted.values()} <= {*places} and _layers(counted.values()) == _layers(places):
             return {name: places[standard] for name, standard in counted.items()}
     raise MismatchError("has parameters that are none of an ST-GCN's, or not all of them")
@@ -137,4 +146,4 @@ def _parts(name: str) -> tuple[str, int, str]:
 
 
 def _layers(names: Iterable[str]) -> set[str]:
-    return {_layer(name) for name in names if name.startswith(tuple(LAYERS.values()))}
+    return {_layer(name) for name in names if name.startswith(KINDS)}

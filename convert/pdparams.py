@@ -9,6 +9,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from convert.distributed import distributed_views, is_distributed
 from convert.dump import dump
 from convert.errors import MismatchError, UnreadableError, about
 from convert.files import contents, write_whole
@@ -29,8 +30,9 @@ def read_pdparams(path: str | Path) -> object:
     """What a file of Paddle holds, as it was saved, without Paddle and without running anything in it.
 
     Args:
-        path: A file of ``paddle.save`` (``.pdparams``, ``.pdopt``, a nested checkpoint, safetensors), or what
-            ``convert.static.read_static`` takes. What it is, its contents say, never its suffix.
+        path: A file of ``paddle.save`` (``.pdparams``, ``.pdopt``, a nested checkpoint, safetensors), a folder of
+            ``paddle.distributed.save_state_dict``, or what ``convert.static.read_static`` takes. What a file is, its
+            contents say, never its suffix.
 
     Returns:
         Nested dicts, lists and scalars; each tensor as an array of its own, bfloat16 as that of ``ml_dtypes``. Name
@@ -52,7 +54,11 @@ def pdparams_views(path: str | Path) -> object:
     """
     path = Path(path)
     if path.is_dir():
-        return static_views(path)
+        return distributed_views(path, _file_views, NAMES) if is_distributed(path) else static_views(path)
+    return _file_views(path)
+
+
+def _file_views(path: Path) -> object:
     with about(path):
         data = contents(path)
         what = kind(data)

@@ -30,6 +30,7 @@ _DTYPES = [
 ]
 BY_NUMBER = {number: dtype for number, _, dtype in _DTYPES}
 BY_NAME = {name: dtype for _, name, dtype in _DTYPES}
+ROWS = "holds SelectedRows, rows of an embedding, which no ST-GCN has"
 MAX_LEVELS = 100  # of detail; one tensor has at most a few
 MAX_TENSORS = 1 << 20
 
@@ -45,7 +46,8 @@ def tensors(data: memoryview) -> list[Array]:
         try:
             found.append(_tensor(file))
         except UnreadableError as problem:
-            raise UnreadableError(f"{problem} (tensor {len(found)}, at byte {start})") from None
+            words = ROWS if _are_rows(data[start:]) else problem
+            raise UnreadableError(f"{words} (tensor {len(found)}, at byte {start})") from None
     return found
 
 
@@ -55,9 +57,30 @@ def _tensor(file: Reader) -> Array:
         raise UnreadableError("is not a tensor of Paddle's, or is damaged")
     for _ in range(levels):
         file.take(file.number(8))  # where sequences of unequal length begin; weights have none
+    return _numbers(file)
+
+
+def _are_rows(data: memoryview) -> bool:
+    """Whether these are some rows of a sparse tensor: which, of how many, and a tensor of as many."""
+    file = Reader(data)
+    try:
+        _version(file)
+        count = file.number(8)
+        rows = np.ndarray((count,), "<i8", file.take(8 * count))
+        height = file.number(8)
+        values = _numbers(file)
+    except UnreadableError:
+        return False
+    return values.shape[:1] == rows.shape and bool(((rows >= 0) & (rows < height)).all())
+
+
+def _numbers(file: Reader) -> Array:
+    """A tensor's shape, its type and its elements."""
     _version(file)
     description = fields(file.take(file.number(4)))
     code, lengths = number(description, 1), numbers(description, 2)
+    if 1 not in description:
+        raise UnreadableError("has a tensor without a type")
     if code not in BY_NUMBER:
         raise UnreadableError(f"has a tensor of type {code}, which is no type of weights")
     if not all(0 <= length <= MAX_BYTES for length in lengths) or len(lengths) > MAX_RANK:

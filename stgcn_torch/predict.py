@@ -1,8 +1,11 @@
-"""``python -m stgcn_torch.predict``: the class of each clip in a file."""
+"""``python -m stgcn_torch.predict``: classes of clips and of people in recordings, and timelines of long ones."""
 
 import csv
+import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,90 +14,208 @@ import torch
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import track
 from rich.table import Table
 
-from stgcn_torch.checkpoint import load_module
 from stgcn_torch.commands import command, given_preprocessing, plain
-from stgcn_torch.data.arrays import Clips, open_clips
-from stgcn_torch.data.dataset import ClipDataset
-from stgcn_torch.data.module import loader_of
+from stgcn_torch.data.arrays import open_clips
+from stgcn_torch.data.collect import Collection, Selection, collect
+from stgcn_torch.data.formats import recordings
+from stgcn_torch.data.preprocessing import live_frames
+from stgcn_torch.data.windows import ClipSequence, Piece, Pieces, timeline, window_starts
+from stgcn_torch.ensemble import Ensemble, load_ensemble
 from stgcn_torch.files import written_whole
 from stgcn_torch.fingerprint import contradiction
-from stgcn_torch.lit import LitSTGCN
 
-Row = tuple[int, int, float]
 FORMS = ("probabilities", "submission")
 SHOWN = 20  # rows on the terminal
 
 
-def probabilities(module: LitSTGCN, clips: Clips, batch_size: int = 64) -> Iterator[np.ndarray[Any, Any]]:
-    """Class probabilities of each clip, in order.
+@dataclass(frozen=True)
+class Place:
+    """What an answer is about.
+
+    Attributes:
+        index: The clip's, from 0.
+        source: The recording it is of; empty for a clip of an array.
+        person: Number of the person in it; empty if its people are together.
+        start: First frame.
+        end: The frame after the last.
+    """
+
+    index: int
+    source: str = ""
+    person: str = ""
+    start: int = 0
+    end: int = 0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The most likely classes of a clip, or of a segment of one.
+
+    Attributes:
+        place: What it is about.
+        top: Class index and probability, the most likely first.
+    """
+
+    place: Place
+    top: Sequence[tuple[int, float]]
+
+
+def answers(
+    ensemble: Ensemble,
+    clips: ClipSequence,
+    places: Sequence[Place],
+    *,
+    top_k: int = 1,
+    slide: int | None = None,
+    batch_size: int = 64,
+) -> Iterator[Answer]:
+    """What the networks say of clips, in order.
 
     Args:
-        module: In evaluation mode, on the device that shall run it.
-        clips: (N, C, T, V, M) as recorded; preprocessed here as the module's checkpoint says.
-        batch_size: Clips at a time.
+        ensemble: The networks.
+        clips: Each (C, T, V, M), of the ensemble's channels and layout.
+        places: What each clip is.
+        top_k: Classes in an answer.
+        slide: None for one answer to a clip; else frames from one window to the next, for an answer to each segment of
+            a clip. Windows without anybody get no answer.
+        batch_size: Clips or windows at a time.
     """
-    dataset = ClipDataset(clips, None, range(len(clips)), module.preprocessing, module.body)
-    with torch.inference_mode():
-        for batch, _ in loader_of(dataset, batch_size):
-            logits = module(batch.to(module.device)).float()
-            yield from logits.softmax(dim=1).cpu().numpy()
+    if slide is None:
+        whole = [Piece(i, 0, clips[i].shape[1]) for i in range(len(clips))]
+        said = ensemble.probabilities(Pieces(clips, whole), range(len(whole)), batch_size)
+        yield from (Answer(place, _top(row, top_k)) for place, row in zip(places, said, strict=True))
+        return
+    for i, place in enumerate(places):
+        clip = np.asarray(clips[i])
+        T = live_frames(clip)
+        starts = [s for s in window_starts(T, ensemble.window, slide) if clip[:, s : s + ensemble.window].any()]
+        if not starts:
+            continue
+        pieces = [Piece(i, start, min(start + ensemble.window, T)) for start in starts]
+        said = ensemble.probabilities(Pieces(clips, pieces), range(len(pieces)), batch_size)
+        for part in timeline(starts, ensemble.window, T, said):
+            at = Place(place.index, place.source, place.person, place.start + part.start, place.start + part.end)
+            yield Answer(at, _top(part.probabilities, top_k))
 
 
-def write_predictions(path: str | Path, rows: Sequence[Row], classes: Sequence[str], form: str) -> None:
-    """Write (index, class, probability) rows as CSV.
+def _top(probabilities: np.ndarray[Any, Any], k: int) -> list[tuple[int, float]]:
+    return [(int(i), float(probabilities[i])) for i in np.argsort(-probabilities, kind="stable")[:k]]
+
+
+def write_answers(path: str | Path, found: Sequence[Answer], classes: Sequence[str], columns: Sequence[str]) -> None:
+    """Write answers, as JSON if the path ends so, else as CSV with a row per class.
 
     Args:
         path: Appears whole or not at all.
-        rows: Clip index, class index, probability.
+        found: The answers.
         classes: Class names.
-        form: ``probabilities`` (index, class, probability) or ``submission``, the skating competition's
-            sample_index, predict_category.
-
-    Raises:
-        ValueError: The form is unknown.
+        columns: What to tell of a place, by the names of its attributes.
     """
-    forms: dict[str, tuple[tuple[str, ...], Callable[[int, int, float], tuple[Any, ...]]]] = {
-        "probabilities": (("index", "class", "probability"), lambda i, k, p: (i, classes[k], f"{p:.6f}")),
-        "submission": (("sample_index", "predict_category"), lambda i, k, _: (i, k)),
-    }
-    if form not in forms:
-        raise ValueError(f"form {form!r} is unknown; choose {' or '.join(forms)}")
-    header, row = forms[form]
+    with written_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        if Path(path).suffix == ".json":
+            told = [
+                {name: getattr(answer.place, name) for name in columns}
+                | {"top": [{"class": classes[k], "probability": p} for k, p in answer.top]}
+                for answer in found
+            ]
+            json.dump(told, file, indent=2, ensure_ascii=False)
+            return
+        writer = csv.writer(file, lineterminator="\n")
+        ranked = any(len(answer.top) > 1 for answer in found)
+        writer.writerow((*columns, *(["rank"] if ranked else []), "class", "probability"))
+        for answer in found:
+            known = [getattr(answer.place, name) for name in columns]
+            for rank, (k, p) in enumerate(answer.top, 1):
+                writer.writerow((*known, *([rank] if ranked else []), classes[k], f"{p:.6f}"))
+
+
+def write_submission(path: str | Path, found: Iterable[Answer]) -> None:
+    """Write the skating competition's form: sample_index, predict_category."""
     with written_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(row(*values) for values in rows)
+        writer.writerow(("sample_index", "predict_category"))
+        writer.writerows((answer.place.index, answer.top[0][0]) for answer in found)
+
+
+def read_recordings(config: DictConfig, ensemble: Ensemble, folder: Path) -> Collection:
+    """The clips of a source of any format, in a file in the folder; says on stderr what could not be read."""
+    selection = Selection(ensemble.body, ensemble.channels, config.unit, config.people, config.most_people)
+    found = recordings(config.input, config.format)
+    collection = collect(track(found, "reading", disable=not sys.stderr.isatty()), folder / "clips", selection)
+    for line in [*(f"left out {line}" for line in collection.left_out), *collection.problems]:
+        print(line, file=sys.stderr)
+    return collection
+
+
+def check(config: DictConfig) -> None:
+    """Raise ValueError for options that no run could use, before anything is loaded."""
+    if config.form not in FORMS:
+        raise ValueError(f"form {config.form!r} is unknown; choose {' or '.join(FORMS)}")
+    if config.accelerator not in ("auto", "cpu", "gpu") or (
+        config.accelerator == "gpu" and not torch.cuda.is_available()
+    ):
+        raise ValueError(f"accelerator must be auto, cpu, or gpu where there is one, got {config.accelerator!r}")
+    if config.top_k < 1 or (config.slide is not None and config.slide < 1):
+        raise ValueError(f"top_k and slide must be at least 1, got {config.top_k} and {config.slide}")
+    if config.form == "submission" and config.slide is not None:
+        raise ValueError("form=submission has one class for a clip, and slide= several")
+
+
+def load(config: DictConfig) -> Ensemble:
+    """The networks that the configuration names, on its device; warns of a preprocessing that contradicts weights."""
+    paths, given = plain(config.ckpt_path), given_preprocessing(config)
+    ensemble = load_ensemble(
+        paths if isinstance(paths, list) else [paths], plain(config.weights), given, plain(config.strides)
+    )
+    for module in ensemble.modules:
+        said = contradiction(module.state_dict(), module.preprocessing, module.body)
+        if said and given.keys() - {"nan", "empty"}:  # its own is right, even where clips were centred before
+            print(f"predict: {said}", file=sys.stderr)
+    return ensemble.to("cuda" if torch.cuda.is_available() and config.accelerator != "cpu" else "cpu")
 
 
 @command("predict")
 def main(config: DictConfig) -> None:
     """Predict as the composed configuration says."""
-    has_gpu = torch.cuda.is_available()
-    if config.form not in FORMS:
-        raise ValueError(f"form {config.form!r} is unknown; choose {' or '.join(FORMS)}")
-    if config.accelerator not in ("auto", "cpu", "gpu") or (config.accelerator == "gpu" and not has_gpu):
-        raise ValueError(f"accelerator must be auto, cpu, or gpu where there is one, got {config.accelerator!r}")
-    given = given_preprocessing(config)
-    module = load_module(config.ckpt_path, given, plain(config.strides))
-    said = contradiction(module.state_dict(), module.preprocessing, module.body)
-    if said and given.keys() - {"nan", "empty"}:  # its own is right, even where clips were centred before
-        print(f"predict: {said}", file=sys.stderr)
-    module.to("cuda" if has_gpu and config.accelerator != "cpu" else "cpu")
-    clips = open_clips(config.input, module.preprocessing.channels, module.body, single=True)
-    rows: list[Row] = []
-    for index, probability in enumerate(probabilities(module, clips, config.batch_size)):
-        best = int(probability.argmax())
-        rows.append((index, best, float(probability[best])))
-    if config.out:
-        write_predictions(config.out, rows, module.classes, config.form)
-    table = Table("clip", "class", "probability")
-    for index, best, sure in rows[:SHOWN]:
-        table.add_row(str(index), escape(module.classes[best]), f"{sure:.4f}")
+    check(config)
+    ensemble = load(config)
+    columns = ["index"]
+    with tempfile.TemporaryDirectory() as folder:
+        if config.format is None and Path(config.input).suffix == ".npy":
+            array = open_clips(config.input, ensemble.channels, ensemble.body, single=True)
+            clips: ClipSequence = array
+            places = [Place(i, end=array.shape[2]) for i in range(len(array))]
+        else:
+            clips = collection = read_recordings(config, ensemble, Path(folder))
+            places = [
+                Place(i, row.source, row.person, row.start, row.start + row.shape[1])
+                for i, row in enumerate(collection.rows)
+            ]
+            columns += ["source", "person", "start", "end"]
+        if config.slide:
+            columns += [name for name in ("start", "end") if name not in columns]
+        options = {"top_k": config.top_k, "slide": config.slide, "batch_size": config.batch_size}
+        found = list(answers(ensemble, clips, places, **options))
+    if config.out and config.form == "submission":
+        write_submission(config.out, found)
+    elif config.out:
+        write_answers(config.out, found, ensemble.classes, columns)
+    _show(found, ensemble.classes, columns)
+    print(f"{len(places)} clips, {len(found)} answers" + (f", all in {config.out}" if config.out else ""))
+
+
+def _show(found: Sequence[Answer], classes: Sequence[str], columns: Sequence[str]) -> None:
+    table = Table(*("clip" if name == "index" else name for name in columns), "class", "probability")
+    for answer in found[:SHOWN]:
+        known = [escape(str(getattr(answer.place, name))) for name in columns]
+        names = "\n".join(escape(classes[k]) for k, _ in answer.top)
+        table.add_row(*known, names, "\n".join(f"{p:.4f}" for _, p in answer.top))
     Console().print(table)
-    more = f" ({len(rows) - SHOWN} more)" if len(rows) > SHOWN else ""
-    print(f"{len(rows)} clips{more}" + (f", all in {config.out}" if config.out else ""))
+    if len(found) > SHOWN:
+        print(f"... and {len(found) - SHOWN} more")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.progress import track
 
 from stgcn_torch.commands import command, load_layout, plain
-from stgcn_torch.data.collect import Collection, Selection, classes_of, collect
+from stgcn_torch.data.collect import Collection, Selection, classes_of, collect, leave_out_unlabelled
 from stgcn_torch.data.formats import Label, Recording, recordings
 from stgcn_torch.data.pyskl import write_pyskl
 from stgcn_torch.skeleton import Skeleton, skeleton
@@ -133,6 +133,7 @@ def main(config: DictConfig) -> None:
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as aside:
         steps = track(found, "reading", disable=not sys.stderr.isatty())
         collection = collect(steps, Path(aside) / "clips", selection)
+        leave_out_unlabelled(collection)
         write = write_pyskl if out.suffix in (".pkl", ".pickle") else write_arrays
         write(collection, Path(aside) / "whole")
         (Path(aside) / "whole").rename(out)

@@ -1,6 +1,5 @@
 """Clips of many recordings put one after the other on disk, so that memory does not grow with their number."""
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -62,6 +61,7 @@ class Row:
         group: The recording's.
         columns: The recording's.
         shape: (C, T, V, M).
+        start: The recording's frame that is the clip's first.
         at: Where it starts in the file of clips, in numbers.
     """
 
@@ -71,6 +71,7 @@ class Row:
     group: str
     columns: Mapping[str, str]
     shape: tuple[int, ...]
+    start: int
     at: int
 
 
@@ -94,18 +95,24 @@ class Collection:
     problems: list[str] = field(default_factory=list)
     crowd: int = 0
 
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int, /) -> Clip:
+        """A clip (C, T, V, M), mapped from the file."""
+        row = self.rows[index]
+        return np.memmap(self.clips, np.float32, "r", row.at * np.dtype(np.float32).itemsize, row.shape)
+
     def __iter__(self) -> Iterator[Clip]:
-        """Each clip (C, T, V, M), mapped from the file."""
-        numbers = np.memmap(self.clips, np.float32, "r")
-        for row in self.rows:
-            yield np.asarray(numbers[row.at : row.at + math.prod(row.shape)]).reshape(row.shape)
+        """Each clip."""
+        return (self[index] for index in range(len(self)))
 
 
 def collect(recordings: Iterable[Recording], clips: Path, selection: Selection) -> Collection:
     """Read every recording once, and put its clips into a file.
 
     Args:
-        recordings: What to read. One that cannot be read is left out, and so is one without a class if others have one.
+        recordings: What to read. One that cannot be read is left out.
         clips: The file to write.
         selection: What becomes of a scene.
 
@@ -126,13 +133,12 @@ def collect(recordings: Iterable[Recording], clips: Path, selection: Selection) 
             made.selection = selection
             made.problems += [_line(recording, problem) for problem in scene.problems]
             made.crowd += max(0, len(scene.people) - selection.most) * (selection.people == "together")
-            for person, clip in parts:
+            for person, start, clip in parts:
                 label = recording.label or scene.label
-                row = Row(recording.source, person, label, recording.group, recording.columns, clip.shape, at)
+                row = Row(recording.source, person, label, recording.group, recording.columns, clip.shape, start, at)
                 made.rows.append(row)
                 file.write(np.ascontiguousarray(clip, np.float32).data)
                 at += clip.size
-    _leave_out_unlabelled(made)
     if not made.rows:
         raise ValueError(f"none of {len(made.left_out)} recordings can be read; the first: {made.left_out[0]}")
     return made
@@ -143,7 +149,8 @@ def _line(recording: Recording, problem: object) -> str:
     return f"{recording.source}: {' '.join(str(problem).split()):.{QUOTED}}"
 
 
-def _leave_out_unlabelled(made: Collection) -> None:
+def leave_out_unlabelled(made: Collection) -> None:
+    """Leave out the clips without a class if others have one: they cannot be trained on together."""
     if any(row.label for row in made.rows):
         made.left_out += [f"{row.source}: it has no class, and others have one" for row in made.rows if not row.label]
         made.rows = [row for row in made.rows if row.label]
@@ -190,15 +197,16 @@ def fitted(scene: Scene, selection: Selection) -> Scene:
     return replace(scene, people=people, channels=channels)
 
 
-def _parts(scene: Scene, selection: Selection) -> list[tuple[str, Clip]]:
-    """The clips of a scene, with the number of the person in each; ValueError if all are too short."""
+def _parts(scene: Scene, selection: Selection) -> list[tuple[str, int, Clip]]:
+    """The clips of a scene, with the number of the person in each and its start; ValueError if all are too short."""
     if selection.people == "together":
-        clips = [("", scene.together())]
+        clips = [("", 0, scene.together())]
     else:
-        clips = [(str(m), clip) for m, clip in enumerate(scene.each())]
-    kept = [(person, clip) for person, clip in clips if clip.shape[1] >= selection.min_frames]
+        starts = [track.start for track in scene.people]
+        clips = [(str(m), starts[m], clip) for m, clip in enumerate(scene.each())]
+    kept = [part for part in clips if part[-1].shape[1] >= selection.min_frames]
     if not kept:
-        longest = max(clip.shape[1] for _, clip in clips)
+        longest = max(clip.shape[1] for *_, clip in clips)
         raise ValueError(f"it has {longest} frames, fewer than min_frames={selection.min_frames}")
     return kept
 

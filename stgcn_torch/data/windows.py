@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from jaxtyping import Float
@@ -35,6 +35,14 @@ def window_starts(T: int, length: int, stride: int) -> list[int]:
     return [*range(0, T - length, stride), T - length]
 
 
+class ClipSequence(Protocol):
+    """Clips (C, T, V, M) by index, which may differ in T and M; an array (N, C, T, V, M) is one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
 @dataclass(frozen=True)
 class Piece:
     """Frames in a row of a clip.
@@ -54,11 +62,11 @@ class Pieces:
     """Pieces of clips as ``ClipDataset`` takes an array of clips: each is cut out when it is asked for.
 
     Args:
-        clips: Each (C, T, V, M); they may differ in T and M.
+        clips: What to cut.
         pieces: What to cut out of them, in order.
     """
 
-    def __init__(self, clips: Sequence[Clip], pieces: Sequence[Piece]) -> None:
+    def __init__(self, clips: ClipSequence, pieces: Sequence[Piece]) -> None:
         self.clips, self.pieces = clips, pieces
         shapes = [clips[i].shape for i in {piece.clip for piece in pieces}]
         frames, M = max(piece.end - piece.start for piece in pieces), max(shape[3] for shape in shapes)

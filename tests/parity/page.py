@@ -45,6 +45,22 @@ Not part of the run above, as its file is not part of this project: the article'
 three steps of training, with clips and the logits that it gave in evaluation mode. `convert-pdparams model.pdparams
 out.pt --reference input.npy logits.npy`: logits within 3.8e-6 of Paddle's, whose largest is 18.3; top-1 agrees.
 
+Likewise the same network as Paddle 1.8.5 trained it for two steps, in a process that had made other layers before: its
+state dict, and the folder of tensors that `TracedLayer` saved, whose structured names follow from the parameters'.
+Logits within 4.8e-7 of Paddle's from either, whose largest is 1.7; all 102 velocities of its `.pdopt` are placed by
+name as its own table of names places them.
+
+## Damaged files
+
+Nor is this part of the run above. `python -m benchmarks.fuzzing` damages the project's files of every kind: pickles of
+protocols 0 to 5 and of Paddle, tensor streams, combined files and their programs, lists of parameters, PIR,
+safetensors, folders of tensors and of shards, torch's archives, the pickles in them, and its older files. Bits, opcodes
+and chunks are turned, moved, doubled or left out, lengths lie, ends are missing. Of 40,000 cases of seed 0, 3,505 were
+read as plain trees, 5,313 refused as unsafe, 31,157 as unreadable and 25 as not fitting; nothing else came out. An
+audit hook saw nothing run, nothing imported and no file written, and none took more than 38 ms of processor time, or
+more than the 2 GiB of memory that the process had. Python 3.11.7 on two cores: 283 s while others used them, and 57 s
+in a run before, while they did less.
+
 ## What differs by design, and what it means
 
 - **Running variance.** On the CPU Paddle's batch norms store the biased variance of a batch (divided by n), torch's the

@@ -48,12 +48,24 @@ def inference_model(network: reference.STGCN, folder: Path) -> Path:
     return folder / "exported.pdiparams"
 
 
+def checkpoint(network: reference.STGCN, folder: Path) -> Path:
+    paddle.distributed.save_state_dict({"model": network.state_dict()}, str(folder / "shards"))
+    return folder / "shards"
+
+
+def safe_checkpoint(network: reference.STGCN, folder: Path) -> Path:
+    paddle.distributed.save_state_dict(network.state_dict(), str(folder / "safe"), safetensors=True)
+    return folder / "safe"
+
+
 FORMS: dict[str, Callable[[reference.STGCN, Path], Path]] = {
     "state dict": state_file,
     "state dict, pickle protocol 2": protocol_2,
     "nested checkpoint": nested,
     "safetensors": safetensors,
     "inference model": inference_model,
+    "distributed checkpoint": checkpoint,
+    "distributed checkpoint, safetensors": safe_checkpoint,
 }
 
 

@@ -3,11 +3,9 @@
 import math
 import os
 import pickle
-import pickletools
 import re
 import sys
 import time
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,19 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.fuzzing import STATE_DICT, assert_plain, opcodes
 from convert import UnreadableError, UnsafeError, unpickle
 from convert.errors import ConvertError
-from convert.symbols import CALLABLE, OPAQUE, Opaque
+from convert.symbols import CALLABLE, OPAQUE
 
-STATE_DICT = {
-    "w": np.arange(6, dtype="f4").reshape(2, 3),
-    "t": ("w_0", np.ones((2, 3), ">f8").T),
-    "n": {"w": "w_0"},
-    "s": np.int64(3),
-    "l": [1, -2.5, None, True, {"x"}],
-}
 SAVED = [pickle.dumps(STATE_DICT, protocol) for protocol in range(6)]
-PLAIN = str | bytes | bytearray | int | float | None | np.ndarray | np.generic | np.dtype
 SECONDS = 10.0  # of processor time; measured: at most 0.3, while a bomb that goes off takes hours or all memory
 
 fuzzing = settings(max_examples=700, deadline=None, derandomize=True, database=None)
@@ -310,20 +301,6 @@ def outcome(data: bytes) -> object:
         return problem
 
 
-def assert_plain(value: object) -> None:
-    """Data that recursion can walk, and no name among it."""
-    if isinstance(value, Opaque):
-        assert_plain([value.args, value.state])
-    elif isinstance(value, dict):
-        assert_plain([*value, *value.values()])
-    elif isinstance(value, list | tuple | set):
-        for part in value:
-            assert_plain(part)
-    else:
-        assert isinstance(value, PLAIN)
-        assert not isinstance(value, np.ndarray) or value.dtype.kind in "biufcSU"
-
-
 @fuzzing
 @given(data=st.binary(max_size=200))
 def test_arbitrary_bytes_are_refused_or_plain(data: bytes) -> None:
@@ -342,12 +319,6 @@ def test_changed_bytes_are_refused_or_plain(protocol: int, changes: list[tuple[f
     for place, value in changes:
         data[int(place * len(data))] = value
     assert_harmless(bytes(data))
-
-
-def opcodes(data: bytes) -> list[bytes]:
-    """A pickle cut between its opcodes."""
-    starts = [start for _, _, start in pickletools.genops(data)]
-    return [data[start:end] for start, end in pairwise([*starts, len(data)])]
 
 
 POOL = sorted(

@@ -24,6 +24,18 @@ PADDLES_OWN = {
     "backbone.edge_importance.9": "stgcn__back_bone_0.w_9",
     "head.fcn.bias": "conv2d_22.b_0",
 }
+# As Paddle 1.8.5 saved it in a process that had made two batch norms and a convolution before.
+PADDLE_1S = {
+    "backbone.data_bn.weight": "batch_norm_2.w_0",
+    "backbone.data_bn._variance": "batch_norm_2.w_2",
+    "backbone.st_gcn_networks.0.gcn.conv.weight": "conv2d_1.w_0",
+    "backbone.st_gcn_networks.0.tcn.0._mean": "batch_norm_3.w_1",
+    "backbone.st_gcn_networks.0.tcn.2.bias": "conv2d_2.b_0",
+    "backbone.st_gcn_networks.0.tcn.3.bias": "batch_norm_4.b_0",
+    "backbone.st_gcn_networks.9.tcn.3._mean": "batch_norm_24.w_1",
+    "backbone.edge_importance.9": "stgcn__back_bone_0.w_9",
+    "head.fcn.bias": "conv2d_23.b_0",
+}
 STATISTICS = re.compile(r".*\.(A|_mean|_variance)")
 
 
@@ -94,6 +106,43 @@ def test_edge_importance_is_counted_under_the_class_name() -> None:
     """PaddleVideo's class is another than the article's."""
     names = {key: name.replace("stgcn__back_bone_0", "stgcn_3") for key, name in parameter_names(NETWORK).items()}
     assert structured_names(names.values()) == {name: key for key, name in names.items()}
+
+
+def of_paddle_1() -> dict[str, str]:
+    """The names of the process of ``PADDLE_1S``, with the graph as a traced network has it."""
+    moved = {"batch_norm": 2, "conv2d": 1}
+    return {
+        key: re.sub(r"^(batch_norm|conv2d)_(\d+)", lambda kind: f"{kind[1]}_{int(kind[2]) + moved[kind[1]]}", name)
+        for key, name in parameter_names(NETWORK, paddle_1=True).items()
+    }
+
+
+def test_paddle_1_counts_batch_norms_together() -> None:
+    """As read from its file."""
+    names = of_paddle_1()
+    assert {key: names[key] for key in PADDLE_1S} == PADDLE_1S
+    assert names["backbone.A"] == "generated_var_0"
+    assert len({*names.values()}) == len(NETWORK)
+
+
+@pytest.mark.parametrize(
+    "left", ["", "head.", "backbone.A", "backbone.data_bn."], ids=["none", "head", "graph", "norm"]
+)
+def test_names_of_paddle_1_tell_where_a_tensor_stands(left: str) -> None:
+    """Which a traced network and an optimizer's state have alone; networks may lack the input's batch norm."""
+    keys = [key for key in NETWORK if not left or not key.startswith(left)]
+    names = parameter_names(keys, paddle_1=True)
+    assert structured_names(names.values(), keys) == {name: key for key, name in names.items()}
+    whole = of_paddle_1()
+    if left != "backbone.data_bn.":
+        assert structured_names(whole[key] for key in keys) == {whole[key]: key for key in keys}
+
+
+def test_names_of_two_generations_are_of_no_network() -> None:
+    """A process counts in one way."""
+    names = {*parameter_names(NETWORK).values()}
+    with pytest.raises(MismatchError, match="none of an ST-GCN's"):
+        structured_names({name.replace("norm1d", "norm") for name in names})
 
 
 @pytest.mark.parametrize(

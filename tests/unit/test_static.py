@@ -4,6 +4,7 @@ import json
 import pickle
 import shutil
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,16 @@ def test_tensors_of_an_st_gcn_are_found_by_name_alone(tmp_path: Path) -> None:
     assert all(same(read[key], state[key]) for key in state)
 
 
+def test_tensors_of_paddle_1_are_found_by_name_alone(tmp_path: Path) -> None:
+    """A network that it traced has a file for each, among them the graph."""
+    state = {key: np.full((2, index), index, "f4") for index, key in enumerate(NETWORK)}
+    for key, name in parameter_names(NETWORK, paddle_1=True).items():
+        (tmp_path / name).write_bytes(stream(state[key]))
+    read: Any = read_pdparams(tmp_path)
+    assert {*read} == {*state}
+    assert all(same(read[key], state[key]) for key in state)
+
+
 @pytest.mark.parametrize("dtype", BY_NUMBER.values(), ids=str)
 @pytest.mark.parametrize("levels", [0, 2])
 def test_reads_every_dtype(dtype: np.dtype, levels: int) -> None:
@@ -124,6 +135,45 @@ def test_reads_every_dtype(dtype: np.dtype, levels: int) -> None:
         (read,) = tensors(memoryview(stream(array, levels)))
         assert same(read, array)
     assert {np.dtype(ml_dtypes.float8_e4m3fn), np.dtype(ml_dtypes.float8_e5m2)} < {*BY_NUMBER.values()}
+
+
+@pytest.mark.parametrize("release", cases.RELEASES)
+def test_selected_rows_are_refused_by_name(release: str) -> None:
+    """What they hold is no tensor of any network here."""
+    with pytest.raises(UnreadableError, match=r"holds SelectedRows, rows of an embedding, .* \(tensor 0, at byte 0\)$"):
+        read_pdparams(cases.ROOT / release / "rows.pdtensor")
+
+
+@pytest.mark.parametrize("rows", [[], [2], [9, 9], range(99)], ids=["none", "one", "twice", "all"])
+def test_rows_of_any_number_are_told_from_tensors(rows: list[int], tmp_path: Path) -> None:
+    """Even where their number might be that of levels of detail."""
+    held = selected(rows, len(rows) + 10, cases.ramp(len(rows), 2))
+    for data in (held, stream(cases.ramp(3)) + held):
+        (tmp_path / "w").write_bytes(data)
+        with pytest.raises(UnreadableError, match="holds SelectedRows"):
+            read_pdparams(tmp_path / "w")
+
+
+def selected(rows: Sequence[int], height: int, values: np.ndarray) -> bytes:
+    """Rows in Paddle's binary form: a version, how many, which, of how many, and a tensor without levels of detail."""
+    return struct.pack(f"<IQ{len(rows)}qq", 0, len(rows), *rows, height) + stream(values)[12:]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        selected([0, 10], 10, cases.ramp(2, 2)),
+        selected([-1, 2], 10, cases.ramp(2, 2)),
+        selected([0, 2], 10, cases.ramp(3, 2)),
+        selected([0, 2], 10, cases.ramp(2, 2))[:-1],
+    ],
+    ids=["row", "negative", "number", "short"],
+)
+def test_what_only_looks_like_rows_is_damaged(data: bytes, tmp_path: Path) -> None:
+    """The rows are of the tensor, and as many as it has."""
+    (tmp_path / "w").write_bytes(data)
+    with pytest.raises(UnreadableError, match=r"^(?!.*SelectedRows)"):
+        read_pdparams(tmp_path / "w")
 
 
 @both

@@ -7,6 +7,7 @@ import os
 import pickle
 import pickletools
 import re
+import struct
 import subprocess
 import sys
 import time
@@ -390,6 +391,18 @@ def test_archives_of_something_else_are_unreadable(tmp_path: Path) -> None:
     for data in [*others, records(tensor()).replace(b"archive/data.pkl", b"other/x/data.pkl")]:
         with pytest.raises(UnreadableError):
             read_bytes(data, tmp_path / "model.pt")
+
+
+def test_archives_of_a_nameless_record_are_unreadable(tmp_path: Path) -> None:
+    """Zipfile itself looks for the last character of the name."""
+    with zipfile.ZipFile(tmp_path / "model.pt", "w") as zipped:
+        zipped.writestr(zipfile.ZipInfo("x"), b"")
+    data = (tmp_path / "model.pt").read_bytes()
+    start = data.index(b"PK\x01\x02")
+    nameless = data[: start + 28] + b"\0\0" + data[start + 30 : start + 46] + data[start + 47 :]
+    nameless = nameless[:-10] + struct.pack("<IIH", len(nameless) - 22 - start, start, 0)
+    with pytest.raises(UnreadableError, match=r"without 'data\.pkl'"):
+        read_bytes(nameless, tmp_path / "model.pt")
 
 
 def test_sums_are_checked_unless_torch_left_them_out(tmp_path: Path) -> None:

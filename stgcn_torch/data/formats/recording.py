@@ -33,7 +33,7 @@ class Track:
 
     Attributes:
         start: Frame of the first pose.
-        poses: One after the other; zero where the person or a joint is undetected.
+        poses: One after the other, as precise as the source has them; zero where the person or a joint is undetected.
     """
 
     start: int
@@ -71,8 +71,8 @@ class Scene:
         """The people side by side: (C, T, V, M) float32."""
         V = self.people[0].poses.shape[1] if self.people else 0
         clip = np.zeros((len(self.channels), self.frames, V, len(self.people)), np.float32)
-        for m, track in enumerate(self.people):
-            with np.errstate(over="ignore"):  # beyond float32 lies infinity, which preprocessing knows
+        with np.errstate(over="ignore"):  # beyond float32 lies infinity, which preprocessing knows
+            for m, track in enumerate(self.people):
                 clip[:, track.start : track.end, :, m] = track.poses.transpose(2, 0, 1)
         return clip
 
@@ -170,6 +170,5 @@ def scene_of(clip: Clip, channels: tuple[str, ...], layout: str | None = None, l
     for m in range(clip.shape[3]):
         live = np.flatnonzero((clip[:, :T, :, m] != 0).any(axis=(0, 2)))
         if live.size:
-            poses = clip[:, live[0] : live[-1] + 1, :, m].transpose(1, 2, 0)
-            people.append(Track(int(live[0]), poses))
+            people.append(Track(int(live[0]), clip[:, live[0] : live[-1] + 1, :, m].transpose(1, 2, 0)))
     return Scene(T, people, channels, layout, label=label)

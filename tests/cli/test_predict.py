@@ -1,0 +1,115 @@
+"""``predict`` on recordings as people have them: whose class, when, and by how many networks."""
+
+import csv
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stgcn_torch.checkpoint import load_module
+from stgcn_torch.ensemble import load_ensemble
+from tests.cli.commands import Command
+
+
+@pytest.fixture
+def checkpoint(trained: Path) -> str:
+    return str(trained / "checkpoints" / "best.ckpt")
+
+
+@pytest.fixture
+def openpose(skating: Path, tmp_path: Path) -> Path:
+    """Two skaters side by side, frame by frame as OpenPose writes them: the first for 20 frames, the other for 12."""
+    clip = np.load(skating / "test_data.npy")[0]
+    folder = tmp_path / "video"
+    folder.mkdir()
+    for t in range(20):
+        people = [clip[:, t, :, 0]]
+        if 4 <= t < 16:
+            people.append(clip[:, t, :, 0] + [[5.0], [0.0], [0.0]])
+        told = {"version": 1.3, "people": [{"pose_keypoints_2d": pose.T.ravel().tolist()} for pose in people]}
+        (folder / f"video_{t:012d}_keypoints.json").write_text(json.dumps(told))
+    return folder
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_person_of_a_video_gets_a_class(
+    command: Command, checkpoint: str, openpose: Path, tmp_path: Path
+) -> None:
+    command("predict", f"ckpt_path={checkpoint}", "input=video", "top_k=2")
+    rows = rows_of(tmp_path / "predictions.csv")
+    assert [(row["person"], row["rank"], row["start"], row["end"]) for row in rows] == [
+        ("0", "1", "0", "20"),
+        ("0", "2", "0", "20"),
+        ("1", "1", "4", "16"),
+        ("1", "2", "4", "16"),
+    ]
+    assert {row["class"] for row in rows} <= {*load_module(checkpoint).classes}
+    for one, two in (rows[:2], rows[2:]):
+        assert 1 >= float(one["probability"]) >= float(two["probability"]) >= 0
+
+
+def test_a_person_is_classified_as_its_clip_would_be(
+    command: Command, checkpoint: str, openpose: Path, skating: Path, tmp_path: Path
+) -> None:
+    command("predict", f"ckpt_path={checkpoint}", "input=video", "out=people.csv")
+    np.save(tmp_path / "clip.npy", np.load(skating / "test_data.npy")[0][:, :20])
+    command("predict", f"ckpt_path={checkpoint}", "input=clip.npy", "out=clip.csv")
+    person, clip = rows_of(tmp_path / "people.csv")[0], rows_of(tmp_path / "clip.csv")[0]
+    assert person["class"] == clip["class"]
+    # JSON holds what float32 holds; measured: 0
+    assert float(person["probability"]) == pytest.approx(float(clip["probability"]), abs=1e-5)
+
+
+def test_a_long_clip_becomes_a_timeline(command: Command, checkpoint: str, skating: Path, tmp_path: Path) -> None:
+    clips = np.load(skating / "test_data.npy")[:6, :, :40]
+    np.save(tmp_path / "long.npy", np.concatenate(list(clips), axis=1))
+    done = command("predict", f"ckpt_path={checkpoint}", "input=long.npy", "slide=8", "out=timeline.json")
+    told = json.loads((tmp_path / "timeline.json").read_text())
+    assert told[0]["start"] == 0
+    assert told[-1]["end"] <= 240
+    for before, after in pairwise(told):
+        assert before["start"] < before["end"] == after["start"]
+        assert before["top"][0]["class"] != after["top"][0]["class"]
+    assert f"1 clips, {len(told)} answers" in done.stdout
+
+
+def test_several_checkpoints_answer_together(command: Command, checkpoint: str, skating: Path, tmp_path: Path) -> None:
+    command("predict", f"ckpt_path=[{checkpoint},{checkpoint}]", "weights=[3,1]", f"input={skating}/test_data.npy")
+    clips = np.load(skating / "test_data.npy")
+    expected = load_ensemble([checkpoint]).probabilities(clips, range(len(clips)))
+    rows = rows_of(tmp_path / "predictions.csv")
+    assert [float(row["probability"]) for row in rows] == pytest.approx(expected.max(axis=1).tolist(), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        (["top_k=0"], "top_k and slide must be at least 1"),
+        (["slide=0"], "top_k and slide must be at least 1"),
+        (["slide=8", "form=submission"], "one class for a clip"),
+        (["weights=[1,2]"], "weights must be 1 numbers"),
+        (["input=nowhere"], "no file or folder nowhere"),
+        (["format=bvh"], "format 'bvh' is unknown"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(
+    overrides: list[str], told: str, command: Command, checkpoint: str, openpose: Path
+) -> None:
+    error = command("predict", f"ckpt_path={checkpoint}", "input=video", *overrides, code=1).stderr
+    assert told in error
+    assert error.count("\n") == 1
+
+
+def test_a_frame_that_is_no_json_is_told_and_the_rest_goes_on(
+    command: Command, checkpoint: str, openpose: Path, tmp_path: Path
+) -> None:
+    (openpose / "video_000000000007_keypoints.json").write_text('{"people": [')
+    error = command("predict", f"ckpt_path={checkpoint}", "input=video").stderr
+    assert "video_000000000007_keypoints.json" in error
+    assert [row["end"] for row in rows_of(tmp_path / "predictions.csv")] == ["20", "16"]
