@@ -12,6 +12,8 @@ from stgcn_torch.data.preprocessing import Clip
 from stgcn_torch.skeleton import Skeleton, skeleton
 
 PEOPLE = ("together", "each")
+MAX_CLASSES = 100_000
+QUOTED = 300  # characters of what is said about a recording
 
 
 @dataclass(frozen=True)
@@ -126,10 +128,10 @@ def collect(recordings: Iterable[Recording], clips: Path, selection: Selection) 
                 selection = completed(made.selection, scene)
                 parts = _parts(fitted(scene, selection), selection)
             except (ValueError, OSError) as error:
-                made.left_out.append(f"{recording.source}: {error}")
+                made.left_out.append(_line(recording, error))
                 continue
             made.selection = selection
-            made.problems += [f"{recording.source}: {problem}" for problem in scene.problems]
+            made.problems += [_line(recording, problem) for problem in scene.problems]
             made.crowd += max(0, len(scene.people) - selection.most) * (selection.people == "together")
             for person, start, clip in parts:
                 label = recording.label or scene.label
@@ -140,6 +142,11 @@ def collect(recordings: Iterable[Recording], clips: Path, selection: Selection) 
     if not made.rows:
         raise ValueError(f"none of {len(made.left_out)} recordings can be read; the first: {made.left_out[0]}")
     return made
+
+
+def _line(recording: Recording, problem: object) -> str:
+    """One line, however much of a broken file it quotes."""
+    return f"{recording.source}: {' '.join(str(problem).split()):.{QUOTED}}"
 
 
 def leave_out_unlabelled(made: Collection) -> None:
@@ -165,7 +172,7 @@ def completed(selection: Selection, scene: Scene) -> Selection:
 
 
 def fitted(scene: Scene, selection: Selection) -> Scene:
-    """The scene with the joints in the layout's order and lengths in its unit.
+    """The scene with the people that are wanted, the joints in the layout's order, and lengths in its unit.
 
     Raises:
         ValueError: It has other joints or another number of channels than the selection.
@@ -182,7 +189,7 @@ def fitted(scene: Scene, selection: Selection) -> Scene:
         raise ValueError(f"it names a joint in two ways: {', '.join(scene.joints)}")
     scale = np.array([1.0 if channel == "score" else selection.unit for channel in channels])
     people = []
-    for track in scene.people:
+    for track in scene.people[: selection.most if selection.people == "together" else None]:
         poses = np.zeros((len(track.poses), V, C), np.float32)
         with np.errstate(over="ignore"):
             poses[:, order] = track.poses * scale
@@ -192,8 +199,9 @@ def fitted(scene: Scene, selection: Selection) -> Scene:
 
 def _parts(scene: Scene, selection: Selection) -> list[tuple[str, int, Clip]]:
     """The clips of a scene, with the number of the person in each and its start; ValueError if all are too short."""
-    clips = [("", 0, scene.together(selection.most))]
-    if selection.people == "each":
+    if selection.people == "together":
+        clips = [("", 0, scene.together())]
+    else:
         starts = [track.start for track in scene.people]
         clips = [(str(m), starts[m], clip) for m, clip in enumerate(scene.each())]
     kept = [part for part in clips if part[-1].shape[1] >= selection.min_frames]
@@ -208,10 +216,15 @@ def classes_of(labels: Sequence[Label | None]) -> tuple[list[str], list[int]]:
 
     Where the source numbers all of its classes they keep their numbers, and those that no clip has are called by them;
     else they are sorted by name.
+
+    Raises:
+        ValueError: A number is ``MAX_CLASSES`` or more.
     """
     given = [label for label in labels if label]
     numbers = [label.number for label in given if label.number is not None]
     if given and len(numbers) == len(given):
+        if max(numbers) >= MAX_CLASSES:
+            raise ValueError(f"a clip is of class {max(numbers)}; class numbers must be below {MAX_CLASSES}")
         names = {label.number: label.name for label in given}
         return [names.get(k, str(k)) for k in range(max(numbers) + 1)], numbers
     classes = sorted({label.name for label in given})

@@ -133,6 +133,11 @@ def test_numbered_classes_keep_their_numbers(labels: list[Label], classes: list[
     assert classes_of(labels) == (classes, indices)
 
 
+def test_refuses_a_class_number_that_is_none() -> None:
+    with pytest.raises(ValueError, match=r"^a clip is of class 1000000000000; class numbers must be below 100000$"):
+        classes_of([Label("a", 10**12)])
+
+
 def test_memory_does_not_grow_with_the_clips(tmp_path: Path) -> None:
     def many(count: int) -> Iterator[Recording]:
         for i in range(count):
