@@ -23,6 +23,15 @@ from stgcn_torch.report import drawable
 from stgcn_torch.skeleton import Skeleton, skeleton
 
 
+def class_names(path: Path, count: int | None) -> list[str]:
+    """The lines of a file, or else as many numbers as are given; ValueError if both are there and disagree."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    names = [line.strip() for line in lines if line.strip()]
+    if names and count and len(names) != count:
+        raise ValueError(f"{path} names {len(names)} classes, got num_classes={count}")
+    return names or [str(i) for i in range(count or 0)]
+
+
 def overview(told: dict[str, Any], body: Skeleton, channels: Sequence[str]) -> str:
     """The summary of a data set as a person would say it."""
     clips, frames, window = told["clips"], told["frames"], told["window"]
@@ -55,23 +64,18 @@ def main(config: DictConfig) -> None:
     body = skeleton(load_layout(config.layout))
     options, channels = data_options(config)
     preprocessing = Preprocessing.of(plain(config.preprocessing) | {"channels": channels})
-    named = Path(options["root"]) / "classes.txt"
-    classes = (
-        [line.strip() for line in named.read_text(encoding="utf-8").splitlines() if line.strip()]
-        if named.is_file()
-        else []
-    )
-    parts, found = open_parts(options["root"], options, channels, body, options["num_classes"] or len(classes) or None)
+    classes = class_names(Path(options["root"]) / "classes.txt", options["num_classes"])
+    parts, found = open_parts(options["root"], options, channels, body, len(classes) or None)
     told: dict[str, Any] = {}
-    if not found:
-        count = options["num_classes"] or len(classes) or max(int(part.labels.max(initial=0)) for part in parts) + 1
+    if parts:
+        count = 1 + max(int(part.labels.max(initial=0)) for part in parts)
         survey = surveyed(parts, body, preprocessing, classes or [str(i) for i in range(count)])
         found, told = findings(survey), summary(survey)
         print(overview(told, body, channels))
     print(as_text(found))
     if config.out:
         write_findings(config.out, told, found)
-        if told:
+        if parts:
             with written_whole(Path(config.out) / "check.png") as temporary:
                 page(survey, *drawable(survey.classes)).savefig(temporary, dpi=150, format="png")
         print(f"report {config.out}")

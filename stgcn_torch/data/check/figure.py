@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from stgcn_torch.data.check.sets import counts
-from stgcn_torch.data.check.survey import JUMP, Survey, steps_of
+from stgcn_torch.data.check.survey import JUMP, UNUSUAL, Survey, steps_of
 
 MOST = 40  # class names that an axis has room for
 SHOWN = 3  # clips
@@ -27,7 +27,7 @@ def page(survey: Survey, names: Sequence[str], families: Sequence[str]) -> Figur
     figure = Figure(figsize=(13, max(7.5, 3.2 + 0.18 * max(V, min(K, MOST)))), layout="constrained")
     (frames, classes), (steps, missing) = figure.subplots(2, 2)
     _frames(frames, survey)
-    _classes(classes, survey, {"labels": names, "parse_math": False, "fontfamily": list(families)})
+    _classes(classes, survey, names, families)
     _missing(missing, survey)
     _steps(steps, survey)
     return figure
@@ -40,44 +40,47 @@ def _frames(axes: Axes, survey: Survey) -> None:
     axes.hist(held, edges, stacked=True, label=[part.name for part in survey.parts])
     axes.axvline(window, color="black", linestyle="--", label=f"window {window}")
     axes.set(title="frames of a clip", xlabel="frames", ylabel="clips")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False)
 
 
-def _classes(axes: Axes, survey: Survey, shown: dict[str, Any]) -> None:
-    held = counts(survey)
-    rows = np.arange(len(survey.classes))
-    left = np.zeros(len(rows))
-    for name, clips in held.items():
-        axes.barh(rows, clips, left=left, label=name)
+def _classes(axes: Axes, survey: Survey, names: Sequence[str], families: Sequence[str]) -> None:
+    rows, left = np.arange(len(names)), np.zeros(len(names))
+    for clips in counts(survey).values():
+        axes.barh(rows, clips, left=left)
         left += clips
     step = max(1, -(-len(rows) // MOST))
-    axes.set_yticks(rows[::step], fontsize=8, **shown | {"labels": shown["labels"][::step]})
+    shown: dict[str, Any] = {"fontsize": 8, "parse_math": False, "fontfamily": list(families)}
+    axes.set_yticks(rows[::step], list(names)[::step], **shown)
     axes.invert_yaxis()
-    axes.set(title="clips of a class", xlabel="clips")
-    axes.legend(frameon=False)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(title="clips of a class (colours as on the left)", xlabel="clips")
 
 
 def _missing(axes: Axes, survey: Survey) -> None:
     share = survey.all("missing").sum(axis=0) / max(int(survey.all("present").sum()), 1)
     center = survey.preprocessing.center_joint(survey.body)
-    axes.barh(np.arange(len(share)), share, color=["C3" if v == center else "C0" for v in range(len(share))])
-    axes.set_yticks(np.arange(len(share)), survey.body.joints, fontsize=8)
+    rows = np.arange(len(share))
+    axes.barh(rows, share, color=["C3" if v == center else "C0" for v in rows])
+    axes.set_yticks(rows, survey.body.joints, fontsize=8)
     axes.invert_yaxis()
     axes.xaxis.set_major_formatter(PercentFormatter(1))
     axes.set_xlim(0, max(0.01, share.max() * 1.05))
-    axes.set(
-        title=f"frames without a joint{'' if center is None else ' (red: the centre)'}",
-        xlabel="of the frames with a person",
-    )
+    if not share.any():
+        axes.text(0.5, 0.5, "no joint is ever missing", ha="center", va="center", transform=axes.transAxes)
+    title = "frames without a joint" if center is None else "frames without a joint (red: the centre)"
+    axes.set(title=title, xlabel="of the frames with a person")
 
 
 def _steps(axes: Axes, survey: Survey) -> None:
-    order = np.lexsort((survey.all("fastest"), survey.all("cuts")))[::-1][:SHOWN]  # cuts first
     clips = [(part, index) for part in survey.parts for index in part.indices]
-    for i in order.tolist():
+    highest = JUMP
+    for i in np.lexsort((survey.all("fastest"), survey.all("cuts")))[::-1][:SHOWN].tolist():  # cuts first
         part, index = clips[i]
         frames, steps = steps_of(np.asarray(part.clips[index]), survey.preprocessing.channels)
         axes.plot(frames, steps, linewidth=1, label=f"{part.file}[{index}]")
-    axes.axhline(JUMP, color="black", linestyle="--", label="a jump, if 8 times the usual step")
+        highest = max(highest, steps.max(initial=0))
+    axes.axhline(JUMP, color="black", linestyle="--", label=f"a jump, if {UNUSUAL:.0f} times the usual step")
     axes.set(title="the clips whose body jumps most", xlabel="frame", ylabel="step, body sizes per frame")
-    axes.legend(frameon=False, fontsize=8)
+    axes.set_ylim(0, 1.35 * highest)  # room for the legend
+    axes.legend(frameon=False, fontsize=8, loc="upper center", ncols=2)

@@ -87,18 +87,16 @@ def open_parts(
 
 def axes(path: Path, channels: Sequence[str], body: Skeleton) -> list[Finding]:
     """What is wrong with the shape of an array of clips, and the order of axes that would be right."""
-    array = open_npy(path)
+    shape = open_npy(path).shape
     try:
         open_clips(path, channels, body)
     except ValueError as error:
-        remedy = ""
-        order = axis_order(array.shape, len(channels), len(body.joints))
+        order = axis_order(shape, len(channels), len(body.joints))
+        others = [name for name, other in LAYOUTS.items() if len(other.joints) in shape[1:] and name != body.name]
+        remedy = " or ".join(f"layout={name}" for name in others)
         if order:
-            added = "" if len(order) == 5 else "[..., None]"
-            remedy = f"import numpy as np; np.save('{path.name}', np.load('{path.name}').transpose{order}{added})"
-        else:
-            others = [name for name, other in LAYOUTS.items() if len(other.joints) in array.shape[1:]]
-            remedy = " or ".join(f"layout={name}" for name in others if name != body.name)
+            array = f"np.load('{path}').transpose{order}{'' if len(order) == 5 else '[..., None]'}"
+            remedy = f"python -c \"import numpy as np; np.save('{path.with_stem(path.stem + '_in_order')}', {array})\""
         return [Finding("error", "axes", str(error), remedy=remedy)]
     return []
 
