@@ -45,7 +45,7 @@ def gaps(survey: Survey) -> Iterator[Finding]:
     holes, frames = survey.all("holes"), survey.all("frames")
     if holes.any():
         share = holes.sum() / frames.sum()
-        what = f"{holes.sum()} frames of {np.count_nonzero(holes)} clips are empty in the middle ({share:.1%} of all)"
+        what = f"{holes.sum()} frames of {np.count_nonzero(holes)} clips are empty before the clip ends ({share:.1%})"
         yield survey.finding("warning" if share > HOLES else "note", "gaps", what, holes > 0, count=holes.sum())
 
 
@@ -110,16 +110,15 @@ def scale(survey: Survey) -> Iterator[Finding]:
 
 
 def channels(survey: Survey) -> Iterator[Finding]:
-    """Channels that say nothing, and scores that are none."""
-    lows, highs = survey.all("low"), survey.all("high")
-    for i, channel in enumerate(survey.preprocessing.channels):
+    """Channels that the network sees and that say nothing, and scores that are none."""
+    live, lows, highs = survey.all("present") > 0, survey.all("low"), survey.all("high")
+    for i, channel in enumerate(survey.preprocessing.channels if live.any() else ()):
+        low, high = lows[live, i].min(), highs[live, i].max()
         odd = (highs[:, i] > 1) | (lows[:, i] < 0)
-        if lows[:, i].min() == highs[:, i].max():
-            yield Finding("warning", "constant", f"channel {channel} is {lows[0, i]:g} throughout")
+        if low == high and channel in survey.preprocessing.keep:
+            yield Finding("warning", "constant", f"channel {channel} is {low:g} throughout")
         elif channel == "score" and odd.any():
-            what = (
-                f"scores of {odd.sum()} clips are not in [0, 1] but {lows[:, i].min():.3g} to {highs[:, i].max():.3g}"
-            )
+            what = f"scores of {odd.sum()} clips are not in [0, 1]; they are {low:.3g} to {high:.3g}"
             yield survey.finding("warning", "score", what, odd, "data.channels=[...] in the order of the file")
 
 
