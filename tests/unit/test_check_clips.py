@@ -26,9 +26,9 @@ def scaled(where: Any, factor: float) -> Change:
     return change
 
 
-def moved(clip: int, frames: slice) -> Change:
+def moved(which: int | slice, frames: slice) -> Change:
     def change(clips: np.ndarray) -> None:
-        clips[clip, :2, frames] += 3
+        clips[which, :2, frames] += 3
 
     return change
 
@@ -48,7 +48,7 @@ FAULTS = [
         id="centre often",
     ),
     pytest.param(moved(6, slice(20, T)), ("warning", "cuts", 1, "train.npy[6]"), id="cut"),
-    pytest.param(moved(6, slice(20, 22)), ("note", "blinks", 2, "train.npy[6]"), id="blink"),
+    pytest.param(moved(6, slice(20, 22)), ("note", "strays", 2, "train.npy[6]"), id="stray"),
     pytest.param(scaled((2, slice(2)), 1000), ("warning", "scales", 1, "train.npy[2]"), id="another unit"),
     pytest.param(scaled((2, slice(2)), 0.01), ("warning", "scales", 1, "train.npy[2]"), id="another unit below"),
     pytest.param(scaled((slice(None), 2), 100), ("warning", "score", 20, "train.npy[0]"), id="percent"),
@@ -77,12 +77,15 @@ def test_what_the_preprocessing_allows_is_a_note(change: Change, rule: dict[str,
     assert refused.remedy == "preprocessing." + "=".join(*rule.items())
 
 
-def test_a_person_who_never_shows_the_centre_is_found_and_a_joint_that_is_always_there_offered() -> None:
-    centre, never = findings(survey_of(assigned((8, slice(None), slice(None), C), 0)))
+def test_a_person_who_never_shows_the_centre_is_found() -> None:
+    gone = assigned((8, slice(None), slice(None), C), 0)
+    centre, never = findings(survey_of(gone))
     assert (centre.name, centre.severity, centre.count) == ("centre", "note", T)
     assert (never.name, never.severity, never.where) == ("uncentred", "warning", ("train.npy[8]",))
-    assert never.remedy == "preprocessing.center=Nose"
+    assert never.remedy == "preprocessing.absent_center=visible"
     assert CENTER in never.what
+    (left,) = findings(survey_of(gone, absent_center="visible"))
+    assert (left.name, left.severity) == ("centre", "note")
 
 
 def test_a_missing_centre_counts_for_more_where_it_moves_every_joint() -> None:
@@ -90,6 +93,21 @@ def test_a_missing_centre_counts_for_more_where_it_moves_every_joint() -> None:
     (found,) = findings(survey_of(change, centring="every_joint"))
     assert (found.severity, found.remedy) == ("warning", "preprocessing.centring=detected")
     assert findings(survey_of(change, center=None)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "remedy"),
+    [
+        (assigned((slice(None), slice(None), slice(9, 12)), 0), "gaps", {"gaps": "interpolate"}),
+        (moved(slice(None), slice(20, 22)), "strays", {"teleports": "missing"}),
+    ],
+)
+def test_what_the_preprocessing_repairs_is_a_note(change: Change, name: str, remedy: dict[str, str]) -> None:
+    (found,) = findings(survey_of(change))
+    assert (found.severity, found.name) == ("warning", name)
+    assert found.remedy == "preprocessing." + "=".join(*remedy.items())
+    (left,) = findings(survey_of(change, **remedy))
+    assert (left.severity, left.name, left.remedy) == ("note", name, "")
 
 
 def test_a_joint_that_no_clip_has_is_found() -> None:

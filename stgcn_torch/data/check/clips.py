@@ -9,7 +9,7 @@ from stgcn_torch.data.check.finding import Finding
 from stgcn_torch.data.check.survey import Survey
 
 HOLES: Final = 0.02  # share of frames; an estimator that now and then finds nobody stays below
-BLINKS: Final = 0.02  # share of frames
+STRAYS: Final = 0.02  # share of frames
 UNCENTRED: Final = 0.10  # share of frames; over fewer, a centre interpolated from its neighbours is near the truth
 GAP: Final = 8.0  # near and far bodies in one unit differ gradually: no such factor lies between two neighbouring sizes
 UNITS: Final = (  # body sizes up to which coordinates look like a unit: the diagonal of an adult is 1 to 2.5 m
@@ -46,7 +46,9 @@ def gaps(survey: Survey) -> Iterator[Finding]:
     if holes.any():
         share = holes.sum() / frames.sum()
         what = f"{holes.sum()} frames of {np.count_nonzero(holes)} clips are empty before the clip ends ({share:.1%})"
-        yield survey.finding("warning" if share > HOLES else "note", "gaps", what, holes > 0, count=holes.sum())
+        remedy = "" if survey.preprocessing.gaps != "keep" else "preprocessing.gaps=interpolate"
+        severity = "warning" if share > HOLES and remedy else "note"
+        yield survey.finding(severity, "gaps", what, holes > 0, remedy, holes.sum())
 
 
 def joints(survey: Survey) -> Iterator[Finding]:
@@ -60,35 +62,37 @@ def joints(survey: Survey) -> Iterator[Finding]:
 
 def centre(survey: Survey) -> Iterator[Finding]:
     """Frames and people without the joint that clips are centred on."""
-    joint = survey.preprocessing.center_joint(survey.body)
+    rules = survey.preprocessing
+    joint = rules.center_joint(survey.body)
     if joint is None:
         return
-    name, missing, headless = survey.body.joints[joint], survey.all("missing"), survey.all("headless")
-    better = f"preprocessing.center={survey.body.joints[int(missing.sum(axis=0).argmin())]}"
-    gone = missing[:, joint]
+    name, gone, headless = survey.body.joints[joint], survey.all("missing")[:, joint], survey.all("headless")
+    remedy = "preprocessing.centring=detected" if rules.centring == "every_joint" else ""
+    if not remedy and rules.absent_center == "interpolate":
+        remedy = "preprocessing.absent_center=visible"
     if gone.any():
         share = gone.sum() / survey.all("present").sum()
         what = f"{gone.sum()} frames of {np.count_nonzero(gone)} clips lack the centre {name} ({share:.1%} of all)"
-        if survey.preprocessing.centring == "every_joint":
-            severity, remedy = "warning", "preprocessing.centring=detected"
-        else:
-            severity, remedy = ("warning", better) if share > UNCENTRED else ("note", "")
-        yield survey.finding(severity, "centre", what, gone > 0, remedy, gone.sum())
-    if headless.any():
-        what = f"{headless.sum()} clips have a person who never shows the centre {name}, and stays where it is"
-        yield survey.finding("warning", "uncentred", what, headless, better)
+        bad = remedy and (share > UNCENTRED or rules.centring == "every_joint")
+        yield survey.finding("warning" if bad else "note", "centre", what, gone > 0, remedy, gone.sum())
+    if headless.any() and remedy:
+        what = f"{headless.sum()} clips have a person who never shows the centre {name}, and is not centred"
+        yield survey.finding("warning", "uncentred", what, headless, remedy)
 
 
 def teleports(survey: Survey) -> Iterator[Finding]:
     """Bodies that jump much farther than they can move: camera cuts, and false detections that last a few frames."""
-    cuts, blinks = survey.all("cuts"), survey.all("blinks")
+    cuts, strays = survey.all("cuts"), survey.all("strays")
     if cuts.any():
         what = f"{cuts.sum()} jumps to another place in {np.count_nonzero(cuts)} clips: camera cuts, or another person"
         yield survey.finding("warning", "cuts", what, cuts > 0, count=cuts.sum())
-    if blinks.any():
-        share = blinks.sum() / survey.all("frames").sum()
-        what = f"{blinks.sum()} jumps away and back in {np.count_nonzero(blinks)} clips ({share:.1%} of all frames)"
-        yield survey.finding("warning" if share > BLINKS else "note", "blinks", what, blinks > 0, count=blinks.sum())
+    if strays.any():
+        share = strays.sum() / survey.all("frames").sum()
+        what = f"{strays.sum()} frames of {np.count_nonzero(strays)} clips show the body far from where it is before "
+        what += f"and after ({share:.1%})"
+        remedy = "" if survey.preprocessing.teleports != "keep" else "preprocessing.teleports=missing"
+        severity = "warning" if share > STRAYS and remedy else "note"
+        yield survey.finding(severity, "strays", what, strays > 0, remedy, strays.sum())
 
 
 def scale(survey: Survey) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ import hashlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -13,11 +13,9 @@ from rich.progress import track
 from stgcn_torch.data.check.finding import Finding
 from stgcn_torch.data.check.parts import Part
 from stgcn_torch.data.preprocessing import Clip, Preprocessing, detected, live_frames, without_nan
+from stgcn_torch.data.teleports import body_path, cuts, steps, strays
 from stgcn_torch.skeleton import Skeleton
 
-JUMP: Final = 0.5  # body sizes per frame: a skater at 10 m/s moves 0.2 at 30 frames a second
-UNUSUAL: Final = 8.0  # times a clip's median step
-FLANK: Final = 7  # frames on each side of a cut; a false detection that lasts up to 3 does not move their median
 Rows = np.ndarray[Any, Any]
 
 
@@ -90,7 +88,7 @@ def record_type(C: int, V: int) -> np.dtype[Any]:
             ("missing", "i8", (V,)),  # of those, the ones without this joint
             ("headless", "?"),  # a person never has the centre joint
             ("cuts", "i8"),  # frames where the body jumps and stays away
-            ("blinks", "i8"),  # frames where it jumps and returns
+            ("strays", "i8"),  # frames where it is far from where it is before and after
             ("fastest", "f8"),  # largest step of the body's centre, body sizes per frame
             ("size", "f8"),  # of the body: median diagonal of the box around its joints; 0 if unknown
             ("low", "f8", (C,)),  # least and
@@ -125,62 +123,20 @@ def measure(clip: Clip, channels: Sequence[str], center: int, row: Any) -> None:
     sizes = []
     for m in range(clip.shape[3]):
         frames, path, size = body_path(clip[coordinates, :, :, m], seen[:, :, m])
-        if len(frames) > 1 and size:
-            steps = _steps(frames, path) / size
-            cuts, blinks = jumps(path / size, steps)
-            row["cuts"] += len(cuts)
-            row["blinks"] += len(blinks)
-            row["fastest"] = max(row["fastest"], steps.max())
+        row["cuts"] += len(cuts(frames, path))
+        row["strays"] += len(strays(frames, path))
+        row["fastest"] = max(row["fastest"], steps(frames, path).max(initial=0))
         sizes += [size] if size else []
     row["size"] = np.median(sizes) if sizes else 0
     row["digest"] = digest(clip)
-
-
-def body_path(
-    joints: Float[np.ndarray, "D T V"], seen: Bool[np.ndarray, "T V"]
-) -> tuple[Int[np.ndarray, " F"], Float[np.ndarray, "F D"], float]:
-    """Where a person's body is: the median joint in each frame that shows a third of the joints, and the body's size.
-
-    Returns:
-        The frames, the path in them, and the median diagonal of the box around the joints, in the data's units.
-    """
-    frames = np.flatnonzero(np.count_nonzero(seen, axis=1) >= max(3, seen.shape[1] // 3))
-    if not frames.size:
-        return frames, np.zeros((0, len(joints))), 0.0
-    shown = np.where(seen[frames], joints[:, frames], np.nan).astype(np.float64)
-    box = np.nanmax(shown, axis=2) - np.nanmin(shown, axis=2)
-    return frames, np.nanmedian(shown, axis=2).T, float(np.median(np.linalg.norm(box, axis=0)))
 
 
 def steps_of(clip: Clip, channels: Sequence[str]) -> tuple[Int[np.ndarray, " F"], Float[np.ndarray, " F"]]:
     """How far the first person's body moves to each frame from the one before, body sizes per frame."""
     clip = without_nan(clip[:, : live_frames(clip)])
     coordinates = [i for i, channel in enumerate(channels) if channel != "score"]
-    frames, path, size = body_path(clip[coordinates, :, :, 0], detected(clip, tuple(channels))[:, :, 0])
-    return frames[1:], _steps(frames, path) / (size or 1.0)
-
-
-def _steps(frames: Int[np.ndarray, " F"], path: Float[np.ndarray, "F D"]) -> Float[np.ndarray, " F-1"]:
-    return np.asarray(np.linalg.norm(np.diff(path, axis=0), axis=1) / np.diff(frames))
-
-
-def jumps(path: Float[np.ndarray, "F D"], steps: Float[np.ndarray, " F-1"]) -> tuple[list[int], list[int]]:
-    """Steps far beyond a body's usual ones: those after which it stays away (a camera cut), and those it returns from.
-
-    Args:
-        path: Centre of the body, in body sizes.
-        steps: Lengths of its steps per frame.
-    """
-    far = np.flatnonzero(steps > max(JUMP, UNUSUAL * float(np.median(steps))))
-    cuts: list[int] = []
-    blinks: list[int] = []
-    for k in far.tolist():
-        before, after = path[max(0, k + 1 - FLANK) : k + 1], path[k + 1 : k + 1 + FLANK]
-        away = np.linalg.norm(np.median(after, axis=0) - np.median(before, axis=0))
-        whole = min(len(before), len(after)) == FLANK
-        stays = whole and away > max(JUMP, float(np.linalg.norm(path[k + 1] - path[k])) / 2)
-        (cuts if stays else blinks).append(k)
-    return cuts, blinks
+    frames, path, _ = body_path(clip[coordinates, :, :, 0], detected(clip, tuple(channels))[:, :, 0])
+    return frames[1:], steps(frames, path)
 
 
 def digest(clip: Clip) -> bytes:
