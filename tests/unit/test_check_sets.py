@@ -109,6 +109,17 @@ def test_a_window_that_does_not_fit(window: int, said: str) -> None:
     assert said in found.what
 
 
+def test_a_clip_that_paddlevideos_sampling_would_run_out_of() -> None:
+    def full(clips: np.ndarray) -> None:
+        clips[3, :, T:] = clips[3, :, T - 1 : T]
+
+    found = found_in(change=full, sampling="to_length")
+    assert (found.severity, found.name, found.where) == ("error", "sampling", ("train.npy[3]",))
+    assert found.remedy == "preprocessing.sampling=to_last"
+    assert findings(survey_of(change=full)) == []
+    assert findings(survey_of(change=full, sampling="to_length", window=46)) == []
+
+
 def test_the_summary_counts() -> None:
     told = summary(survey_of(change=lambda clips: clips[0, :, 20:].fill(0)))
     assert told["clips"] == {"train": 20, "test": 8}

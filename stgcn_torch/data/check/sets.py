@@ -20,11 +20,9 @@ def counts(survey: Survey) -> dict[str, Int[np.ndarray, " K"]]:
 
 
 def _of_classes(severity: str, name: str, what: str, classes: np.ndarray[Any, Any], remedy: str = "") -> list[Finding]:
-    return (
-        [Finding(severity, name, what.format(len(classes)), len(classes), tuple(classes), remedy)]
-        if len(classes)
-        else []
-    )
+    """A finding about these classes, their number put into the sentence; none about no classes."""
+    count = len(classes)
+    return [Finding(severity, name, what.format(count), count, tuple(classes), remedy)] if count else []
 
 
 def trained_classes(survey: Survey) -> Iterator[Finding]:
@@ -32,9 +30,8 @@ def trained_classes(survey: Survey) -> Iterator[Finding]:
     names, train = np.array(survey.classes, dtype=object), counts(survey)["train"]
     there = train > 0
     if np.count_nonzero(there) == 1:
-        yield from _of_classes(
-            "error", "one class", "all training clips are of one class: nothing to tell apart", names[there]
-        )
+        what = "all training clips are of one class: nothing to tell apart"
+        yield from _of_classes("error", "one class", what, names[there])
     elif there.any():
         yield from _of_classes("warning", "untrained classes", "{} classes have no training clip", names[~there])
         times = train.max() / train[there].min()
@@ -53,9 +50,8 @@ def held_out_classes(survey: Survey) -> Iterator[Finding]:
             yield Finding("error", "no clips", f"no clips are left for {name}", 1, (), remedy)
         elif name != "train":
             unseen, lacking = names[(clips > 0) & (held["train"] == 0)], names[(clips == 0) & (held["train"] > 0)]
-            yield from _of_classes(
-                "error", "unseen classes", f"{name} has {{}} classes that no training clip has", unseen
-            )
+            what = f"{name} has {{}} classes that no training clip has"
+            yield from _of_classes("error", "unseen classes", what, unseen)
             what = f"{name} lacks {{}} of {len(names)} classes; its metrics do not speak of them"
             yield from _of_classes("warning", "missing classes", what, lacking)
 
@@ -76,9 +72,8 @@ def copies(survey: Survey) -> Iterator[Finding]:
             yield survey.finding("error" if share > LEAK else "warning", "leaked clips", what, both)
     torn = np.isin(same, same[live & (labels != labels[first][same])])
     if torn.any():
-        yield survey.finding(
-            "warning", "contradictions", f"{torn.sum()} clips are the same as one of another class", torn
-        )
+        what = f"{torn.sum()} clips are the same as one of another class"
+        yield survey.finding("warning", "contradictions", what, torn)
     twice = live & train & ~torn & (np.bincount(same[train], minlength=len(first))[same] > 1)
     if twice.any():
         yield survey.finding("note", "copies", f"{twice.sum()} training clips are there more than once", twice)
@@ -92,15 +87,13 @@ def groups(survey: Survey) -> Iterator[Finding]:
     for name, of in held.items():
         both = sorted(of & held["train"])
         if name != "train" and both:
-            what = (
-                f"{len(both)} groups of manifest.csv are in train and in {name}; its metrics do not speak of new ones"
-            )
+            what = f"{len(both)} groups of manifest.csv are in train and in {name}; its metrics do not speak of others"
             remedy = f"'data.{name}={{rule: groups, column: group, value: {both[0]}}}'"
             yield Finding("warning", "leaked groups", what, len(both), tuple(both), remedy)
 
 
 def window(survey: Survey) -> Iterator[Finding]:
-    """A window that does not fit the lengths of the clips."""
+    """A window that does not fit the lengths of the clips, and clips that PaddleVideo's sampling cannot take."""
     frames, window = survey.all("frames"), survey.preprocessing.kept_frames
     if not frames.any():
         return
@@ -110,6 +103,11 @@ def window(survey: Survey) -> Iterator[Finding]:
         what += "it sees few of them" if middle > window else "most of it is padding"
         wanted = int(np.ceil(np.percentile(frames, 90) / 10) * 10)
         yield Finding("warning", "window", what, remedy=f"preprocessing.window={wanted}")
+    room = np.repeat([part.clips.shape[2] for part in survey.parts], [len(part.indices) for part in survey.parts])
+    full = (frames == room) & (frames > window)
+    if survey.preprocessing.sampling == "to_length" and full.any():
+        what = f"{full.sum()} clips fill the array, and sampling=to_length needs a frame of padding behind them"
+        yield survey.finding("error", "sampling", what, full, "preprocessing.sampling=to_last")
 
 
 def summary(survey: Survey) -> dict[str, Any]:
