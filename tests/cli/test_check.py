@@ -58,6 +58,12 @@ def test_clean_arrays_are_one_screen_and_nothing_is_written(
     assert [path.name for path in tmp_path.iterdir()] == ["arrays"]
 
 
+def test_an_experiment_is_checked_as_it_would_be_trained(command: Command, arrays: Callable[..., None]) -> None:
+    arrays()
+    done = command("check", "experiment=practice", *ARRAYS, "trainer.max_epochs=3")
+    assert "32 train, 8 val clips" in done.stdout
+
+
 def test_an_error_is_exit_code_2_and_its_remedy_helps(command: Command, arrays: Callable[..., None]) -> None:
     arrays(emptied)
     done = command("check", *ARRAYS, code=2)

@@ -41,6 +41,14 @@ def test_every_command_has_a_configuration(name: str) -> None:
     assert composed(name)
 
 
+@pytest.mark.parametrize("choice", GROUPED)
+def test_check_takes_what_train_takes(choice: str) -> None:
+    given = [choice, ROOT, "layout=fsd10"]
+    train, check = (OmegaConf.to_container(composed(name, *given)) for name in ("train", "check"))
+    assert isinstance(train, dict)
+    assert check == train | {"out": None}
+
+
 @pytest.mark.parametrize("name", sorted(PREPROCESSINGS))
 def test_a_named_preprocessing_is_that_of_the_code(name: str) -> None:
     config = composed("train", f"preprocessing={name}", "data=fsd10", ROOT)
