@@ -42,7 +42,7 @@ def overview(told: dict[str, Any], body: Skeleton, channels: Sequence[str]) -> s
         f"{', '.join(channels)} of {len(body.joints)} joints ({body.name})",
         f"{frames['least']:.0f} to {frames['most']:.0f} frames, half of the clips {frames['quarter']:.0f} to "
         f"{frames['three_quarters']:.0f}",
-        f"window {window['frames']}: {window['cut'] / total:.0%} of the clips are sampled down "
+        f"{window['option']}={window['frames']}: {window['cut'] / total:.0%} of the clips are sampled down "
         f"({window['unseen']:.0%} of all frames unseen), {window['padded'] / total:.0%} padded",
     ]
     if told["size"]:

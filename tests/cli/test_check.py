@@ -51,7 +51,7 @@ def test_clean_arrays_are_one_screen_and_nothing_is_written(
     assert said == [
         "32 train, 8 val clips of 4 classes; x, y, score of 17 joints (coco)",
         "40 to 40 frames, half of the clips 40 to 40",
-        "window 32: 100% of the clips are sampled down (20% of all frames unseen), 0% padded",
+        "preprocessing.window=32: 100% of the clips are sampled down (20% of all frames unseen), 0% padded",
     ]
     assert "shares of the image" in bodies
     assert last == "go on: 0 errors, 0 warnings, 0 notes"

@@ -109,6 +109,11 @@ def test_a_window_that_does_not_fit(window: int, said: str) -> None:
     assert said in found.what
 
 
+def test_frames_that_are_kept_for_crops_count_instead_of_the_window() -> None:
+    assert findings(survey_of(window=6, frames=40)) == []
+    assert found_in(window=6, frames=300).remedy == "preprocessing.frames=40"
+
+
 def test_a_clip_that_paddlevideos_sampling_would_run_out_of() -> None:
     def full(clips: np.ndarray) -> None:
         clips[3, :, T:] = clips[3, :, T - 1 : T]
@@ -125,5 +130,11 @@ def test_the_summary_counts() -> None:
     assert told["clips"] == {"train": 20, "test": 8}
     assert told["classes"]["test"] == dict.fromkeys("abcd", 2)
     assert told["frames"] == {"least": 20, "quarter": T, "median": T, "three_quarters": T, "most": T}
-    assert told["window"] == {"frames": 32, "cut": 27, "padded": 1, "unseen": pytest.approx(27 * 8 / (27 * T + 20))}
+    assert told["window"] == {
+        "option": "preprocessing.window",
+        "frames": 32,
+        "cut": 27,
+        "padded": 1,
+        "unseen": pytest.approx(27 * 8 / (27 * T + 20)),
+    }
     assert told["missing"] == dict.fromkeys(BODY.joints, 0)

@@ -39,7 +39,7 @@ def _frames(axes: Axes, survey: Survey) -> None:
     held = [survey.rows[part.name]["frames"] for part in survey.parts]
     edges = np.histogram_bin_edges(np.concatenate([*held, [window]]), bins=40).tolist()
     axes.hist(held, edges, stacked=True, label=[part.name for part in survey.parts])
-    axes.axvline(window, color="black", linestyle="--", label=f"window {window}")
+    axes.axvline(window, color="black", linestyle="--", label=f"{survey.limit} {window}")
     axes.set(title="frames of a clip", xlabel="frames", ylabel="clips")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False)

@@ -99,10 +99,10 @@ def window(survey: Survey) -> Iterator[Finding]:
         return
     middle = float(np.median(frames[frames > 0]))
     if max(middle / window, window / middle) > SQUEEZE:
-        what = f"the middle clip has {middle:.0f} frames, and the window {window}: "
+        what = f"the middle clip has {middle:.0f} frames, and preprocessing.{survey.limit} is {window}: "
         what += "it sees few of them" if middle > window else "most of it is padding"
         wanted = int(np.ceil(np.percentile(frames, 90) / 10) * 10)
-        yield Finding("warning", "window", what, remedy=f"preprocessing.window={wanted}")
+        yield Finding("warning", "window", what, remedy=f"preprocessing.{survey.limit}={wanted}")
     room = np.repeat([part.clips.shape[2] for part in survey.parts], [len(part.indices) for part in survey.parts])
     full = (frames == room) & (frames > window)
     if survey.preprocessing.sampling == "to_length" and full.any():
@@ -120,6 +120,7 @@ def summary(survey: Survey) -> dict[str, Any]:
         "classes": {name: dict(zip(survey.classes, of.tolist(), strict=True)) for name, of in counts(survey).items()},
         "frames": dict(zip(("least", "quarter", "median", "three_quarters", "most"), quarters, strict=True)),
         "window": {
+            "option": f"preprocessing.{survey.limit}",
             "frames": window,
             "cut": int(np.count_nonzero(frames > window)),
             "padded": int(np.count_nonzero(frames < window)),

@@ -37,6 +37,11 @@ class Survey:
     preprocessing: Preprocessing
     classes: Sequence[str]
 
+    @property
+    def limit(self) -> str:
+        """The part of the preprocessing that limits the frames of a clip."""
+        return "window" if self.preprocessing.frames is None else "frames"
+
     def all(self, field: str) -> np.ndarray[Any, Any]:
         """One field of all clips, split after split."""
         return np.concatenate([self.rows[part.name][field] for part in self.parts])
