@@ -8,6 +8,7 @@ import numpy as np
 
 from stgcn_torch.data.formats.arrays import UNNAMED
 from stgcn_torch.data.formats.recording import Label, Recording, Scene, Track
+from stgcn_torch.data.mapping import mapped
 from stgcn_torch.data.preprocessing import Clip
 from stgcn_torch.skeleton import Skeleton, skeleton
 
@@ -22,7 +23,9 @@ class Selection:
 
     Attributes:
         body: The layout of the joints; None for the one that the first recording has.
-        channels: What a pose's numbers are; None for what the first recording says.
+        channels: What a pose's numbers are, or those of a recording that names its own which are wanted; None for what
+            the first recording says.
+        to: The layout that the clips shall have, whatever the recordings have; None for ``body``.
         unit: Every channel but the score is multiplied by it: 0.001 makes metres of millimetres.
         people: ``together`` in one clip, side by side, or ``each`` in a clip of its own.
         most: People in a clip, the most prominent first.
@@ -31,6 +34,7 @@ class Selection:
 
     body: Skeleton | None = None
     channels: tuple[str, ...] | None = None
+    to: Skeleton | None = None
     unit: float = 1.0
     people: str = "together"
     most: int = 2
@@ -38,10 +42,11 @@ class Selection:
 
     @property
     def told(self) -> tuple[Skeleton, tuple[str, ...]]:
-        """Layout and channels; ValueError if they have not been told."""
-        if self.body is None or self.channels is None:
+        """Layout and channels of the clips; ValueError if they have not been told."""
+        body = self.to or self.body
+        if body is None or self.channels is None:
             raise ValueError("a selection must have a layout and channels")
-        return self.body, self.channels
+        return body, self.channels
 
     def __post_init__(self) -> None:
         if self.people not in PEOPLE:
@@ -161,9 +166,9 @@ def completed(selection: Selection, scene: Scene) -> Selection:
     if not scene.people:
         raise ValueError("it shows nobody")
     if selection.body is None:
-        if scene.layout is None:
+        if scene.layout is None and selection.to is None:
             raise ValueError("its layout cannot be told; give layout=NAME")
-        selection = replace(selection, body=skeleton(scene.layout))
+        selection = replace(selection, body=skeleton(scene.layout) if scene.layout else selection.to)
     if selection.channels is None:
         if UNNAMED in scene.channels:
             raise ValueError("its channels cannot be told; give channels=[x,y,score] or what they are")
@@ -177,10 +182,12 @@ def fitted(scene: Scene, selection: Selection) -> Scene:
     Raises:
         ValueError: It has other joints or another number of channels than the selection.
     """
-    body, channels = selection.told
-    V = len(body.joints)
-    C, found = scene.people[0].poses.shape[2], scene.people[0].poses.shape[1]
-    if C != len(channels) or (not scene.joints and found != V):
+    body, channels = selection.body, selection.told[1]
+    assert body is not None, "a selection is completed first"
+    V, found = len(body.joints), scene.people[0].poses.shape[1]
+    rows = _rows(scene, channels)
+    if rows is None or (not scene.joints and found != V):
+        C = scene.people[0].poses.shape[2]
         raise ValueError(
             f"(C, V) must be ({len(channels)}, {V}), {', '.join(channels)} of {body.name}, got ({C}, {found})"
         )
@@ -190,11 +197,19 @@ def fitted(scene: Scene, selection: Selection) -> Scene:
     scale = np.array([1.0 if channel == "score" else selection.unit for channel in channels])
     people = []
     for track in scene.people[: selection.most if selection.people == "together" else None]:
-        poses = np.zeros((len(track.poses), V, C), np.float32)
+        poses = np.zeros((len(track.poses), V, len(channels)), np.float32)
         with np.errstate(over="ignore"):
-            poses[:, order] = track.poses * scale
+            poses[:, order] = track.poses[..., rows] * scale
         people.append(Track(track.start, poses))
     return replace(scene, people=people, channels=channels)
+
+
+def _rows(scene: Scene, channels: Sequence[str]) -> list[int] | None:
+    """Which of a pose's numbers are the channels: by name where the scene has all of them, else all in their order."""
+    if set(channels) <= set(scene.channels):
+        return [scene.channels.index(channel) for channel in channels]
+    C = scene.people[0].poses.shape[2]
+    return list(range(C)) if len(channels) == C else None
 
 
 def _parts(scene: Scene, selection: Selection) -> list[tuple[str, int, Clip]]:
@@ -204,11 +219,17 @@ def _parts(scene: Scene, selection: Selection) -> list[tuple[str, int, Clip]]:
     else:
         starts = [track.start for track in scene.people]
         clips = [(str(m), starts[m], clip) for m, clip in enumerate(scene.each())]
-    kept = [part for part in clips if part[-1].shape[1] >= selection.min_frames]
+    kept = [(m, start, _mapped(clip, selection)) for m, start, clip in clips if clip.shape[1] >= selection.min_frames]
     if not kept:
         longest = max(clip.shape[1] for *_, clip in clips)
         raise ValueError(f"it has {longest} frames, fewer than min_frames={selection.min_frames}")
     return kept
+
+
+def _mapped(clip: Clip, selection: Selection) -> Clip:
+    if selection.to is None or selection.body is None or selection.body.joints == selection.to.joints:
+        return clip
+    return mapped(clip, selection.told[1], selection.body, selection.to)
 
 
 def classes_of(labels: Sequence[Label | None]) -> tuple[list[str], list[int]]:
