@@ -20,6 +20,7 @@ EPS = 1e-5  # of data_bn
 # A joint's mean square over the other joints'. Measured on the synthetic set, the larger of x and y: 0 hip-centred,
 # 0.48 raw, 0.29 centred in the first frame. Between the two the weights do not tell.
 CENTRED, RAW = 1e-3, 1e-1
+SCALES = 10  # times: people near the camera and far from it differ by less, units by more
 
 
 def centring(state: Mapping[str, Any], joint: int, coordinates: Sequence[int] | None = None) -> Centring:
@@ -64,8 +65,7 @@ def contradiction(state: Mapping[str, Any], preprocessing: Preprocessing, body: 
     Every joint may have been the centre. Centring on a clip's first frame leaves the path in: it counts as none. Ask
     of a preprocessing that was given or assumed, not of the weights' own: clips that are centred on disk need none.
     """
-    channels = product(preprocessing.streams, preprocessing.keep)
-    coordinates = [i for i, (stream, name) in enumerate(channels) if stream == "joint" and name != "score"]
+    coordinates = _coordinates(preprocessing)
     if not coordinates:
         return None
     joint = preprocessing.center_joint(body) if preprocessing.center_of == "frame" else None
@@ -85,6 +85,41 @@ def contradiction(state: Mapping[str, Any], preprocessing: Preprocessing, body: 
         f"the weights were trained with {body.joints[joint]} {trained} (gain {gain:.0f} in data_bn), "
         f"but the preprocessing {does}; try {remedy}"
     )
+
+
+def other_scale(
+    state: Mapping[str, Any], preprocessing: Preprocessing, clip: np.ndarray[Any, np.dtype[Any]]
+) -> str | None:
+    """One line that says how much larger or smaller a clip is than those the weights saw; None where it is not.
+
+    The root mean square of its coordinates is compared with that which ``data_bn`` holds: pixels are a thousand times
+    the coordinates of a network that was trained on parts of the picture's width.
+
+    Args:
+        state: Tensors or arrays under the names of ``STGCN.state_dict``.
+        preprocessing: What was done to the clip.
+        clip: (C, T, V, M), preprocessed, before streams are computed.
+    """
+    coordinates = _coordinates(preprocessing)
+    if not coordinates or "backbone.data_bn.running_mean" not in state:
+        return None
+    live = clip[[i for i, name in enumerate(preprocessing.keep) if name != "score"]][:, (clip != 0).any(axis=0)]
+    if not live.size or not np.isfinite(live).all():
+        return None
+    mean, variance = (_by_joint(state, name)[:, coordinates] for name in ("running_mean", "running_var"))
+    trained, found = (float(np.sqrt(square.mean())) for square in (mean**2 + variance, live.astype(np.float64) ** 2))
+    if not np.isfinite(trained) or 0 in (trained, found) or 1 / SCALES < found / trained < SCALES:
+        return None
+    return (
+        f"coordinates are {found / trained:.2g} times as large as those the weights were trained on; "
+        f"bring them into the same unit, such as unit={trained / found:.2g} for recordings"
+    )
+
+
+def _coordinates(preprocessing: Preprocessing) -> list[int]:
+    """The input channels that are plain coordinates of joints."""
+    channels = product(preprocessing.streams, preprocessing.keep)
+    return [i for i, (stream, name) in enumerate(channels) if stream == "joint" and name != "score"]
 
 
 def _centring_on(joint: int, preprocessing: Preprocessing, body: Skeleton) -> str:

@@ -21,11 +21,11 @@ from stgcn_torch.commands import command, given_preprocessing, load_layout, plai
 from stgcn_torch.data.arrays import open_clips
 from stgcn_torch.data.collect import Collection, Selection, collect
 from stgcn_torch.data.formats import recordings
-from stgcn_torch.data.preprocessing import live_frames
+from stgcn_torch.data.preprocessing import live_frames, preprocess
 from stgcn_torch.data.windows import ClipSequence, Piece, Pieces, timeline, window_starts
 from stgcn_torch.ensemble import Ensemble, load_ensemble
 from stgcn_torch.files import written_whole
-from stgcn_torch.fingerprint import contradiction
+from stgcn_torch.fingerprint import contradiction, other_scale
 from stgcn_torch.skeleton import skeleton
 
 FORMS = ("probabilities", "submission")
@@ -147,6 +147,7 @@ def read_recordings(config: DictConfig, ensemble: Ensemble, folder: Path) -> Col
         body=skeleton(load_layout(config.layout)) if config.layout else None,
         channels=ensemble.channels,
         to=ensemble.body,
+        absent=config.absent,
         unit=config.unit,
         people=config.people,
         most=config.most_people,
@@ -186,6 +187,14 @@ def load(config: DictConfig) -> Ensemble:
     return ensemble.to("cuda" if torch.cuda.is_available() and config.accelerator != "cpu" else "cpu")
 
 
+def warn_of_scale(ensemble: Ensemble, clips: ClipSequence) -> None:
+    """Say on stderr if the first clip is of quite another size than those a network was trained on."""
+    module, first = ensemble.modules[0], np.asarray(clips[0])
+    said = other_scale(module.state_dict(), module.preprocessing, preprocess(first, module.preprocessing, module.body))
+    if said:
+        print(f"predict: {said}", file=sys.stderr)
+
+
 @command("predict")
 def main(config: DictConfig) -> None:
     """Predict as the composed configuration says."""
@@ -206,6 +215,7 @@ def main(config: DictConfig) -> None:
             columns += ["source", "person", "start", "end"]
         if config.slide:
             columns += [name for name in ("start", "end") if name not in columns]
+        warn_of_scale(ensemble, clips)
         options = {"top_k": config.top_k, "slide": config.slide, "batch_size": config.batch_size}
         found = list(answers(ensemble, clips, places, **options))
     if config.out and config.form == "submission":

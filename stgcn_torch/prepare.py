@@ -128,6 +128,7 @@ def main(config: DictConfig) -> None:
         body=skeleton(load_layout(config.layout)) if config.layout else None,
         channels=tuple(config.channels) if config.channels else None,
         to=skeleton(load_layout(config.to)) if config.to else None,
+        absent=config.absent,
         unit=config.unit,
         people=config.people,
         most=config.most_people,

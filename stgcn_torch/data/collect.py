@@ -13,6 +13,7 @@ from stgcn_torch.data.preprocessing import Clip
 from stgcn_torch.skeleton import Skeleton, skeleton
 
 PEOPLE = ("together", "each")
+ABSENT = ("refuse", "missing")
 MAX_CLASSES = 100_000
 QUOTED = 300  # characters of what is said about a recording
 
@@ -26,6 +27,7 @@ class Selection:
         channels: What a pose's numbers are, or those of a recording that names its own which are wanted; None for what
             the first recording says.
         to: The layout that the clips shall have, whatever the recordings have; None for ``body``.
+        absent: ``refuse`` recordings whose layout does not say where a joint of ``to`` is, or leave it ``missing``.
         unit: Every channel but the score is multiplied by it: 0.001 makes metres of millimetres.
         people: ``together`` in one clip, side by side, or ``each`` in a clip of its own.
         most: People in a clip, the most prominent first.
@@ -35,6 +37,7 @@ class Selection:
     body: Skeleton | None = None
     channels: tuple[str, ...] | None = None
     to: Skeleton | None = None
+    absent: str = "refuse"
     unit: float = 1.0
     people: str = "together"
     most: int = 2
@@ -51,6 +54,8 @@ class Selection:
     def __post_init__(self) -> None:
         if self.people not in PEOPLE:
             raise ValueError(f"people {self.people!r} is unknown; choose {' or '.join(PEOPLE)}")
+        if self.absent not in ABSENT:
+            raise ValueError(f"absent {self.absent!r} is unknown; choose {' or '.join(ABSENT)}")
         if self.most < 1 or self.min_frames < 1:
             raise ValueError(f"most_people and min_frames must be at least 1, got {self.most} and {self.min_frames}")
 
@@ -229,7 +234,7 @@ def _parts(scene: Scene, selection: Selection) -> list[tuple[str, int, Clip]]:
 def _mapped(clip: Clip, selection: Selection) -> Clip:
     if selection.to is None or selection.body is None or selection.body.joints == selection.to.joints:
         return clip
-    return mapped(clip, selection.told[1], selection.body, selection.to)
+    return mapped(clip, selection.told[1], selection.body, selection.to, absent=selection.absent)
 
 
 def classes_of(labels: Sequence[Label | None]) -> tuple[list[str], list[int]]:

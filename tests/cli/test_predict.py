@@ -113,3 +113,13 @@ def test_a_frame_that_is_no_json_is_told_and_the_rest_goes_on(
     error = command("predict", f"ckpt_path={checkpoint}", "input=video").stderr
     assert "video_000000000007_keypoints.json" in error
     assert [row["end"] for row in rows_of(tmp_path / "predictions.csv")] == ["20", "16"]
+
+
+def test_pixels_are_told_to_be_no_shares_of_the_picture(
+    command: Command, checkpoint: str, skating: Path, tmp_path: Path
+) -> None:
+    clips = np.load(skating / "test_data.npy")[:2]
+    clips[:, :2] *= 1000
+    np.save(tmp_path / "pixels.npy", clips)
+    assert "times as large as those" in command("predict", f"ckpt_path={checkpoint}", "input=pixels.npy").stderr
+    assert command("predict", f"ckpt_path={checkpoint}", "input=pixels.npy", "format=arrays", "unit=0.001").stderr == ""

@@ -12,7 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from stgcn_torch.data.preprocessing import PREPROCESSINGS, Preprocessing, preprocess
 from stgcn_torch.data.skating import ELEMENTS, skating_clip
-from stgcn_torch.fingerprint import centring, contradiction
+from stgcn_torch.fingerprint import centring, contradiction, other_scale
 from stgcn_torch.lit import LitSTGCN
 from stgcn_torch.skeleton import LAYOUTS, Skeleton
 
@@ -280,3 +280,25 @@ def test_a_contradiction_is_told_in_one_line(skating: Clips, trained: str, used:
 def test_another_centring_of_the_same_joint_is_no_contradiction(skating: Clips) -> None:
     module = stepped(skating, settings("paddlevideo"), 300)[0]
     assert [warned(module, settings(name)) for name in ("fixed", "every joint", "crops")] == [None, None, None]
+
+
+@pytest.mark.parametrize(("unit", "told"), [(1.0, None), (5.0, None), (1000.0, "1e+03 times"), (0.001, "0.001 times")])
+def test_clips_in_another_unit_are_told(unit: float, told: str | None) -> None:
+    """Weights that saw coordinates of size 0.5, and a clip of that size in several units."""
+    state = {
+        "backbone.A": np.zeros((3, 25, 25)),
+        "backbone.data_bn.running_mean": np.full(50, 0.3),
+        "backbone.data_bn.running_var": np.full(50, 0.16),
+    }
+    clip = np.random.default_rng(0).choice([-0.5, 0.5], (2, 350, 25, 1)) * unit
+    clip[:, 100:] = 0
+    said = other_scale(state, PREPROCESSINGS["fixed"], clip)
+    assert said is None if told is None else said is not None and told in said
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
+def test_of_a_clip_without_a_size_nothing_is_told(value: float) -> None:
+    state = {name: np.ones(50) for name in ("backbone.data_bn.running_mean", "backbone.data_bn.running_var")}
+    state["backbone.A"] = np.zeros((3, 25, 25))
+    assert other_scale(state, PREPROCESSINGS["fixed"], np.full((2, 9, 25, 1), value)) is None
+    assert other_scale({"backbone.A": state["backbone.A"]}, PREPROCESSINGS["fixed"], np.ones((2, 9, 25, 1))) is None
