@@ -80,12 +80,8 @@ def find_momentum(tree: object, network: Network) -> Momentum:
         found, state, steps = _buffers(tree), _lightning_schedule(tree), None
     else:
         held = _optimizer_state(tree)
-        slots = {str(name): value for name, value in held.items() if name not in (NAMES, SCHEDULE, STEPS)}
-        if any(ADAM.fullmatch(name) for name in slots):
-            raise MismatchError(NO_ADAM)
-        problems += [f"unexpected {name:.200}" for name in slots if not VELOCITY.fullmatch(name)]
-        found, state = _velocities(slots, network, problems), held.get(SCHEDULE)
-        steps = np.array(held[STEPS]) if STEPS in held else None
+        found, state = _velocities(_slots(held, problems), network, problems), held.get(SCHEDULE)
+        steps = _count(held[STEPS], problems) if STEPS in held else None
     schedule = _schedule(state, problems)
     wanted = {name: value for name, value in network.state.items() if TRAINED.fullmatch(name)}
     if found:
@@ -149,6 +145,25 @@ def _optimizer_states(tree: object) -> Iterator[tuple[str, Mapping[Any, Any]]]:
             parts += [(f"{place}.{key}".lstrip("."), value) for key, value in part.items()]
 
 
+def _slots(held: Mapping[Any, Any], problems: list[str]) -> dict[str, Any]:
+    """What an optimizer keeps of its parameters, which are velocities if it is a Momentum."""
+    slots = {str(name): value for name, value in held.items() if name not in (NAMES, SCHEDULE, STEPS)}
+    if any(ADAM.fullmatch(name) for name in slots):
+        raise MismatchError(NO_ADAM)
+    if slots and not any(VELOCITY.fullmatch(name) for name in slots):
+        raise MismatchError(f"it is the state of another optimizer than Momentum ({next(iter(slots)):.60}); {ELSE}")
+    problems += [f"unexpected {name:.200}" for name in slots if not VELOCITY.fullmatch(name)]
+    return {name: value for name, value in slots.items() if VELOCITY.fullmatch(name)}
+
+
+def _count(value: object, problems: list[str]) -> Array | None:
+    """A count of steps in memory of its own."""
+    if isinstance(value, int | np.integer | np.ndarray) and np.size(value) == 1 and _is_real(np.asarray(value)):
+        return np.array(value)
+    problems.append(f"its count of steps ({STEPS}) is no number")
+    return None
+
+
 def _buffers(tree: Mapping[str, Any]) -> dict[str, Array]:
     """The velocities in a checkpoint of this project, which numbers the parameters in the order of its state dict."""
     match tree:
@@ -210,15 +225,15 @@ def _velocities(slots: Mapping[str, Any], network: Network, problems: list[str])
     """The velocities under this project's names."""
     by_parameter: dict[str, Array] = {}
     for slot, value in slots.items():
-        match = VELOCITY.fullmatch(slot)
-        if not match or STATISTIC.fullmatch(match[1]):
+        parameter = VELOCITY.sub(r"\1", slot)
+        if STATISTIC.fullmatch(parameter):
             continue
         if not _is_real(value):
             problems.append(f"{slot:.200} is no array of real numbers")
-        elif match[1] in by_parameter:
-            problems.append(f"{match[1]:.200} has two velocities")
+        elif parameter in by_parameter:
+            problems.append(f"{parameter:.200} has two velocities")
         else:
-            by_parameter[match[1]] = value
+            by_parameter[parameter] = value
     try:
         places = _places(by_parameter, network) if by_parameter else {}
     except MismatchError as problem:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from convert.errors import MismatchError
-from convert.optimizer import MOST_EPOCHS, Momentum, progress
+from convert.optimizer import ELSE, MOST_EPOCHS, Momentum, progress
 
 Recipe = dict[str, dict[str, Any]]  # two arguments of LitSTGCN: optimizer and scheduler
 
@@ -84,7 +84,8 @@ def find_recipe(momentum: Momentum, lr: float | None = None, t_max: int | None =
         raise ValueError(f"one of the two is not enough: {ask}")
     fitting = [name for name, recipe in RECIPES.items() if _fits(recipe, epoch, last_lr)]
     if len(fitting) != 1:
-        raise MismatchError(f"{done}, as in {' and '.join(fitting) or 'no recipe known here'}; {ask}")
+        other = "" if fitting else f"; where it is no cosine, {ELSE}"
+        raise MismatchError(f"{done}, as in {' and '.join(fitting) or 'no recipe known here'}; {ask}{other}")
     return RECIPES[fitting[0]]
 
 

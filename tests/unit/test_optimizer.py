@@ -252,6 +252,11 @@ def adam(state: dict[str, Any]) -> None:
         state[slot.replace("velocity", "moment1")] = state[slot.replace("velocity", "moment2")] = state.pop(slot)
 
 
+def rmsprop(state: dict[str, Any]) -> None:
+    for slot in [slot for slot in state if slot.endswith("_velocity_0")]:
+        state[slot.replace("velocity", "mean_square")] = state.pop(slot)
+
+
 def twice(state: dict[str, Any]) -> None:
     state["conv2d_9.w_0_velocity_1"] = state["conv2d_9.w_0_velocity_0"]
 
@@ -265,6 +270,10 @@ def listed(state: dict[str, Any]) -> None:
     state["conv2d_9.w_0_velocity_0"] = [0.0]
 
 
+def uncounted(state: dict[str, Any]) -> None:
+    state["global_step"] = [7]
+
+
 def scheduled(state: Any) -> Any:
     def change(held: dict[str, Any]) -> None:
         held["LR_Scheduler"] = state
@@ -276,9 +285,11 @@ def scheduled(state: Any) -> Any:
     ("change", "problem"),
     [
         (adam, "the state of an Adam, which is not taken; start from the weights with init_from="),
+        (rmsprop, "the state of another optimizer than Momentum (batch_norm1d_9.w_0_mean_square_0)"),
         (twice, "conv2d_9.w_0 has two velocities"),
         (layer_less, "none of an ST-GCN's, or not all of them"),
         (listed, "conv2d_9.w_0_velocity_0 is no array of real numbers"),
+        (uncounted, "its count of steps (global_step) is no number"),
         (scheduled([1]), "its schedule (LR_Scheduler) is a list, and no state of one"),
         (scheduled({"last_epoch": 1.5, "last_lr": 0.1}), "its epoch (last_epoch) must be a whole number from 0"),
         (scheduled({"last_epoch": 10**400, "last_lr": 0.1}), "its epoch (last_epoch) must be a whole number from 0"),
@@ -303,8 +314,8 @@ def test_refuses_what_is_no_state_at_all(network: Network, tree: object) -> None
 
 
 def test_of_many_problems_the_first_are_told(network: Network) -> None:
-    state = {f"{name}_mean_square_0": value for name, value in optimizer(FRESH).items() if name.endswith("_0")}
+    state = {f"own_{number}": np.zeros(1) for number in range(SHOWN + 7)} | optimizer(FRESH)
     with pytest.raises(MismatchError) as refused:
-        find_momentum({**state, "LR_Scheduler": PROGRESS}, network)
+        find_momentum(state, network)
     assert str(refused.value).count("unexpected") == SHOWN
-    assert str(refused.value).endswith(f"; and {len(state) - SHOWN} more")
+    assert str(refused.value).endswith("; and 7 more")

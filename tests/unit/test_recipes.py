@@ -79,6 +79,7 @@ def test_a_constant_rate_is_the_one_given() -> None:
     [
         (after(0, 0.05), "as in article and paddlevideo_fsd; say --lr and --t-max"),
         (after(3, 0.01), "as in no recipe known here; say --lr and --t-max"),
+        (after(3, 0.01), "falls to 0; where it is no cosine, start from the weights with init_from="),
         (Momentum({}, {"step_num": 3}), "its schedule is one of Paddle 1.8"),
     ],
 )
