@@ -206,6 +206,12 @@ def _schedule(state: object, problems: list[str]) -> dict[str, Any] | None:
         str(key): value.item() if isinstance(value, np.generic | np.ndarray) and value.size == 1 else value
         for key, value in state.items()
     }
+    try:
+        for _ in dump(plain):
+            pass
+    except ValueError as problem:  # numbers beyond 64 bits too, which could not even be shown
+        problems.append(f"its schedule holds what is no plain value: {problem}")
+        return None
     epoch, rate = plain.get("last_epoch", 0), plain.get("last_lr", 0.0)
     if type(epoch) is not int or not 0 <= epoch < MOST_EPOCHS:
         problems.append(f"its epoch (last_epoch) must be a whole number from 0 to {MOST_EPOCHS}, got {epoch!r:.30}")
@@ -213,11 +219,6 @@ def _schedule(state: object, problems: list[str]) -> dict[str, Any] | None:
         problems.append(f"its rate (last_lr) must be a number from 0, got {rate!r:.30}")
     elif "last_lr" in plain:
         plain["last_lr"] = float(rate)
-    try:
-        for _ in dump(plain):
-            pass
-    except ValueError as problem:
-        problems.append(f"its schedule holds what is no plain value: {problem}")
     return plain
 
 
