@@ -62,7 +62,7 @@ class Records:
     def __getitem__(self, name: str) -> memoryview:
         """A record where it lies in the file; UnreadableError if it is missing, packed or not what was written."""
         if name not in self.entries:
-            raise UnreadableError(f"is an archive without {name!r:.100}")
+            raise UnreadableError(f"is a zip archive without {name!r:.100}, no checkpoint of torch: unpack it first")
         entry = self.entries[name]
         if entry.flag_bits & ENCRYPTED or entry.compress_type != zipfile.ZIP_STORED:
             raise UnreadableError("is a zip archive that is encrypted or compressed, as torch writes none")

@@ -93,7 +93,11 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--lr", type=float, help="the cosine's first rate, or the constant one, which no file tells")
     made.add_argument("--t-max", type=int, metavar="EPOCHS", help="epochs of the cosine, likewise")
     made.add_argument(
-        "--layout", choices=sorted(LAYOUTS), help="of the joints, for a file without its graph (as Paddle 1.8 saves)"
+        "--layout",
+        type=_layout,
+        metavar="NAME",
+        help="of the joints, for a file without its graph (as Paddle 1.8 saves) or with a graph of your own: "
+        f"{', '.join(sorted(LAYOUTS))}, or a YAML file with joints, bones and center",
     )
     made.add_argument(
         "--preprocessing",

@@ -5,6 +5,7 @@ untouched.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -84,7 +85,7 @@ DIALECTS: dict[str, Dialect] = {
     "mmaction2-1.x": Dialect(_BY_PURPOSE | {"head.fcn": "cls_head.fc"}),
     "pyskl": Dialect(_BY_PURPOSE | {"head.fcn": "cls_head.fc_cls"}),
 }
-WRAPPERS = ("_layers.", "module.", "model.", "network.")  # before every name, from data parallelism and frameworks
+WRAPPERS = ("_layers.", "module.", "model.", "network.", "_orig_mod.")  # of data parallelism, frameworks, torch.compile
 
 # Networks that are easily taken for an ST-GCN: what gives them away, and what they are.
 STRANGERS = {
@@ -96,11 +97,28 @@ STRANGERS = {
 
 
 def unwrapped(state: Mapping[str, Any]) -> dict[str, Any]:
-    """A state without the prefixes that wrappers put before every name."""
-    names = list(state)
-    while wrapper := next((w for w in WRAPPERS if names and all(name.startswith(w) for name in names)), ""):
-        names = [name.removeprefix(wrapper) for name in names]
-    return dict(zip(names, state.values(), strict=True))
+    """A network's state without the prefixes that wrappers put before its names, and without what lies beside it."""
+    return {name: state[whole] for whole, name in bare_names(state).items()}
+
+
+def bare_names(names: Iterable[str]) -> dict[str, str]:
+    """What is left of a network's names when wrappers' prefixes are taken off, by the whole names.
+
+    One is taken off while no dialect knows a name. What lies beside the network in its wrapper, such as the weights of
+    a loss or the count of an average, does not have it and is left out.
+    """
+    bare = {name: name for name in names}
+    while bare and not any(map(_is_known, bare.values())):
+        carried = Counter(wrapper for name in bare.values() for wrapper in WRAPPERS if name.startswith(wrapper))
+        if not carried:
+            return {name: name for name in names}
+        wrapper = carried.most_common(1)[0][0]
+        bare = {whole: name.removeprefix(wrapper) for whole, name in bare.items() if name.startswith(wrapper)}
+    return bare
+
+
+def _is_known(name: str) -> bool:
+    return any(_match(name, _table(dialect)) is not None for dialect in DIALECTS)
 
 
 def dialect_of(names: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
 """From what a file holds to a network: which of its tensors, in whose names, of which architecture and layout."""
 
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,15 +11,15 @@ from ml_dtypes import bfloat16
 
 from convert.errors import MismatchError
 from convert.graphs import Layout, check_multiplied, exact_graph, found_graph, rebuilt_graph, told_graph
-from convert.keys import Array, dialect_of, fitting_tensors, misfit, our_name, unwrapped
+from convert.keys import Array, bare_names, dialect_of, fitting_tensors, misfit, our_name
 from convert.pdparams import NAMES
 from convert.stored import owned
 from stgcn_torch.architecture import misfits, sizes, tensor_shapes
 
 TOLD = "hyper_parameters"  # where a checkpoint of this project tells of more than its weights
 PREFERRED = ("state_dict", "model", "model_state_dict", "network", "params")
-# Tensors that Paddle and frameworks keep beside the weights.
-BESIDE = re.compile(r"(.*\.)?(LearningRate|learning_rate_\d+|global_step|@LR_DECAY_COUNTER@|.+_velocity_\d+)")
+# Tensors that Paddle and frameworks (averages: mmcv's hook) keep beside the weights.
+BESIDE = re.compile(r"(.*\.)?(LearningRate|learning_rate_\d+|global_step|@LR_DECAY_COUNTER@|.+_velocity_\d+|ema_\w+)")
 PUBLISHED = [64] * 4 + [128] * 3 + [256] * 3  # widths of the network whose strides are known
 ADAPTIVE = ("mmaction2-1.x", "pyskl")  # whose importances may be meant otherwise
 MAX_STRIDE = 1024  # frames
@@ -73,9 +74,11 @@ def find_network(
     """
     place, held = _chosen(dict(_state_dicts(tree)), key)
     told = _hyperparameters(tree)
-    beside = [name for name, value in held.items() if not isinstance(value, np.ndarray) or BESIDE.fullmatch(name)]
-    wrapped = {name: value for name, value in held.items() if name not in beside}
-    tensors = unwrapped(wrapped)
+    wrapped = _tensors(held)
+    beside = [name for name in held if name not in wrapped]
+    bare = bare_names(wrapped)
+    beside += [name for name in wrapped if name not in bare]
+    tensors = {name: wrapped[whole] for whole, name in bare.items()}
     dialect = dialect_of(tensors)
     state, problems = fitting_tensors(tensors, dialect)
     warnings: list[str] = []
@@ -96,7 +99,7 @@ def find_network(
         },
         added=[name for name in shapes if name not in ours.values()],
         left=[f"{place}.{name}".lstrip(".") for name in beside if name != NAMES] + _others(tree, place, told),
-        names=_parameter_names(held.get(NAMES), dict(zip(wrapped, tensors, strict=True)), warnings),
+        names=_parameter_names(held.get(NAMES), bare, warnings),
         preprocessing=told.get("preprocessing"),
         classes=_classes(told, model["num_classes"]),
         strides_from=strides_from,
@@ -135,16 +138,32 @@ def _hyperparameters(tree: object) -> dict[str, Any]:
 
 
 def _state_dicts(tree: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every mapping of names to arrays in a tree, with its dotted place; one that stands in several is met once."""
-    parts, seen = [("", tree)], set[int]()
+    """Every mapping of names to arrays in a tree, with its dotted place; one that stands in several is met once.
+
+    An item of a list has its number for a name: ``nets.0``.
+    """
+    parts, seen = deque([("", tree)]), set[int]()
     while parts:
-        place, part = parts.pop(0)
-        if not isinstance(part, Mapping) or id(part) in seen:
+        place, part = parts.popleft()
+        if id(part) in seen or not isinstance(part, Mapping | list | tuple):
             continue
         seen.add(id(part))
-        if any(isinstance(value, np.ndarray) for value in part.values()) and all(isinstance(key, str) for key in part):
-            yield place, part
-        parts += [(f"{place}.{key}".lstrip("."), value) for key, value in part.items()]
+        inner = _by_key(part)
+        if _holds_arrays(inner):
+            yield place, inner
+        parts += [(f"{place}.{key}".lstrip("."), value) for key, value in inner.items()]
+
+
+def _by_key(part: object) -> Mapping[Any, Any]:
+    """The parts of a collection by their keys, or by their numbers in a list; none of anything else."""
+    if isinstance(part, list | tuple):
+        return dict(enumerate(part))
+    return part if isinstance(part, Mapping) else {}
+
+
+def _holds_arrays(part: Mapping[Any, Any]) -> bool:
+    named = all(isinstance(key, str) for key in part)
+    return named and any(isinstance(value, np.ndarray) for value in part.values())
 
 
 def _chosen(found: Mapping[str, Mapping[str, Any]], key: str | None) -> tuple[str, Mapping[str, Any]]:
@@ -170,16 +189,21 @@ def _places(found: Mapping[str, Any]) -> str:
 
 def _is_stgcn(held: Mapping[str, Any]) -> bool:
     try:
-        dialect_of(unwrapped(held))
+        dialect_of(bare_names(_tensors(held)).values())
     except MismatchError:
         return False
     return True
 
 
+def _tensors(held: Mapping[str, Any]) -> dict[str, Array]:
+    """The arrays that may be a network's."""
+    return {name: value for name, value in held.items() if isinstance(value, np.ndarray) and not BESIDE.fullmatch(name)}
+
+
 def _others(tree: object, place: str, told: Mapping[str, Any]) -> list[str]:
     """What lies beside the state dict in a nested file, and is not used."""
     used = (place.split(".")[0], TOLD if told else None)
-    return [str(key) for key in tree if key not in used] if place and isinstance(tree, Mapping) else []
+    return [str(key) for key in _by_key(tree) if str(key) not in used] if place else []
 
 
 def _architecture(

@@ -127,6 +127,8 @@ def compare(network: Network, clips: Path, logits: Path) -> dict[str, Any]:
         actual = made.eval()(torch.from_numpy(x.astype(np.float32))).numpy()
     if expected.shape != actual.shape:
         raise MismatchError(f"{logits}: answers must be {actual.shape}, got {expected.shape}")
+    if not (np.isfinite(actual).all() and np.isfinite(expected).all()):
+        raise MismatchError(f"{clips}, {logits}: answers must be finite to be compared")
     difference = float(np.abs(actual - expected).max())
     agreement = float((actual.argmax(axis=1) == expected.argmax(axis=1)).mean())
     said = (

@@ -31,11 +31,7 @@ def make_data(config: DictConfig, body: Skeleton, module: LitSTGCN | None = None
         body: The layout of the joints.
         module: A checkpoint's, for evaluation: its preprocessing, and of the data the evaluated split alone.
     """
-    options = plain(config.data)
-    channels = options.pop("channels") or _lines(Path(options["root"]) / "channels.txt")
-    skating = options.pop("skating", None)
-    if skating:
-        write_skating_set(options["root"], **skating)
+    options, channels = data_options(config)
     if module is None:
         preprocessing = Preprocessing.of(plain(config.preprocessing) | {"channels": channels})
     else:
@@ -46,6 +42,16 @@ def make_data(config: DictConfig, body: Skeleton, module: LitSTGCN | None = None
         options["only"] = config.split or ("test" if options["test"] else "val")
         options["classes"] = module.classes
     return SkeletonData(preprocessing=preprocessing, body=body, seed=config.seed, **options)
+
+
+def data_options(config: DictConfig) -> tuple[dict[str, Any], list[str]]:
+    """What ``config.data`` says, and the channels of its clips; writes the synthetic set first if that is asked for."""
+    options = plain(config.data)
+    channels = options.pop("channels") or _lines(Path(options["root"]) / "channels.txt")
+    skating = options.pop("skating", None)
+    if skating:
+        write_skating_set(options["root"], **skating)
+    return options, channels
 
 
 def make_module(config: DictConfig, layout: str | dict[str, Any], data: SkeletonData) -> LitSTGCN:

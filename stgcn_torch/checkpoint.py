@@ -95,6 +95,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
             raise ValueError(f"{path} is a Lightning checkpoint, but none of LitSTGCN; {_converted(path)}")
         state = _tensors(path, held["state_dict"])
         preprocessing = Preprocessing.of(said["preprocessing"])
+        said = {**said, "preprocessing": preprocessing.plain}  # with the parts that are younger than the file
         model = {"num_classes": len(said["classes"]), "in_channels": preprocessing.in_channels} | said["model"]
         callbacks = held.get("callbacks")
         recipe = callbacks.get("Recipe") if isinstance(callbacks, Mapping) else None

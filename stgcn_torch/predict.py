@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
-from stgcn_torch.commands import command, given_preprocessing, plain
+from stgcn_torch.commands import command, given_preprocessing, load_layout, plain
 from stgcn_torch.data.arrays import open_clips
 from stgcn_torch.data.collect import Collection, Selection, collect
 from stgcn_torch.data.formats import recordings
@@ -26,6 +26,7 @@ from stgcn_torch.data.windows import ClipSequence, Piece, Pieces, timeline, wind
 from stgcn_torch.ensemble import Ensemble, load_ensemble
 from stgcn_torch.files import written_whole
 from stgcn_torch.fingerprint import contradiction
+from stgcn_torch.skeleton import skeleton
 
 FORMS = ("probabilities", "submission")
 SHOWN = 20  # rows on the terminal
@@ -142,7 +143,15 @@ def write_submission(path: str | Path, found: Iterable[Answer]) -> None:
 
 def read_recordings(config: DictConfig, ensemble: Ensemble, folder: Path) -> Collection:
     """The clips of a source of any format, in a file in the folder; says on stderr what could not be read."""
-    selection = Selection(ensemble.body, ensemble.channels, config.unit, config.people, config.most_people)
+    selection = Selection(
+        body=skeleton(load_layout(config.layout)) if config.layout else None,
+        channels=ensemble.channels,
+        to=ensemble.body,
+        unit=config.unit,
+        people=config.people,
+        most=config.most_people,
+        min_frames=config.min_frames,
+    )
     found = recordings(config.input, config.format)
     collection = collect(track(found, "reading", disable=not sys.stderr.isatty()), folder / "clips", selection)
     for line in [*(f"left out {line}" for line in collection.left_out), *collection.problems]:

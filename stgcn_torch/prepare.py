@@ -14,6 +14,7 @@ from rich.progress import track
 from stgcn_torch.commands import command, load_layout, plain
 from stgcn_torch.data.collect import Collection, Selection, classes_of, collect, leave_out_unlabelled
 from stgcn_torch.data.formats import Label, Recording, recordings
+from stgcn_torch.data.mapping import mapping
 from stgcn_torch.data.pyskl import write_pyskl
 from stgcn_torch.skeleton import Skeleton, skeleton
 
@@ -113,6 +114,12 @@ def _say(doing: str, lines: Sequence[str]) -> None:
         print(f"{doing} {len(lines) - SHOWN} more", file=sys.stderr)
 
 
+def _say_built(selection: Selection) -> None:
+    if selection.body and selection.to:
+        for joint, made_of in mapping(selection.body, selection.to).built.items():
+            print(f"{selection.body.name} has no {joint}: it is {made_of}")
+
+
 @command("prepare")
 def main(config: DictConfig) -> None:
     """Prepare as the composed configuration says."""
@@ -120,6 +127,7 @@ def main(config: DictConfig) -> None:
     selection = Selection(
         body=skeleton(load_layout(config.layout)) if config.layout else None,
         channels=tuple(config.channels) if config.channels else None,
+        to=skeleton(load_layout(config.to)) if config.to else None,
         unit=config.unit,
         people=config.people,
         most=config.most_people,
@@ -148,6 +156,7 @@ def _report(collection: Collection, listed: int, found: int, out: Path) -> None:
     skipped = f", {listed - found} skipped" if listed > found else ""
     print(f"{used} of {found} recordings{skipped}")
     print(f"{len(collection.rows)} clips in {out}: {', '.join(channels)} of {body.name}")
+    _say_built(collection.selection)
     if collection.crowd:
         print(f"{collection.crowd} people are in no clip; most_people=N puts more into one, people=each every one")
     if out.is_dir() and collection.rows[0].label:

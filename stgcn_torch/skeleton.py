@@ -178,3 +178,17 @@ LAYOUTS["h36m"] = _layout(  # Human3.6M's 17 joints, the order of FS-Jump3D and 
     "LWrist>LElbow>LShoulder>Thorax RWrist>RElbow>RShoulder>Thorax",
     pairs="LHip/RHip LKnee/RKnee LAnkle/RAnkle LShoulder/RShoulder LElbow/RElbow LWrist/RWrist",
 )
+LAYOUTS["mediapipe"] = _layout(  # MediaPipe Pose: its left_eye_inner is LEyeInner here, its mouth_left LMouth
+    "mediapipe",
+    center="Nose",  # the one joint of 33 in the middle; shoulders hang from it, as PYSKL hangs COCO's
+    joints="Nose LEyeInner LEye LEyeOuter REyeInner REye REyeOuter LEar REar LMouth RMouth LShoulder RShoulder LElbow "
+    "RElbow LWrist RWrist LPinky RPinky LIndex RIndex LThumb RThumb LHip RHip LKnee RKnee LAnkle RAnkle LHeel RHeel "
+    "LFootIndex RFootIndex",
+    chains="LEar>LEyeOuter>LEye>LEyeInner>Nose REar>REyeOuter>REye>REyeInner>Nose LMouth>Nose RMouth>Nose "
+    "LWrist>LElbow>LShoulder>Nose RWrist>RElbow>RShoulder>Nose "
+    "LPinky>LWrist LIndex>LWrist LThumb>LWrist RPinky>RWrist RIndex>RWrist RThumb>RWrist "
+    "LFootIndex>LHeel>LAnkle>LKnee>LHip>LShoulder RFootIndex>RHeel>RAnkle>RKnee>RHip>RShoulder",
+    pairs="LEyeInner/REyeInner LEye/REye LEyeOuter/REyeOuter LEar/REar LMouth/RMouth LShoulder/RShoulder LElbow/RElbow "
+    "LWrist/RWrist LPinky/RPinky LIndex/RIndex LThumb/RThumb LHip/RHip LKnee/RKnee LAnkle/RAnkle LHeel/RHeel "
+    "LFootIndex/RFootIndex",
+)

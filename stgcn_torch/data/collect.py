@@ -8,10 +8,13 @@ import numpy as np
 
 from stgcn_torch.data.formats.arrays import UNNAMED
 from stgcn_torch.data.formats.recording import Label, Recording, Scene, Track
+from stgcn_torch.data.mapping import mapped
 from stgcn_torch.data.preprocessing import Clip
 from stgcn_torch.skeleton import Skeleton, skeleton
 
 PEOPLE = ("together", "each")
+MAX_CLASSES = 100_000
+QUOTED = 300  # characters of what is said about a recording
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,9 @@ class Selection:
 
     Attributes:
         body: The layout of the joints; None for the one that the first recording has.
-        channels: What a pose's numbers are; None for what the first recording says.
+        channels: What a pose's numbers are, or those of a recording that names its own which are wanted; None for what
+            the first recording says.
+        to: The layout that the clips shall have, whatever the recordings have; None for ``body``.
         unit: Every channel but the score is multiplied by it: 0.001 makes metres of millimetres.
         people: ``together`` in one clip, side by side, or ``each`` in a clip of its own.
         most: People in a clip, the most prominent first.
@@ -29,6 +34,7 @@ class Selection:
 
     body: Skeleton | None = None
     channels: tuple[str, ...] | None = None
+    to: Skeleton | None = None
     unit: float = 1.0
     people: str = "together"
     most: int = 2
@@ -36,10 +42,11 @@ class Selection:
 
     @property
     def told(self) -> tuple[Skeleton, tuple[str, ...]]:
-        """Layout and channels; ValueError if they have not been told."""
-        if self.body is None or self.channels is None:
+        """Layout and channels of the clips; ValueError if they have not been told."""
+        body = self.to or self.body
+        if body is None or self.channels is None:
             raise ValueError("a selection must have a layout and channels")
-        return self.body, self.channels
+        return body, self.channels
 
     def __post_init__(self) -> None:
         if self.people not in PEOPLE:
@@ -126,10 +133,10 @@ def collect(recordings: Iterable[Recording], clips: Path, selection: Selection) 
                 selection = completed(made.selection, scene)
                 parts = _parts(fitted(scene, selection), selection)
             except (ValueError, OSError) as error:
-                made.left_out.append(f"{recording.source}: {error}")
+                made.left_out.append(_line(recording, error))
                 continue
             made.selection = selection
-            made.problems += [f"{recording.source}: {problem}" for problem in scene.problems]
+            made.problems += [_line(recording, problem) for problem in scene.problems]
             made.crowd += max(0, len(scene.people) - selection.most) * (selection.people == "together")
             for person, start, clip in parts:
                 label = recording.label or scene.label
@@ -140,6 +147,11 @@ def collect(recordings: Iterable[Recording], clips: Path, selection: Selection) 
     if not made.rows:
         raise ValueError(f"none of {len(made.left_out)} recordings can be read; the first: {made.left_out[0]}")
     return made
+
+
+def _line(recording: Recording, problem: object) -> str:
+    """One line, however much of a broken file it quotes."""
+    return f"{recording.source}: {' '.join(str(problem).split()):.{QUOTED}}"
 
 
 def leave_out_unlabelled(made: Collection) -> None:
@@ -154,9 +166,9 @@ def completed(selection: Selection, scene: Scene) -> Selection:
     if not scene.people:
         raise ValueError("it shows nobody")
     if selection.body is None:
-        if scene.layout is None:
+        if scene.layout is None and selection.to is None:
             raise ValueError("its layout cannot be told; give layout=NAME")
-        selection = replace(selection, body=skeleton(scene.layout))
+        selection = replace(selection, body=skeleton(scene.layout) if scene.layout else selection.to)
     if selection.channels is None:
         if UNNAMED in scene.channels:
             raise ValueError("its channels cannot be told; give channels=[x,y,score] or what they are")
@@ -165,15 +177,17 @@ def completed(selection: Selection, scene: Scene) -> Selection:
 
 
 def fitted(scene: Scene, selection: Selection) -> Scene:
-    """The scene with the joints in the layout's order and lengths in its unit.
+    """The scene with the people that are wanted, the joints in the layout's order, and lengths in its unit.
 
     Raises:
         ValueError: It has other joints or another number of channels than the selection.
     """
-    body, channels = selection.told
-    V = len(body.joints)
-    C, found = scene.people[0].poses.shape[2], scene.people[0].poses.shape[1]
-    if C != len(channels) or (not scene.joints and found != V):
+    body, channels = selection.body, selection.told[1]
+    assert body is not None, "a selection is completed first"
+    V, found = len(body.joints), scene.people[0].poses.shape[1]
+    rows = _rows(scene, channels)
+    if rows is None or (not scene.joints and found != V):
+        C = scene.people[0].poses.shape[2]
         raise ValueError(
             f"(C, V) must be ({len(channels)}, {V}), {', '.join(channels)} of {body.name}, got ({C}, {found})"
         )
@@ -182,25 +196,40 @@ def fitted(scene: Scene, selection: Selection) -> Scene:
         raise ValueError(f"it names a joint in two ways: {', '.join(scene.joints)}")
     scale = np.array([1.0 if channel == "score" else selection.unit for channel in channels])
     people = []
-    for track in scene.people:
-        poses = np.zeros((len(track.poses), V, C), np.float32)
+    for track in scene.people[: selection.most if selection.people == "together" else None]:
+        poses = np.zeros((len(track.poses), V, len(channels)), np.float32)
         with np.errstate(over="ignore"):
-            poses[:, order] = track.poses * scale
+            poses[:, order] = track.poses[..., rows] * scale
         people.append(Track(track.start, poses))
     return replace(scene, people=people, channels=channels)
 
 
+def _rows(scene: Scene, channels: Sequence[str]) -> list[int] | None:
+    """Which of a pose's numbers are the channels: by name where the scene has all of them, else all in their order."""
+    if set(channels) <= set(scene.channels):
+        return [scene.channels.index(channel) for channel in channels]
+    C = scene.people[0].poses.shape[2]
+    return list(range(C)) if len(channels) == C else None
+
+
 def _parts(scene: Scene, selection: Selection) -> list[tuple[str, int, Clip]]:
     """The clips of a scene, with the number of the person in each and its start; ValueError if all are too short."""
-    clips = [("", 0, scene.together(selection.most))]
-    if selection.people == "each":
+    if selection.people == "together":
+        clips = [("", 0, scene.together())]
+    else:
         starts = [track.start for track in scene.people]
         clips = [(str(m), starts[m], clip) for m, clip in enumerate(scene.each())]
-    kept = [part for part in clips if part[-1].shape[1] >= selection.min_frames]
+    kept = [(m, start, _mapped(clip, selection)) for m, start, clip in clips if clip.shape[1] >= selection.min_frames]
     if not kept:
         longest = max(clip.shape[1] for *_, clip in clips)
         raise ValueError(f"it has {longest} frames, fewer than min_frames={selection.min_frames}")
     return kept
+
+
+def _mapped(clip: Clip, selection: Selection) -> Clip:
+    if selection.to is None or selection.body is None or selection.body.joints == selection.to.joints:
+        return clip
+    return mapped(clip, selection.told[1], selection.body, selection.to)
 
 
 def classes_of(labels: Sequence[Label | None]) -> tuple[list[str], list[int]]:
@@ -208,10 +237,15 @@ def classes_of(labels: Sequence[Label | None]) -> tuple[list[str], list[int]]:
 
     Where the source numbers all of its classes they keep their numbers, and those that no clip has are called by them;
     else they are sorted by name.
+
+    Raises:
+        ValueError: A number is ``MAX_CLASSES`` or more.
     """
     given = [label for label in labels if label]
     numbers = [label.number for label in given if label.number is not None]
     if given and len(numbers) == len(given):
+        if max(numbers) >= MAX_CLASSES:
+            raise ValueError(f"a clip is of class {max(numbers)}; class numbers must be below {MAX_CLASSES}")
         names = {label.number: label.name for label in given}
         return [names.get(k, str(k)) for k in range(max(numbers) + 1)], numbers
     classes = sorted({label.name for label in given})

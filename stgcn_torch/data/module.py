@@ -13,11 +13,10 @@ from torch.utils.data import DataLoader, DistributedSampler
 from stgcn_torch.data.arrays import Labels, open_clips, read_groups, read_labels
 from stgcn_torch.data.dataset import ClipDataset, as_is
 from stgcn_torch.data.preprocessing import Preprocessing
-from stgcn_torch.data.splits import held_out
+from stgcn_torch.data.splits import Rules, divided
 from stgcn_torch.skeleton import Skeleton
 
 Loader = DataLoader[tuple[Tensor, Tensor]]
-Rules = Mapping[str, Mapping[str, Any]]
 
 
 class SkeletonData(pl.LightningDataModule):
@@ -114,20 +113,11 @@ class SkeletonData(pl.LightningDataModule):
         array, given = self._open(clips, labels)
         columns = [rule["column"] for rule in rules.values() if rule.get("rule") == "groups" and "column" in rule]
         groups = {column: read_groups(self.root / "manifest.csv", column, len(array)) for column in columns}
-        rest = np.ones(len(array), dtype=bool)
-        parts = {}
-        for name, rule in rules.items():
-            if rule.get("rule") == "file":
-                continue
-            mask = held_out(rule, given[rest], {column: values[rest] for column, values in groups.items()})
-            parts[name] = np.flatnonzero(rest)[mask]
-            rest[parts[name]] = False
-        parts["train"] = np.flatnonzero(rest)
         return {
             name: ClipDataset(
                 array, given, indices.tolist(), self.preprocessing, self.body, self.seed if name == "train" else None
             )
-            for name, indices in parts.items()
+            for name, indices in divided(rules, given, groups).items()
             if only in (None, name)
         }
 

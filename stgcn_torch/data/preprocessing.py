@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+from stgcn_torch.data.cleaning import bridged, missing, stray_frames, without_frames
 from stgcn_torch.skeleton import Skeleton
 
 Clip = Float[np.ndarray, "C T V M"]
@@ -21,6 +22,9 @@ CHOICES = {
     "select": ("before", "after"),
     "centring": ("detected", "every_joint"),
     "center_of": ("frame", "clip"),
+    "absent_center": ("interpolate", "visible"),
+    "teleports": ("keep", "missing", "drop"),
+    "gaps": ("keep", "interpolate", "drop"),
     "nan": ("refuse", "missing"),
     "empty": ("refuse", "keep"),
 }
@@ -44,13 +48,19 @@ class Preprocessing:
             random and left unsorted, as in PaddleVideo.
         center: Joint (name, index, or ``layout`` for the layout's centre) that is moved to the origin; None for none.
         centring: Move ``every_joint`` with it (PaddleVideo: undetected joints become false positions), or only the
-            ``detected`` ones, with the centre interpolated over frames where it is undetected.
+            ``detected`` ones.
+        absent_center: Where the centre is undetected and only detected joints are moved, ``interpolate`` it from frames
+            before and after, or take the mean of the joints that are ``visible`` in that frame.
         center_of: Take the centre ``frame`` by frame, or from the first frame of the ``clip``, which keeps the path.
         frames: Frames that a preprocessed clip keeps for ``crop`` and ``crops`` to choose the window from; None for the
             window.
         crops: Crops of a clip that evaluation and prediction average, evenly spaced from its start to its end.
         crop: Fraction of a clip's live frames in each crop.
         streams: What is computed from the joints: joint, bone, joint_motion, bone_motion; several are stacked.
+        teleports: What to do with frames in which a body is far from where it is just before and after, as in a false
+            detection: ``keep`` them, take its joints for ``missing``, or ``drop`` the frames.
+        gaps: What to do where joints are undetected for up to 10 frames between two detections: ``keep`` them so,
+            ``interpolate`` coordinates and score, or ``drop`` the frames without anybody, however many.
         nan: What a NaN or infinite value means: ``refuse`` the clip, or the joint is ``missing`` in that frame.
         empty: What to do with a clip without any live frame: ``refuse`` or ``keep`` it.
     """
@@ -65,6 +75,9 @@ class Preprocessing:
     center: str | int | None = "layout"
     centring: str = "detected"
     center_of: str = "frame"
+    absent_center: str = "interpolate"
+    teleports: str = "keep"
+    gaps: str = "keep"
     frames: int | None = None
     crops: int = 1
     crop: float = 1.0
@@ -177,6 +190,7 @@ def preprocess(
     channels = preprocessing.channels
     if preprocessing.nan == "missing":
         clip = without_nan(clip)
+    clip = cleaned(clip, preprocessing)
     if preprocessing.select == "before":
         # float32 at once, as the article reads its data: the sign of a frame's sum can depend on it.
         clip, channels, kept = clip[kept].astype(np.float32), preprocessing.keep, list(range(len(kept)))
@@ -190,6 +204,26 @@ def preprocess(
 def without_nan(clip: Clip) -> Clip:
     """The clip with every joint that has a NaN or infinite value in a frame undetected there: all its values zero."""
     return np.where(np.isfinite(clip).all(axis=0), clip, clip.dtype.type(0))
+
+
+def cleaned(clip: Clip, preprocessing: Preprocessing) -> Clip:
+    """The clip without the faults of a pose estimator that ``Preprocessing.teleports`` and ``gaps`` speak of."""
+    channels = preprocessing.channels
+    if preprocessing.teleports != "keep":
+        coordinates = [i for i, channel in enumerate(channels) if channel != "score"]
+        stray = stray_frames(clip[coordinates], detected(clip, channels))
+        clip = (
+            without_frames(clip, np.asarray(stray.any(axis=1)))
+            if preprocessing.teleports == "drop"
+            else missing(clip, stray)
+        )
+    if preprocessing.gaps == "interpolate":
+        return bridged(clip, detected(clip, channels))
+    if preprocessing.gaps == "drop":
+        nobody = np.asarray(~detected(clip, channels).any(axis=(1, 2)))
+        nobody[live_frames(clip) :] = False  # padding is no gap
+        return without_frames(clip, nobody)
+    return clip
 
 
 def live_frames(clip: Clip, length: str = "nonzero") -> int:
@@ -254,11 +288,16 @@ def centre(clip: Clip, joint: int, channels: tuple[str, ...], preprocessing: Pre
     coordinates = [i for i, channel in enumerate(channels) if channel != "score"]
     moved = clip.astype(np.float64)
     for m in range(clip.shape[3]):
-        frames = np.flatnonzero(seen[:, joint, m])
+        place, there = moved[:, :, joint, m], seen[:, joint, m]
+        if preprocessing.absent_center == "visible":
+            shown = seen[:, :, m]
+            mean = (moved[..., m] * shown).sum(axis=2) / np.maximum(np.count_nonzero(shown, axis=1), 1)
+            place, there = np.where(there, place, mean), np.asarray(shown.any(axis=1))
+        frames = np.flatnonzero(there)
         if not frames.size:
             continue
         for i in coordinates:
-            path = np.interp(np.arange(clip.shape[1]), frames, clip[i, frames, joint, m])
+            path = np.interp(np.arange(clip.shape[1]), frames, place[i, frames])
             origin = path[frames[0]] if preprocessing.center_of == "clip" else path[:, None]
             moved[i, :, :, m] = np.where(seen[:, :, m], clip[i, :, :, m] - origin, clip[i, :, :, m])
     return moved

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 Mask = Bool[np.ndarray, " N"]
+Rules = Mapping[str, Mapping[str, Any]]
 RULES = {  # and the options of each
     "every": ("step", "offset"),
     "folds": ("folds", "fold", "seed"),
@@ -68,3 +69,26 @@ def held_out(rule: Mapping[str, Any], labels: Int[np.ndarray, " N"], group_value
         return groups(group_values[options["column"]], str(options["value"]))
     except (TypeError, KeyError) as error:
         raise ValueError(f"rule {name} cannot be made of {options}: {error}") from None
+
+
+def divided(
+    rules: Rules, labels: Int[np.ndarray, " N"], group_values: Mapping[str, Any]
+) -> dict[str, Int[np.ndarray, " n"]]:
+    """Indices of the training clips that each split gets: in the order of the rules, and the rest trains.
+
+    Args:
+        rules: Per split its rule (see ``held_out``); one with files of its own takes none.
+        labels: One per clip.
+        group_values: Per column named by a rule, the group of each clip.
+
+    Raises:
+        ValueError: As ``held_out``.
+    """
+    rest = np.arange(len(labels))
+    parts = {}
+    for name, rule in rules.items():
+        if rule.get("rule") == "file":
+            continue
+        mask = held_out(rule, labels[rest], {column: values[rest] for column, values in group_values.items()})
+        parts[name], rest = rest[mask], rest[~mask]
+    return parts | {"train": rest}

@@ -36,9 +36,17 @@ def test_training_composes(choice: str) -> None:
     assert STGCN(4, made.in_channels, **OmegaConf.to_container(config.model, resolve=True)) is not None
 
 
-@pytest.mark.parametrize("name", ["train", "evaluate", "predict", "prepare"])
+@pytest.mark.parametrize("name", ["train", "evaluate", "predict", "prepare", "check"])
 def test_every_command_has_a_configuration(name: str) -> None:
     assert composed(name)
+
+
+@pytest.mark.parametrize("choice", GROUPED)
+def test_check_takes_what_train_takes(choice: str) -> None:
+    given = [choice, ROOT, "layout=fsd10"]
+    train, check = (OmegaConf.to_container(composed(name, *given)) for name in ("train", "check"))
+    assert isinstance(train, dict)
+    assert check == train | {"out": None}
 
 
 @pytest.mark.parametrize("name", sorted(PREPROCESSINGS))

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from convert import read_pdparams, write_pdopt
 from convert.keys import restore_state_dict
@@ -309,3 +310,59 @@ def test_a_converted_network_predicts(convert: Convert, pdparams: Path, command:
     np.save(pdparams.with_name("clip.npy"), clip)
     done = command("predict", "ckpt_path=out.ckpt", "input=clip.npy")
     assert "1 clips" in done.stdout
+
+
+def test_a_dry_run_replaces_no_report(convert: Convert, pdparams: Path) -> None:
+    report = pdparams.with_name("report.json")
+    report.write_text("mine")
+    code, _, error = convert(pdparams, pdparams.with_name("out.pt"), "--dry-run", "--json", report)
+    assert (code, "--force" in error, report.read_text()) == (1, True, "mine")
+
+
+def test_a_report_that_cannot_be_written_leaves_no_out(convert: Convert, pdparams: Path) -> None:
+    code, _, error = convert(pdparams, pdparams.with_name("out.pt"), "--json", pdparams / "report.json")
+    assert (code, error.count("\n")) == (1, 1)
+    assert not pdparams.with_name("out.pt").exists()
+
+
+def test_a_link_to_itself_is_refused_in_one_line(convert: Convert, pdparams: Path) -> None:
+    loop = pdparams.with_name("loop.pt")
+    loop.symlink_to(loop)
+    code, _, error = convert(pdparams, loop, "--force")
+    assert (code, "leads to itself" in error or "Too many levels" in error, error.count("\n")) == (1, True, 1)
+
+
+def test_a_link_stays_and_its_file_is_written(convert: Convert, pdparams: Path, model: STGCN) -> None:
+    (pdparams.parent / "deep").mkdir()
+    link = pdparams.with_name("link.pt")
+    link.symlink_to("deep/out.pt")
+    assert convert(pdparams, link)[0] == 0
+    assert link.is_symlink()
+    assert same(pdparams.parent / "deep" / "out.pt", model)
+
+
+@pytest.mark.parametrize("card", ["[" * 100_000, "{", "[]", "{}", '{"model": 1, "preprocessing": null, "classes": []}'])
+def test_a_damaged_card_is_refused(card: str, convert: Convert, model: STGCN, tmp_path: Path) -> None:
+    save_file(model.state_dict(), tmp_path / "in.safetensors", {"stgcn_torch": card})
+    code, _, error = convert(tmp_path / "in.safetensors", tmp_path / "out.pt")
+    assert (code, "in.safetensors: its card is damaged" in error) == (2, True)
+    if card not in ("[]", "{}"):  # no card at all, for the loader
+        with pytest.raises(ValueError, match="has a damaged card"):
+            load_model(tmp_path / "in.safetensors")
+
+
+def test_a_layout_of_ones_own_is_kept_or_given_in_a_file(convert: Convert, tmp_path: Path) -> None:
+    named = HAND | {"joints": [f"j{v}" for v in range(13)], "center": "j6"}
+    named["bones"] = [[f"j{v}", f"j{(v - 1) // 2}"] for v in range(1, 13)]
+    path = for_paddle(network(layout=named), tmp_path / "in.pdparams")
+    (tmp_path / "hand.yaml").write_text(json.dumps(named))  # which is YAML too
+    first, again = tmp_path / "first.ckpt", tmp_path / "again.ckpt"
+    assert convert(path, first, "--layout", tmp_path / "hand.yaml", "--preprocessing", "article")[0] == 0
+    assert convert(first, again)[0] == 0
+    for made in (first, again):
+        module = load_module(made)
+        assert (module.body.joints[6], module.body.center) == ("j6", 6)
+    code, _, error = convert(path, tmp_path / "other.pt", "--layout", "ntu-rgb+d")
+    assert (code, "not of ntu-rgb+d" in error) == (2, True)
+    for wrong in ("moon", "none.yaml"):
+        assert convert(path, tmp_path / "other.pt", "--layout", wrong)[0] == 1

@@ -125,8 +125,10 @@ def test_a_run_resumes_elsewhere(
     (tmp_path / "moved").symlink_to(skating)
     last = Path(shutil.copytree(trained, tmp_path / "run")) / "checkpoints" / "last.ckpt"
     held = torch.load(last, weights_only=True)
-    if age == "old":  # from before checkpoints said what batches and clips they were trained with
+    if age == "old":  # from before checkpoints said what batches and clips they were trained with, and before repairs
         del held["callbacks"]["Recipe"]
+        for part in ("absent_center", "teleports", "gaps"):
+            del held["hyper_parameters"]["preprocessing"][part]
     torch.save(held, last)
     elsewhere = ["data.root=moved", "data.num_workers=1", "data.eval_batch_size=7"]
     assert "test: top-1" in command("train", *tiny, *elsewhere, f"ckpt_path={last}").stdout

@@ -9,7 +9,7 @@ import pytest
 
 from stgcn_torch.data.collect import Collection, Selection, classes_of, collect, leave_out_unlabelled
 from stgcn_torch.data.formats.recording import Label, Recording, Scene, Track, scene_of
-from stgcn_torch.skeleton import Skeleton
+from stgcn_torch.skeleton import Skeleton, skeleton
 
 CHANNELS = ("x", "y", "score")
 BODY = Skeleton("three", ("Hip", "Knee", "Foot"), ((1, 0), (2, 1)), 0)
@@ -133,6 +133,11 @@ def test_numbered_classes_keep_their_numbers(labels: list[Label], classes: list[
     assert classes_of(labels) == (classes, indices)
 
 
+def test_refuses_a_class_number_that_is_none() -> None:
+    with pytest.raises(ValueError, match=r"^a clip is of class 1000000000000; class numbers must be below 100000$"):
+        classes_of([Label("a", 10**12)])
+
+
 def test_memory_does_not_grow_with_the_clips(tmp_path: Path) -> None:
     def many(count: int) -> Iterator[Recording]:
         for i in range(count):
@@ -148,3 +153,25 @@ def test_memory_does_not_grow_with_the_clips(tmp_path: Path) -> None:
 
     peak(2)
     assert peak(200) < peak(10) + 500_000  # bytes; 190 clips more have 3 900 000
+
+
+def test_clips_are_brought_into_the_layout_that_is_wanted(tmp_path: Path) -> None:
+    """COCO has no neck and no middle of the hips: they are built."""
+    target = skeleton("openpose")
+    made = collected(tmp_path, of(scene()), to=target)
+    coco, (clip,) = skeleton("coco"), list(made)
+    given = scene().together()
+    assert made.selection.told == (target, CHANNELS)
+    np.testing.assert_array_equal(clip[:, :, target.index("LKnee")], given[:, :, coco.index("LKnee")])
+    shoulders = given[:2, :, [coco.index("LShoulder"), coco.index("RShoulder")]].mean(axis=2)
+    np.testing.assert_allclose(clip[:2, :, target.index("Neck")], shoulders, rtol=1e-6)  # of float32; measured: 0
+
+
+def test_a_source_that_names_no_layout_is_taken_for_the_wanted_one(tmp_path: Path) -> None:
+    made = collected(tmp_path, of(scene(layout=None)), to=skeleton("coco"))
+    np.testing.assert_array_equal(made[0], scene().together())
+
+
+def test_channels_are_chosen_by_name_where_the_source_has_names(tmp_path: Path) -> None:
+    made = collected(tmp_path, of(scene()), channels=("score", "x"))
+    np.testing.assert_array_equal(made[0], scene().together()[[2, 0]])

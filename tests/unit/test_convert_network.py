@@ -1,5 +1,6 @@
 """The network in a file is found wherever it lies, with its parameter names, and what is left is told."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -7,11 +8,12 @@ import pytest
 import torch
 
 from convert.errors import MismatchError
-from convert.keys import restore_state_dict
+from convert.keys import DIALECTS, restore_state_dict
 from convert.names import parameter_names
 from convert.network import find_network
 from convert.pdparams import NAMES
 from convert.symbols import Opaque, Symbol
+from stgcn_torch.graph import adjacency
 from stgcn_torch.model import STGCN
 
 
@@ -105,3 +107,98 @@ def test_damaged_hyperparameters_are_not_believed(damage: dict[str, Any]) -> Non
     assert find_network(held).model["strides"] == [2, 2]
     found = find_network(held | {"hyper_parameters": told | damage})
     assert (found.model["strides"], found.preprocessing, found.classes) == ([1, 2], None, None)
+
+
+@pytest.mark.parametrize(
+    ("wrap", "left"),
+    [
+        (lambda s: [s, {"epoch": 3}], ["1"]),
+        (lambda s: {"nets": (s,)}, []),
+        (
+            lambda s: {"student": {f"_layers.{k}": v for k, v in s.items()} | {"LearningRate": np.ones(1)}},
+            ["LearningRate"],
+        ),
+        (lambda s: {f"model.{k}": v for k, v in s.items()} | {"criterion.weight": np.ones(3)}, ["criterion.weight"]),
+        (lambda s: {f"module.{k}": v for k, v in s.items()} | {"n_averaged": np.ones((), int)}, ["n_averaged"]),
+        (lambda s: {f"_orig_mod.{k}": v for k, v in s.items()}, []),
+        (lambda s: s | {f"ema_{k.replace('.', '_')}": v for k, v in s.items()}, ["ema_backbone_A"]),
+    ],
+    ids=["list", "tuple", "prefix and rate", "criterion", "average", "compiled", "buffers of averages"],
+)
+def test_a_network_is_found_among_what_lies_beside_it(wrap: Any, left: list[str]) -> None:
+    found = find_network(wrap(paddles()))
+    assert found.state.keys() == find_network(paddles()).state.keys()
+    assert all(any(name.endswith(wanted) for name in found.left) for wanted in left)
+    assert bool(found.left) == bool(left)
+
+
+def half(dtype: str) -> dict[str, Any]:
+    return {name: value.astype(dtype) for name, value in paddles().items() if isinstance(value, np.ndarray)}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("layout", [None, "fsd10"])
+def test_a_graph_in_half_precision_is_made_exact(dtype: str, layout: str | None) -> None:
+    found = find_network(half(dtype), layout=layout)
+    assert (found.model["layout"], found.model["strategy"]) == ("fsd10", "spatial")
+    np.testing.assert_array_equal(found.state["backbone.A"], adjacency("fsd10").astype("f4"))
+    assert any(f"graph in {dtype}" in warning for warning in found.warnings)
+
+
+HAND = {"joints": ["a", "b", "c"], "bones": [["b", "a"], ["c", "b"]], "center": "b", "name": "hand"}
+
+
+def told(**model: Any) -> dict[str, Any]:
+    """A checkpoint of this project, of a layout of its own."""
+    options = {"layout": HAND, "channels": [4, 8], "strides": [1, 1], "max_hop": 2, "dropout": 0.25} | model
+    state = {name: tensor.numpy() for name, tensor in STGCN(5, **options).state_dict().items()}
+    return {
+        "state_dict": state,
+        "hyper_parameters": {"model": options, "preprocessing": None, "classes": list("abcde")},
+    }
+
+
+def test_what_a_checkpoint_tells_of_its_network_is_kept() -> None:
+    model = find_network(told()).model
+    assert (model["layout"], model["max_hop"], model["dropout"], model["strides"]) == (HAND, 2, 0.25, [1, 1])
+    assert STGCN(**model).backbone.A.shape == (5, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ({"layout": 3}, "describe no graph"),
+        ({"layout": "moon"}, "layout 'moon' is unknown"),
+        ({"strategy": ["spatial"]}, "describe no graph"),
+        ({"max_hop": 1}, r"describe a graph \(3, 3, 3\), and its tensors have one \(5, 3, 3\)"),
+        ({"max_hop": 10**9}, "describe no graph"),
+        ({"dropout": 1.0}, "describe no graph"),
+    ],
+)
+def test_hyperparameters_that_cannot_be_are_refused(damage: dict[str, Any], said: str) -> None:
+    held = told()
+    held["hyper_parameters"]["model"] |= damage
+    with pytest.raises(MismatchError, match=said):
+        find_network(held)
+
+
+def test_as_many_classes_are_named_as_the_head_has() -> None:
+    held = told()
+    held["hyper_parameters"]["classes"] = ["a"]
+    with pytest.raises(MismatchError, match="names 1 classes, and its head has 5"):
+        find_network(held)
+
+
+def test_importances_that_are_added_are_refused() -> None:
+    """PYSKL's two ways have the same names."""
+    model = STGCN(5, channels=[4, 8], strides=[1, 2])
+    ours = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+    names = {ours: theirs for theirs, ours in DIALECTS["pyskl"].names()}
+    theirs = {}
+    for name, value in ours.items():
+        number = next(iter(re.findall(r"\.(\d+)", name)), "0")
+        theirs[names[re.sub(r"\.\d+", ".*", name, count=1)].replace("*", number)] = value
+    assert find_network(theirs).dialect == "pyskl"
+    added = {name: value * 1e-6 if name.endswith("PA") else value for name, value in theirs.items()}
+    with pytest.raises(MismatchError, match="gcn_adaptive='offset'"):
+        find_network(added)

@@ -50,6 +50,12 @@ def test_one_clip_is_an_array_of_one(tmp_path: Path, clip: np.ndarray) -> None:
     np.testing.assert_array_equal(found.read().together(), clip.reshape(3, 8, 5, -1))
 
 
+def test_another_name_has_neither_labels_nor_split(folder: Path) -> None:
+    np.save(folder / "label.npy", [1, 2, 3])
+    found = recordings((folder / "train_data.npy").rename(folder / "clips.npy"))
+    assert [(each.label, each.columns) for each in found] == [(None, {})] * 3
+
+
 def test_refuses_other_axes_and_other_labels(folder: Path) -> None:
     np.save(folder / "train_label.npy", [1, 2])
     with pytest.raises(ValueError, match=r"^.*train_label\.npy must hold 3 labels, one per clip, got shape \(2,\)$"):

@@ -179,11 +179,13 @@ NON_ZEROS = {
     ("coco", "spatial"): [17, 26, 8],
     ("openpose", "spatial"): [18, 25, 9],
     ("h36m", "spatial"): [17, 26, 6],
+    ("mediapipe", "spatial"): [33, 52, 12],
     ("fsd10", "spatial_fixed"): [25, 24, 24],
     ("ntu-rgb+d", "spatial_fixed"): [25, 24, 24],
     ("coco", "spatial_fixed"): [17, 18, 16],
     ("openpose", "spatial_fixed"): [18, 17, 17],
     ("h36m", "spatial_fixed"): [17, 16, 16],
+    ("mediapipe", "spatial_fixed"): [33, 32, 32],
 }
 
 

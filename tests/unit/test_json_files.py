@@ -34,11 +34,12 @@ def test_a_part_has_its_type(held: Any) -> None:
     ("values", "message"),
     [
         (None, "it has None where a list of numbers belongs"),
-        (["1", 2], r"it has \['1', 2\] where a list of numbers belongs"),
-        ([True, 2], r"it has \[True, 2\] where a list of numbers belongs"),
+        ([2, "1"], "it has '1' where a number belongs"),
+        ([True, 2], "it has True where a number belongs"),
         ([1], r"it has 1 numbers for a person, must be 2 \(one joint\) or 4 \(two\)"),
         ([1, float("nan")], "it has NaN or infinite values"),
         ([1, 10**400], "it has NaN or infinite values"),
+        ([1, 1e300], "it has NaN or infinite values"),
     ],
     ids=lambda value: str(value)[:20],
 )

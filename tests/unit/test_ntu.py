@@ -91,3 +91,8 @@ WHOLE = text([(STILL, 0)], [(STILL, 1)])
 def test_refuses_a_file_that_breaks_off_or_is_none(tmp_path: Path, held: str, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}$"):
         read_skeletons(saved(tmp_path, held))
+
+
+def test_a_number_beyond_float32_is_infinite_without_a_warning(tmp_path: Path) -> None:
+    scene = read_skeletons(saved(tmp_path, text([(STILL, 1e300)])))
+    assert np.isinf(scene.together()).all()

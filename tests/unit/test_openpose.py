@@ -91,7 +91,7 @@ BAD = {
     "list": ("[1, 2]", r"it has no 'people' that is a list"),
     "people": ('{"people": {}}', r"it has no 'people' that is a list"),
     "person": ('{"people": [7]}', r"it has None where a list of numbers belongs"),
-    "words": ('{"people": [{"pose_keypoints_2d": ["a"]}]}', r"it has \['a'\] where a list of numbers belongs"),
+    "words": ('{"people": [{"pose_keypoints_2d": ["a"]}]}', r"it has 'a' where a number belongs"),
     "joints": (frame([BODY_25[:24]]), r"it has 72 numbers for a person, must be 75 \(BODY_25\) or 54 \(COCO\)"),
     "mixed": (frame([BODY_25, BODY_25[:18]]), r"it has people of 18 and 25 joints"),
     "other": (frame([BODY_25[:18]]), r"it has people of 18 and 25 joints"),
@@ -145,3 +145,9 @@ def test_folders_above_name_class_and_group(
 def test_names_that_are_no_utf8_are_escaped(tmp_path: Path) -> None:
     video(Path(str(tmp_path / "root" / "spin" / "one") + "\udcff\n"))
     assert [found.source for found in recordings(tmp_path / "root")] == ["spin/one\\xff\\n"]
+
+
+def test_hidden_files_are_no_frames(tmp_path: Path) -> None:
+    folder = video(tmp_path / "one")
+    (folder / "._video_000000000000_keypoints.json").write_bytes(b"\0\5\x16\7")
+    assert read_folder(folder).problems == ()

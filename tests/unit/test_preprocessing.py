@@ -243,6 +243,55 @@ def test_the_centre_is_interpolated_where_it_is_undetected() -> None:
     np.testing.assert_array_equal(made[0, :, 0, 0], [8, 8, 7, 6, 5, 4, 4])
 
 
+def test_an_absent_centre_may_be_the_mean_of_the_visible_joints() -> None:
+    """Joints stand at x = 10 and x = 20; the centre shows at x = 2 once, and elsewhere 15 is in their middle."""
+    clip = np.zeros((3, 4, len(BODY.joints), 2))
+    clip[0, :, :2, 0], clip[2, :, :2, 0] = [10, 20], 1
+    clip[0, 1, HIP, 0], clip[2, 1, HIP, 0] = 2, 1
+    clip[:, 3] = 0  # nobody: as in the frame before
+    made = preprocess(clip, replace(FIXED, window=4, absent_center="visible"), BODY)
+    np.testing.assert_array_equal(made[0, :, 0, 0], [-5, 8, -5, 0])
+    np.testing.assert_array_equal(made[0, :, 1, 0], [5, 18, 5, 0])
+    assert not made[..., 1].any()  # a person who is never there
+
+
+def damaged() -> tuple[np.ndarray, np.ndarray]:
+    """A sound clip (3, 40, 9, 1) of a body that moves steadily, and the same with a stray frame and two empty ones."""
+    clip = np.zeros((3, 40, len(BODY.joints), 1))
+    clip[:2, :, :, 0] = np.random.default_rng(0).uniform(0.1, 1, (2, 1, len(BODY.joints)))
+    clip[:2] += 0.01 * np.arange(40)[:, None, None]
+    clip[2] = 0.9
+    broken = clip.copy()
+    broken[:2, 20] += 7
+    broken[:, 10:12] = 0
+    return clip, broken
+
+
+def test_a_damaged_clip_is_repaired() -> None:
+    clip, broken = damaged()
+    option = replace(FIXED, window=40, center=None, keep=("x", "y", "score"))
+    repaired = preprocess(broken, replace(option, teleports="missing", gaps="interpolate"), BODY)
+    np.testing.assert_allclose(repaired, clip, atol=FLOAT32_ATOL)
+    dropped = preprocess(broken, replace(option, teleports="drop", gaps="drop"), BODY)
+    np.testing.assert_allclose(dropped[:, :37], np.delete(clip, [10, 11, 20], axis=1), atol=FLOAT32_ATOL)
+    assert not dropped[:, 37:].any()
+    np.testing.assert_array_equal(preprocess(broken, option, BODY), broken.astype("f4"))  # all off by default
+
+
+def test_dropped_gaps_are_before_the_last_live_frame() -> None:
+    clip = np.pad(damaged()[0], ((0, 0), (0, 9), (0, 0), (0, 0)))
+    option = replace(FIXED, window=60)
+    np.testing.assert_array_equal(preprocess(clip, replace(option, gaps="drop"), BODY), preprocess(clip, option, BODY))
+
+
+@pytest.mark.parametrize("name", sorted(PREPROCESSINGS))
+def test_a_checkpoint_from_before_a_switch_has_it_off(name: str) -> None:
+    given = PREPROCESSINGS[name]
+    old = {key: value for key, value in given.plain.items() if key not in ("absent_center", "teleports", "gaps")}
+    assert Preprocessing.of(old) == given
+    assert (given.absent_center, given.teleports, given.gaps) == ("interpolate", "keep", "keep")
+
+
 def test_without_scores_a_joint_is_detected_where_it_is_not_zero() -> None:
     clip = clip_of(12, 14)
     unscored = replace(FIXED, channels=("x", "y"))

@@ -5,7 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stgcn_torch.data.formats.recording import MAX_FRAMES, Scene, Track, by_number, recording, scene_of, shown, track_of
+from stgcn_torch.data.formats.recording import (
+    MAX_FRAMES,
+    Scene,
+    Track,
+    by_number,
+    files_in,
+    recording,
+    scene_of,
+    shown,
+    track_of,
+)
 
 CHANNELS = ("x", "y")
 
@@ -14,7 +24,6 @@ def test_people_stand_side_by_side_at_their_frames() -> None:
     people = [Track(0, np.ones((2, 3, 2), "f4")), Track(1, np.full((3, 3, 2), 2, "f4"))]
     scene = Scene(5, people, CHANNELS)
     assert scene.together()[0, :, 0].T.tolist() == [[1, 1, 0, 0, 0], [0, 2, 2, 2, 0]]
-    assert scene.together(1).shape == (2, 5, 3, 1)
     assert [clip.shape for clip in scene.each()] == [(2, 2, 3, 1), (2, 3, 3, 1)]
 
 
@@ -59,3 +68,11 @@ def test_numbers_sort_by_value() -> None:
 def test_a_root_that_is_the_recording_has_its_name(tmp_path: Path) -> None:
     found = recording(tmp_path, tmp_path, lambda _: Scene(0, [], CHANNELS))
     assert (found.source, found.label, found.group) == (tmp_path.name, None, ".")
+
+
+def test_hidden_files_are_no_source(tmp_path: Path) -> None:
+    for name in ("a.json", "._a.json", ".trash/b.json", "deep/c.json", "d.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert files_in(tmp_path, ".json") == [tmp_path / "a.json", tmp_path / "deep" / "c.json"]
+    assert files_in(tmp_path / "d.txt", ".json") == [tmp_path / "d.txt"]

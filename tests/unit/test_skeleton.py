@@ -183,5 +183,5 @@ def test_lists_every_key_that_is_wrong() -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_known() -> None:
-    with pytest.raises(ValueError, match="layout 'body25' is unknown; choose one of coco, fsd10, h36m, ntu-rgb"):
+    with pytest.raises(ValueError, match="layout 'body25' is unknown; choose one of coco, fsd10, h36m, mediapipe"):
         skeleton("body25")

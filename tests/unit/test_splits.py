@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stgcn_torch.data.splits import every, folds, groups, held_out
+from stgcn_torch.data.splits import divided, every, folds, groups, held_out
 
 LABELS = np.random.default_rng(0).choice(7, 230, p=np.arange(1, 8) / 28)
 
@@ -98,3 +98,18 @@ def test_options_of_other_rules_may_stand_beside() -> None:
     """As they do in a configuration that changes the rule alone."""
     mask = held_out({"rule": "every", "step": 3, "offset": 0, "folds": 5, "value": None}, np.zeros(6, int), {})
     assert mask.tolist() == [True, False, False, True, False, False]
+
+
+def test_every_clip_is_in_one_split_and_the_rest_trains() -> None:
+    """The test is held out first, validation of what it leaves: clips 0 and 1 go to b, then every second of 2..7."""
+    rules = {
+        "test": {"rule": "groups", "column": "group", "value": "b"},
+        "own": {"rule": "file", "clips": "c.npy", "labels": "l.npy"},
+        "val": {"rule": "every", "step": 2, "offset": 1},
+    }
+    parts = divided(rules, np.zeros(8, dtype=int), {"group": np.array(list("bbaaaaaa"))})
+    assert {name: indices.tolist() for name, indices in parts.items()} == {
+        "test": [0, 1],
+        "val": [3, 5, 7],
+        "train": [2, 4, 6],
+    }

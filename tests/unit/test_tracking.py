@@ -73,7 +73,7 @@ def test_far_away_is_someone_else() -> None:
     assert [(track.start, track.end) for track in tracks(frames)] == [(0, 20), (20, 40)]
 
 
-@pytest.mark.parametrize("scale", [1e-3, 1, 1e4], ids=str)
+@pytest.mark.parametrize("scale", [1e-3, 1, 1e34], ids=str)
 def test_units_do_not_matter(scale: float) -> None:
     frames = [(t, people * (scale, scale, 1)) for t, people in crossing(20)]
     assert [(track.start, track.end) for track in tracks(frames)] == [(0, 100), (0, 100)]

@@ -39,11 +39,11 @@ def _clips(path: Path) -> list[Recording]:
         array = array[None] if array.ndim == 4 else array[None, ..., None]
     if array.ndim != 5 or array.dtype.kind not in "fiu":
         raise ValueError(f"{shown(path)} must hold numbers (N, C, T, V, M), got {array.dtype} {array.shape}")
-    prefix = path.stem.partition("data")[0]
+    prefix, named, _ = path.stem.partition("data")
     names = [f"{prefix}{word}{suffix}" for word in ("label", "labels") for suffix in (".npy", ".pkl")]
-    beside = [file for name in names if (file := path.with_name(name)).is_file() and file != path]
+    beside = [file for name in names if named and (file := path.with_name(name)).is_file()]
     labels = read_labels(beside[0], len(array)).tolist() if beside else [None] * len(array)
-    columns = {"split": prefix.strip("_")} if prefix.strip("_") else {}
+    columns = {"split": prefix.strip("_")} if named and prefix.strip("_") else {}
     return [
         Recording(
             f"{shown(Path(path.name))}:{i}",

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from stgcn_torch.data.arrays import open_npy
-from stgcn_torch.data.formats.recording import Recording, Scene, by_number, recording, scene_of
+from stgcn_torch.data.formats.recording import Recording, Scene, files_in, recording, scene_of
 
 CHANNELS = {2: ("x", "y"), 3: ("x", "y", "z"), 4: ("x", "y", "z", "score")}
 
@@ -19,7 +19,7 @@ def recordings(root: Path) -> list[Recording]:
     Raises:
         ValueError: It holds no ``.npy`` file in a class folder.
     """
-    files = sorted((path for path in root.rglob("*.npy") if path.parent != root), key=by_number)
+    files = [path for path in files_in(root, ".npy") if path.parent != root]
     if not files:
         raise ValueError(f"{root} holds no clips; put one .npy (T, V, C) per clip into a folder named for its class")
     return [recording(path, root, read_clip) for path in files]

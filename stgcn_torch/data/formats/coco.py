@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from stgcn_torch.data.formats.json_files import load_json, numbers, part
-from stgcn_torch.data.formats.recording import Recording, Scene, Track, by_number, recording, shown, track_of
+from stgcn_torch.data.formats.recording import Recording, Scene, Track, by_number, files_in, recording, shown, track_of
 from stgcn_torch.data.formats.tracking import tracks
 
 Images = list[Any]  # of one recording: their ids, in the order of frames
@@ -25,14 +25,13 @@ Found = Mapping[Any, list[Mapping[str, Any]]]  # the annotations of each image
 
 def recordings(root: Path) -> list[Recording]:
     """The recordings of a file, or of every file under a folder. One that cannot be read is told of when it is read."""
-    files = sorted(root.rglob("*.json"), key=by_number) if root.is_dir() else [root]
-    return [found for path in files for found in _recordings(path, root)]
+    return [found for path in files_in(root, ".json") for found in _recordings(path, root)]
 
 
 def _recordings(path: Path, root: Path) -> list[Recording]:
     whole = recording(path, root, lambda path: _scene(path, None))
     try:
-        videos = list(_contents(path)[0])
+        videos = list(_contents(path, path.stat().st_mtime_ns)[0])
     except (ValueError, OSError):
         return [whole]
     if len(videos) == 1:
@@ -41,8 +40,8 @@ def _recordings(path: Path, root: Path) -> list[Recording]:
 
 
 @lru_cache(maxsize=1)  # the recordings of a file are read one after the other
-def _contents(path: Path) -> tuple[dict[str, Images], Found]:
-    """The images of each recording in a file, and its annotations by image."""
+def _contents(path: Path, _written: int) -> tuple[dict[str, Images], Found]:
+    """The images of each recording in a file as it was written at a time, and its annotations by image."""
     held = load_json(path)
     annotations = held if isinstance(held, list) else part(held, "annotations", list)
     found: dict[Any, list[Mapping[str, Any]]] = defaultdict(list)
@@ -65,7 +64,7 @@ def _contents(path: Path) -> tuple[dict[str, Images], Found]:
 
 
 def _scene(path: Path, video: str | None) -> Scene:
-    videos, found = _contents(path)
+    videos, found = _contents(path, path.stat().st_mtime_ns)
     images = videos[video] if video is not None else []
     poses = [[(_track(each), _pose(each)) for each in found.get(image, [])] for image in images]
     numbered = all(number is not None for frame in poses for number, _ in frame)
@@ -99,4 +98,4 @@ def _pose(annotation: Mapping[str, Any]) -> Float[np.ndarray, "17 3"]:
     except ValueError as error:
         raise ValueError(f"image {annotation['image_id']}: {error}") from None
     pose[:, 2] = np.clip(pose[:, 2], 0, 1)
-    return np.where(pose[:, 2:] > 0, pose, 0).astype(np.float32)
+    return np.where(pose[:, 2:] > 0, pose, 0)

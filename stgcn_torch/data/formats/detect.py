@@ -68,6 +68,9 @@ def format_of(root: Path) -> str:
 
 
 def _json_format(path: Path) -> str | None:
-    with path.open("rb") as file:
-        start = file.read(START)
+    try:
+        with path.open("rb") as file:
+            start = file.read(START)
+    except OSError:
+        return None
     return next((form for form, tells in JSON.items() if tells.search(start)), None)

@@ -29,8 +29,8 @@ def part(held: Any, key: str, kind: type) -> Any:
     return value
 
 
-def numbers(values: Any, allowed: Mapping[int, str]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """A list of finite numbers, float64.
+def numbers(values: Any, allowed: Mapping[int, str]) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """A list of finite numbers, float32.
 
     Args:
         values: What the file has.
@@ -39,15 +39,19 @@ def numbers(values: Any, allowed: Mapping[int, str]) -> np.ndarray[Any, np.dtype
     Raises:
         ValueError: They are none, or another count.
     """
-    if not isinstance(values, list) or any(isinstance(v, bool) or not isinstance(v, int | float) for v in values):
+    if not isinstance(values, list):
         raise ValueError(f"it has {str(values)[:40]} where a list of numbers belongs")
+    other = [value for value in values if isinstance(value, bool) or not isinstance(value, int | float)]
+    if other:
+        raise ValueError(f"it has {other[0]!r:.40} where a number belongs")
     if len(values) not in allowed:
         kinds = " or ".join(f"{size} ({name})" for size, name in allowed.items())
         raise ValueError(f"it has {len(values)} numbers for a person, must be {kinds}")
     try:
-        array = np.array(values, np.float64)
-    except OverflowError:
-        array = np.array([np.inf])
+        with np.errstate(over="ignore"):
+            array = np.array(values, np.float32)
+    except OverflowError:  # a whole number beyond any float
+        array = np.array([np.inf], np.float32)
     if not np.isfinite(array).all():
         raise ValueError("it has NaN or infinite values")
     return array

@@ -23,7 +23,7 @@ from stgcn_torch.data.formats.recording import (
     Recording,
     Scene,
     Track,
-    by_number,
+    files_in,
     recording,
     shown,
     track_of,
@@ -35,7 +35,7 @@ SPLIT = re.compile(r"(?:^|_)(train|val|test)$")
 
 def recordings(root: Path) -> list[Recording]:
     """The clips of a folder and of those under it, those of one folder with the labels of its label file."""
-    files = sorted(root.rglob("*.json"), key=by_number) if root.is_dir() else [root]
+    files = files_in(root, ".json")
     found, labels = [], {folder: _labels(folder) for folder in {path.parent for path in files}}
     for path in files:
         if path.stem.endswith("_label") and path != root:
@@ -83,7 +83,9 @@ def read_clip(path: Path) -> Scene:
         raise ValueError(f"frames are numbered from {first} to {last}; at most {MAX_FRAMES} are allowed")
     places: list[tuple[list[int], list[np.ndarray]]] = [([], []) for _ in range(KEPT)]
     for frame, skeletons in frames:
-        poses = sorted((_pose(skeleton, frame) for skeleton in skeletons[:LISTED]), key=lambda pose: -pose[:, 2].sum())
+        poses = sorted(
+            (_pose(skeleton, frame) for skeleton in skeletons[:LISTED]), key=lambda pose: -pose[:, 2].sum(dtype=float)
+        )
         for (seen, taken), pose in zip(places, poses, strict=False):
             seen.append(frame - first)
             taken.append(pose)
@@ -97,4 +99,4 @@ def _pose(skeleton: Any, frame: int) -> Float[np.ndarray, "18 3"]:
         score = numbers(part(skeleton, "score", list), {18: "18 joints"})
     except ValueError as error:
         raise ValueError(f"frame {frame}: {error}") from None
-    return np.column_stack([np.where(score[:, None] > 0, xy, 0), score]).astype(np.float32)
+    return np.column_stack([np.where(score[:, None] > 0, xy, 0), score])

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from stgcn_torch.data.formats.recording import Label, Poses, Recording, Scene, Track, recording, track_of
+from stgcn_torch.data.formats.recording import Label, Poses, Recording, Scene, Track, files_in, recording, track_of
 
 NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
 JOINTS, NUMBERS, BODY = 25, 12, 10  # joints, values of a joint, values of a body before its joints
@@ -52,8 +52,7 @@ def motion(poses: Poses) -> float:
 
 def recordings(root: Path, bodies: Callable[[list[Bodies]], list[Track]] = listed) -> list[Recording]:
     """The ``.skeleton`` files under a folder, in the order of their names."""
-    files = sorted(root.rglob("*.skeleton")) if root.is_dir() else [root]
-    return [_recording(path, root, bodies) for path in files]
+    return [_recording(path, root, bodies) for path in files_in(root, ".skeleton")]
 
 
 def _recording(path: Path, root: Path, bodies: Callable[[list[Bodies]], list[Track]]) -> Recording:
@@ -95,8 +94,9 @@ def _body(words: Iterator[str]) -> tuple[str, Float[np.ndarray, "25 3"]]:
     joints = int(*_take(words, 1))
     if joints != JOINTS:
         raise ValueError(f"a body has {joints} joints, must have {JOINTS}")
-    values = [float(word) for word in _take(words, JOINTS * NUMBERS)]
-    return number, np.array(values).reshape(JOINTS, NUMBERS)[:, :3].astype(np.float32)
+    values = np.array([float(word) for word in _take(words, JOINTS * NUMBERS)])
+    with np.errstate(over="ignore"):  # as in Scene.together
+        return number, values.reshape(JOINTS, NUMBERS)[:, :3].astype(np.float32)
 
 
 def _take(words: Iterator[str], count: int) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from stgcn_torch.data.formats.json_files import load_json, numbers, part
-from stgcn_torch.data.formats.recording import MAX_FRAMES, Recording, Scene, recording, shown
+from stgcn_torch.data.formats.recording import MAX_FRAMES, Recording, Scene, files_in, hidden, recording, shown
 from stgcn_torch.data.formats.tracking import tracks
 
 SIZES = {75: "BODY_25", 54: "COCO"}
@@ -22,7 +22,7 @@ NUMBER = re.compile(r"(\d+)(?:_keypoints)?$")
 
 def recordings(root: Path) -> list[Recording]:
     """The folders of frames under a folder, in the order of their paths."""
-    folders = sorted({path.parent for path in root.rglob("*.json")}) if root.is_dir() else [root]
+    folders = sorted({path.parent for path in files_in(root, ".json")}) if root.is_dir() else [root]
     return [recording(folder, root, read_folder) for folder in folders]
 
 
@@ -53,14 +53,14 @@ def numbered(folder: Path) -> list[tuple[int, Path]]:
     Raises:
         ValueError: There is none.
     """
-    files = sorted(folder.glob("*.json")) if folder.is_dir() else [folder]
-    if not files:
+    paths = sorted(path for path in folder.glob("*.json") if not hidden(path, folder)) if folder.is_dir() else [folder]
+    if not paths:
         raise ValueError("it holds no .json")
-    found = [NUMBER.search(path.stem) for path in files]
+    found = [NUMBER.search(path.stem) for path in paths]
     frames = [int(match[1]) for match in found if match and len(match[1]) < 19]
-    if len(set(frames)) < len(files):
-        frames = list(range(len(files)))
-    return sorted(zip(frames, files, strict=True))
+    if len(set(frames)) < len(paths):
+        frames = list(range(len(paths)))
+    return sorted(zip(frames, paths, strict=True))
 
 
 def people_of(path: Path) -> list[Float[np.ndarray, "V 3"]]:
@@ -70,7 +70,7 @@ def people_of(path: Path) -> list[Float[np.ndarray, "V 3"]]:
         for person in part(load_json(path), "people", list):
             values = person.get("pose_keypoints_2d", person.get("pose_keypoints")) if isinstance(person, dict) else None
             if values != []:  # only a hand or a face
-                found.append(numbers(values, SIZES).reshape(-1, 3).astype(np.float32))
+                found.append(numbers(values, SIZES).reshape(-1, 3))
     except ValueError as error:
         raise ValueError(f"{shown(Path(path.name))}: {error}") from None
     return found

@@ -67,13 +67,12 @@ class Scene:
     label: Label | None = None
     problems: tuple[str, ...] = ()
 
-    def together(self, most: int | None = None) -> Clip:
-        """The people side by side, at most so many: (C, T, V, M) float32, M at least 1."""
-        kept = self.people[:most]
-        V = kept[0].poses.shape[1] if kept else 0
-        clip = np.zeros((len(self.channels), self.frames, V, max(1, len(kept))), np.float32)
+    def together(self) -> Clip:
+        """The people side by side: (C, T, V, M) float32."""
+        V = self.people[0].poses.shape[1] if self.people else 0
+        clip = np.zeros((len(self.channels), self.frames, V, len(self.people)), np.float32)
         with np.errstate(over="ignore"):  # beyond float32 lies infinity, which preprocessing knows
-            for m, track in enumerate(kept):
+            for m, track in enumerate(self.people):
                 clip[:, track.start : track.end, :, m] = track.poses.transpose(2, 0, 1)
         return clip
 
@@ -110,6 +109,22 @@ def recording(path: Path, root: Path, read: Callable[[Path], Scene]) -> Recordin
     return Recording(shown(place), lambda: read(path), label, shown(place.parent.parent))
 
 
+def files_in(root: Path, suffix: str) -> list[Path]:
+    """The files of a suffix under a folder, in the order of their paths, or the root if it is a file itself.
+
+    Hidden ones are left aside: macOS puts a ``._NAME`` beside each NAME on foreign disks.
+    """
+    if not root.is_dir():
+        return [root]
+    found = (path for path in root.rglob(f"*{suffix}") if not hidden(path, root))
+    return sorted(found, key=by_number)
+
+
+def hidden(path: Path, root: Path) -> bool:
+    """Whether a file or a folder above it, below the root, is hidden."""
+    return any(part.startswith(".") for part in path.relative_to(root).parts)
+
+
 def shown(path: Path) -> str:
     """A path as text that any file and terminal takes: what is no UTF-8, or cannot be printed, is escaped."""
     text = os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
@@ -133,7 +148,7 @@ def track_of(frames: Sequence[int], poses: Sequence[np.ndarray]) -> Track:
     if length > MAX_FRAMES:
         raise ValueError(f"frames run from {frames[0]} to {frames[-1]}; at most {MAX_FRAMES} are allowed")
     dense = np.zeros((length, *poses[0].shape), np.float32)
-    with np.errstate(over="ignore"):  # beyond float32 lies infinity, which preprocessing knows
+    with np.errstate(over="ignore"):  # as in Scene.together
         dense[np.asarray(frames) - frames[0]] = poses
     return Track(frames[0], dense)
 

@@ -15,7 +15,7 @@ from stgcn_torch.data.formats.recording import (
     MAX_FRAMES,
     Recording,
     Scene,
-    by_number,
+    files_in,
     recording,
     track_of,
 )
@@ -27,8 +27,7 @@ MAX_JOINTS = 1000
 
 def recordings(root: Path) -> list[Recording]:
     """The ``.csv`` files under a folder, or the one file, in the order of their paths."""
-    files = sorted(root.rglob("*.csv"), key=by_number) if root.is_dir() else [root]
-    return [recording(path, root, read_table) for path in files]
+    return [recording(path, root, read_table) for path in files_in(root, ".csv")]
 
 
 def read_table(path: Path) -> Scene:

@@ -5,7 +5,6 @@ the joints that both have lie nearest to each other, over all people of the fram
 """
 
 from collections.abc import Iterable
-from itertools import count
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -88,11 +87,10 @@ def tracks(frames: Iterable[tuple[int, Float[np.ndarray, "P V 3"]]]) -> list[Tra
                 matched[p].see(frame, pose)
             elif (pose[:, 2] > 0).any():
                 watched.append(Walker(frame, pose))
-    order = count()  # of two equal ones, who was seen first
     ranked = sorted(
-        (-sum(float(pose[:, 2].sum()) for pose in walker.poses), next(order), walker) for walker in gone + watched
+        gone + watched, key=lambda walker: -sum(float(pose[:, 2].sum(dtype=float)) for pose in walker.poses)
     )
-    return [track_of(walker.frames, walker.poses) for _, _, walker in ranked]
+    return [track_of(walker.frames, walker.poses) for walker in ranked]
 
 
 def _matched(watched: list[Walker], frame: int, people: Float[np.ndarray, "P V 3"]) -> dict[int, Walker]:
@@ -115,5 +113,5 @@ def _matched(watched: list[Walker], frame: int, people: Float[np.ndarray, "P V 3
 
 
 def _size(pose: Pose) -> float:
-    seen = pose[pose[:, 2] > 0, :2]
+    seen = pose[pose[:, 2] > 0, :2].astype(np.float64)  # whose squares do not overflow
     return float(np.linalg.norm(np.ptp(seen, axis=0))) if len(seen) else 0.0

@@ -1,0 +1,136 @@
+"""The splits of a data set as ``train`` takes them, or findings that say why it could not."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from stgcn_torch.data.arrays import AXES, Clips, Labels, open_clips, open_npy, read_groups, read_labels
+from stgcn_torch.data.check.finding import Finding
+from stgcn_torch.data.splits import divided
+from stgcn_torch.skeleton import LAYOUTS, Skeleton
+
+
+@dataclass(frozen=True)
+class Part:
+    """One split.
+
+    Attributes:
+        name: train, val or test.
+        file: Of its clips.
+        clips: Memory-mapped.
+        indices: Those of its clips.
+        labels: One per index.
+        groups: One per index, such as the skater; None where nothing tells.
+    """
+
+    name: str
+    file: str
+    clips: Clips
+    indices: Int[np.ndarray, " n"]
+    labels: Int[np.ndarray, " n"]
+    groups: np.ndarray[Any, Any] | None = None
+
+
+def open_parts(
+    root: str | Path, options: Mapping[str, Any], channels: Sequence[str], body: Skeleton, classes: int | None
+) -> tuple[list[Part], list[Finding]]:
+    """The splits of a folder, train first; none of them if anything is found.
+
+    Args:
+        root: The folder.
+        options: ``clips`` and ``labels`` name its training files; ``val`` and ``test`` are rules or None.
+        channels: What the rows of a clip are.
+        body: The layout of the joints.
+        classes: Labels must lie below it, if given.
+
+    Raises:
+        FileNotFoundError: The folder, or a file that is named, is not there.
+        ValueError: A rule is unknown, or a file is no array of numbers.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise FileNotFoundError(f"no folder {root}")
+    rules = {name: dict(options[name]) for name in ("test", "val") if options.get(name)}
+    files = {"train": options} | {name: rule for name, rule in rules.items() if rule.get("rule") == "file"}
+    findings: list[Finding] = []
+    opened: dict[str, tuple[Clips, Labels]] = {}
+    for name, named in files.items():
+        if not named.get("clips") or not named.get("labels"):
+            raise ValueError(f"rule file of {name} must name clips and labels, got {dict(named)}")
+        found = axes(root / named["clips"], channels, body)
+        if not found:
+            array = open_clips(root / named["clips"], channels, body)
+            labels, found = _labels(root / named["labels"], len(array), classes)
+            opened[name] = array, labels
+        findings += found
+    if findings:
+        return [], findings
+    array, labels = opened.pop("train")
+    groups = _groups(root / "manifest.csv", rules, len(array))
+    shares = divided(rules, labels, groups)
+    column = next(iter(groups.values()), None)
+    parts = [
+        Part(name, options["clips"], array, rows, labels[rows], column if column is None else column[rows])
+        for name, rows in shares.items()
+    ]
+    parts += [
+        Part(name, rules[name]["clips"], array, np.arange(len(array)), labels)
+        for name, (array, labels) in opened.items()
+    ]
+    return sorted(parts, key=lambda part: ("train", "val", "test").index(part.name)), []
+
+
+def axes(path: Path, channels: Sequence[str], body: Skeleton) -> list[Finding]:
+    """What is wrong with the shape of an array of clips, and the order of axes that would be right."""
+    shape = open_npy(path).shape
+    try:
+        open_clips(path, channels, body)
+    except ValueError as error:
+        order = axis_order(shape, len(channels), len(body.joints))
+        others = [name for name, other in LAYOUTS.items() if len(other.joints) in shape[1:] and name != body.name]
+        remedy = " or ".join(f"layout={name}" for name in others)
+        if order:
+            array = f"np.load('{path}').transpose{order}{'' if len(order) == 5 else '[..., None]'}"
+            remedy = f"python -c \"import numpy as np; np.save('{path.with_stem(path.stem + '_in_order')}', {array})\""
+        return [Finding("error", "axes", str(error), remedy=remedy)]
+    return []
+
+
+def axis_order(shape: tuple[int, ...], C: int, V: int) -> tuple[int, ...] | None:
+    """The order of an array's axes that makes (N, C, T, V, M) of it, or (N, C, T, V); None if none or several do.
+
+    Clips come first in all, people are few, and frames are more than people.
+    """
+    if len(shape) not in (4, 5):
+        return None
+    fit = []
+    for order in permutations(range(1, len(shape))):
+        sizes = dict(zip(AXES[1:], [shape[axis] for axis in order], strict=False))
+        if (sizes["C"], sizes["V"]) == (C, V) and sizes.get("M", 1) <= min(5, sizes["T"]):
+            fit.append((0, *order))
+    return fit[0] if len(fit) == 1 else None
+
+
+def _labels(path: Path, count: int, classes: int | None) -> tuple[Labels, list[Finding]]:
+    try:
+        return read_labels(path, count, classes), []
+    except ValueError as error:
+        return np.zeros(count, dtype=np.int64), [Finding("error", "labels", str(error))]
+
+
+def _groups(path: Path, rules: Mapping[str, Mapping[str, Any]], count: int) -> dict[str, np.ndarray[Any, Any]]:
+    """The columns of the manifest that rules name, or else its ``group``, if it has one."""
+    columns = [rule["column"] for rule in rules.values() if rule.get("rule") == "groups" and "column" in rule]
+    if columns:
+        return {column: read_groups(path, column, count) for column in columns}
+    if not path.is_file():
+        return {}
+    try:
+        return {"group": read_groups(path, "group", count)}
+    except ValueError:  # a manifest of the user's own, that no rule asks for
+        return {}

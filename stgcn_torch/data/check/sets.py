@@ -1,0 +1,134 @@
+"""Findings about the set as a whole: classes, splits and what they share, and the window."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+from jaxtyping import Int
+
+from stgcn_torch.data.check.finding import Finding
+from stgcn_torch.data.check.survey import Survey
+
+IMBALANCE: Final = 10.0  # times as many clips in the largest class; the skating competition's set has 6.7
+LEAK: Final = 0.01  # share of a held-out split that is trained on
+SQUEEZE: Final = 6.0  # times the window in the middle clip, or times the middle clip in the window
+
+
+def counts(survey: Survey) -> dict[str, Int[np.ndarray, " K"]]:
+    """Clips per class of every split."""
+    return {part.name: np.bincount(part.labels, minlength=len(survey.classes)) for part in survey.parts}
+
+
+def _of_classes(severity: str, name: str, what: str, classes: np.ndarray[Any, Any], remedy: str = "") -> list[Finding]:
+    """A finding about these classes, their number put into the sentence; none about no classes."""
+    count = len(classes)
+    return [Finding(severity, name, what.format(count), count, tuple(classes), remedy)] if count else []
+
+
+def trained_classes(survey: Survey) -> Iterator[Finding]:
+    """Classes without training clips, or with far fewer than others."""
+    names, train = np.array(survey.classes, dtype=object), counts(survey)["train"]
+    there = train > 0
+    if np.count_nonzero(there) == 1:
+        what = "all training clips are of one class: nothing to tell apart"
+        yield from _of_classes("error", "one class", what, names[there])
+    elif there.any():
+        yield from _of_classes("warning", "untrained classes", "{} classes have no training clip", names[~there])
+        times = train.max() / train[there].min()
+        if times > IMBALANCE:
+            rare = names[there & (train * IMBALANCE < train.max())]
+            what = f"the largest class has {times:.0f} times the training clips of the smallest; {{}} are that rare"
+            yield from _of_classes("warning", "imbalance", what, rare, "monitor=val/mean_class")
+
+
+def held_out_classes(survey: Survey) -> Iterator[Finding]:
+    """Splits without clips, classes that a split lacks, and those that training lacks."""
+    names, held = np.array(survey.classes, dtype=object), counts(survey)
+    for name, clips in held.items():
+        if not clips.any():
+            remedy = "" if name == "train" else f"data.{name}=null"
+            yield Finding("error", "no clips", f"no clips are left for {name}", 1, (), remedy)
+        elif name != "train":
+            unseen, lacking = names[(clips > 0) & (held["train"] == 0)], names[(clips == 0) & (held["train"] > 0)]
+            what = f"{name} has {{}} classes that no training clip has"
+            yield from _of_classes("error", "unseen classes", what, unseen)
+            what = f"{name} lacks {{}} of {len(names)} classes; its metrics do not speak of them"
+            yield from _of_classes("warning", "missing classes", what, lacking)
+
+
+def copies(survey: Survey) -> Iterator[Finding]:
+    """The same clip in training and in another split, under two labels, or twice in training."""
+    digests = survey.all("digest")
+    live = digests != b""
+    labels = np.concatenate([part.labels for part in survey.parts])
+    splits = np.repeat([part.name for part in survey.parts], [len(part.indices) for part in survey.parts])
+    _, first, same = np.unique(digests, return_index=True, return_inverse=True)
+    train = splits == "train"
+    leaked = live & ~train & np.isin(same, same[train])
+    for name in ("val", "test"):
+        if (both := leaked & (splits == name)).any():
+            share = both.sum() / np.count_nonzero(splits == name)
+            what = f"{both.sum()} clips of {name} ({share:.1%}) are training clips too, known by heart"
+            yield survey.finding("error" if share > LEAK else "warning", "leaked clips", what, both)
+    torn = np.isin(same, same[live & (labels != labels[first][same])])
+    if torn.any():
+        what = f"{torn.sum()} clips are the same as one of another class"
+        yield survey.finding("warning", "contradictions", what, torn)
+    twice = live & train & ~torn & (np.bincount(same[train], minlength=len(first))[same] > 1)
+    if twice.any():
+        yield survey.finding("note", "copies", f"{twice.sum()} training clips are there more than once", twice)
+
+
+def groups(survey: Survey) -> Iterator[Finding]:
+    """Groups, such as a skater, with clips in training and in another split."""
+    held = {part.name: set(part.groups.tolist()) for part in survey.parts if part.groups is not None}
+    if len(set().union(*held.values())) < 2:
+        return
+    for name, of in held.items():
+        both = sorted(of & held["train"])
+        if name != "train" and both:
+            what = f"{len(both)} groups of manifest.csv are in train and in {name}; its metrics do not speak of others"
+            remedy = f"'data.{name}={{rule: groups, column: group, value: {both[0]}}}'"
+            yield Finding("warning", "leaked groups", what, len(both), tuple(both), remedy)
+
+
+def window(survey: Survey) -> Iterator[Finding]:
+    """A window that does not fit the lengths of the clips, and clips that PaddleVideo's sampling cannot take."""
+    frames, window = survey.all("frames"), survey.preprocessing.kept_frames
+    if not frames.any():
+        return
+    middle = float(np.median(frames[frames > 0]))
+    if max(middle / window, window / middle) > SQUEEZE:
+        what = f"the middle clip has {middle:.0f} frames, and preprocessing.{survey.limit} is {window}: "
+        what += "it sees few of them" if middle > window else "most of it is padding"
+        wanted = int(np.ceil(np.percentile(frames, 90) / 10) * 10)
+        yield Finding("warning", "window", what, remedy=f"preprocessing.{survey.limit}={wanted}")
+    room = np.repeat([part.clips.shape[2] for part in survey.parts], [len(part.indices) for part in survey.parts])
+    full = (frames == room) & (frames > window)
+    if survey.preprocessing.sampling == "to_length" and full.any():
+        what = f"{full.sum()} clips fill the array, and sampling=to_length needs a frame of padding behind them"
+        yield survey.finding("error", "sampling", what, full, "preprocessing.sampling=to_last")
+
+
+def summary(survey: Survey) -> dict[str, Any]:
+    """Numbers of the set as plain values: clips, classes, frames, the window, the size of bodies, missing joints."""
+    frames, window, sizes = survey.all("frames"), survey.preprocessing.kept_frames, survey.all("size")
+    quarters = np.percentile(frames, (0, 25, 50, 75, 100)).tolist() if frames.size else [0.0] * 5
+    missing = survey.all("missing").sum(axis=0) / max(int(survey.all("present").sum()), 1)
+    return {
+        "clips": {part.name: len(part.indices) for part in survey.parts},
+        "classes": {name: dict(zip(survey.classes, of.tolist(), strict=True)) for name, of in counts(survey).items()},
+        "frames": dict(zip(("least", "quarter", "median", "three_quarters", "most"), quarters, strict=True)),
+        "window": {
+            "option": f"preprocessing.{survey.limit}",
+            "frames": window,
+            "cut": int(np.count_nonzero(frames > window)),
+            "padded": int(np.count_nonzero(frames < window)),
+            "unseen": float((frames - window).clip(0).sum() / max(frames.sum(), 1)),
+        },
+        "size": float(np.median(sizes[sizes > 0])) if (sizes > 0).any() else None,
+        "missing": dict(zip(survey.body.joints, missing.tolist(), strict=True)),
+    }
+
+
+CHECKS: Final = (held_out_classes, trained_classes, copies, groups, window)

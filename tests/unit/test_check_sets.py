@@ -1,0 +1,140 @@
+"""Each fault of the set as a whole is found, and nothing else is."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stgcn_torch.data.check import Finding, findings, summary
+from tests.walkers import BODY, T, survey_of, walkers
+
+
+def found_in(**change: Any) -> Finding:
+    """The one finding."""
+    (found,) = findings(survey_of(**change))
+    return found
+
+
+def relabelled(where: Any, label: int) -> Any:
+    def change(labels: np.ndarray) -> None:
+        labels[where] = label
+
+    return change
+
+
+def copied(to: list[int], of: np.ndarray) -> Any:
+    def change(clips: np.ndarray) -> None:
+        clips[to] = of
+
+    return change
+
+
+def test_a_class_that_only_the_test_has() -> None:
+    unseen, untrained = findings(survey_of(labels=lambda labels: np.copyto(labels, labels % 3)))
+    assert (unseen.severity, unseen.name, unseen.where) == ("error", "unseen classes", ("d",))
+    assert (untrained.severity, untrained.name, untrained.where) == ("warning", "untrained classes", ("d",))
+
+
+def test_training_clips_of_one_class() -> None:
+    unseen, one = findings(survey_of(labels=relabelled(slice(None), 2)))
+    assert unseen.where == ("a", "b", "d")
+    assert (one.severity, one.name, one.where) == ("error", "one class", ("c",))
+
+
+def test_a_class_that_the_test_lacks() -> None:
+    survey = survey_of()
+    survey.parts[1].labels[:] %= 2
+    (found,) = findings(survey)
+    assert (found.severity, found.name, found.where) == ("warning", "missing classes", ("c", "d"))
+
+
+def test_a_split_without_clips() -> None:
+    survey = survey_of()
+    test = survey.parts[1]
+    survey.rows["test"] = survey.rows["test"][:0]
+    object.__setattr__(test, "indices", test.indices[:0])
+    object.__setattr__(test, "labels", test.labels[:0])
+    (found,) = findings(survey)
+    assert (found.severity, found.name, found.remedy) == ("error", "no clips", "data.test=null")
+
+
+def test_classes_of_very_different_sizes() -> None:
+    """Of 20 clips classes b, c and d keep one each; a has 17 times as many."""
+    found = found_in(labels=relabelled([i for i in range(20) if i not in (1, 2, 3)], 0))
+    assert (found.severity, found.name, found.where) == ("warning", "imbalance", ("b", "c", "d"))
+    assert "17 times" in found.what
+    assert found.remedy == "monitor=val/mean_class"
+
+
+def test_a_test_clip_that_is_trained_on_whatever_its_padding() -> None:
+    def shifted(clips: np.ndarray) -> None:
+        clips[3] = np.roll(walkers(20, seed=20)[7], 2, axis=1)  # training clip 7, two frames later
+
+    found, gap = findings(survey_of(test=shifted))
+    assert (found.severity, found.name, found.where) == ("error", "leaked clips", ("test.npy[3]",))
+    assert (gap.name, gap.count) == ("gaps", 2)
+
+
+def test_the_same_clip_under_two_labels() -> None:
+    found = found_in(change=lambda clips: np.copyto(clips[5], clips[2]))
+    assert (found.severity, found.name, found.where) == ("warning", "contradictions", ("train.npy[2]", "train.npy[5]"))
+
+
+def test_the_same_training_clip_twice() -> None:
+    found = found_in(change=lambda clips: np.copyto(clips[6], clips[2]))  # both of class c
+    assert (found.severity, found.name, found.where) == ("note", "copies", ("train.npy[2]", "train.npy[6]"))
+
+
+def test_empty_clips_are_no_copies_of_each_other() -> None:
+    found = found_in(change=copied([2, 5], np.zeros(())), empty="keep")
+    assert (found.severity, found.name) == ("note", "empty")
+
+
+def test_a_group_on_both_sides() -> None:
+    assert findings(survey_of(groups=("Ann", "Bo"))) == []
+    assert findings(survey_of(groups=("Ann", "Ann"))) == []  # of one group nothing can be held out
+    survey = survey_of(groups=("Ann", "Bo"))
+    groups = survey.parts[0].groups
+    assert groups is not None
+    groups[0] = "Bo"
+    (found,) = findings(survey)
+    assert (found.severity, found.name, found.where) == ("warning", "leaked groups", ("Bo",))
+    assert "value: Bo" in found.remedy
+
+
+@pytest.mark.parametrize(("window", "said"), [(6, "it sees few of them"), (300, "most of it is padding")])
+def test_a_window_that_does_not_fit(window: int, said: str) -> None:
+    found = found_in(window=window)
+    assert (found.severity, found.name, found.remedy) == ("warning", "window", "preprocessing.window=40")
+    assert said in found.what
+
+
+def test_frames_that_are_kept_for_crops_count_instead_of_the_window() -> None:
+    assert findings(survey_of(window=6, frames=40)) == []
+    assert found_in(window=6, frames=300).remedy == "preprocessing.frames=40"
+
+
+def test_a_clip_that_paddlevideos_sampling_would_run_out_of() -> None:
+    def full(clips: np.ndarray) -> None:
+        clips[3, :, T:] = clips[3, :, T - 1 : T]
+
+    found = found_in(change=full, sampling="to_length")
+    assert (found.severity, found.name, found.where) == ("error", "sampling", ("train.npy[3]",))
+    assert found.remedy == "preprocessing.sampling=to_last"
+    assert findings(survey_of(change=full)) == []
+    assert findings(survey_of(change=full, sampling="to_length", window=46)) == []
+
+
+def test_the_summary_counts() -> None:
+    told = summary(survey_of(change=lambda clips: clips[0, :, 20:].fill(0)))
+    assert told["clips"] == {"train": 20, "test": 8}
+    assert told["classes"]["test"] == dict.fromkeys("abcd", 2)
+    assert told["frames"] == {"least": 20, "quarter": T, "median": T, "three_quarters": T, "most": T}
+    assert told["window"] == {
+        "option": "preprocessing.window",
+        "frames": 32,
+        "cut": 27,
+        "padded": 1,
+        "unseen": pytest.approx(27 * 8 / (27 * T + 20)),
+    }
+    assert told["missing"] == dict.fromkeys(BODY.joints, 0)
