@@ -13,9 +13,10 @@ from convert.card import read_card
 from convert.errors import ConvertError, MismatchError, UnreadableError, UnsafeError, about
 from convert.files import check_writable, contents, resolved, write_whole
 from convert.network import MAX_STRIDE, Network, find_network
-from convert.optimizer import find_momentum, find_recipe
+from convert.optimizer import Momentum, find_momentum, is_checkpoint
 from convert.outputs import SUFFIXES, body_of, centring_of, compare, preprocessing_of, write
-from convert.pdparams import pdparams_views, read_pdparams
+from convert.pdparams import pdparams_views
+from convert.recipes import Recipe, find_recipe, said_of
 from convert.report import damage, report, table
 from convert.sniff import LEGACY
 from convert.torch_files import read_pt
@@ -88,8 +89,8 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("input", metavar="IN", type=Path)
     made.add_argument("output", metavar="OUT", type=Path)
-    made.add_argument("--optimizer", metavar="FILE.pdopt", type=Path, help="the optimizer, for .ckpt and .pdparams")
-    made.add_argument("--lr", type=float, help="the schedule's first rate, where the optimizer's state leaves it open")
+    made.add_argument("--optimizer", metavar="FILE", type=Path, help="the .pdopt, for .ckpt and .pdparams")
+    made.add_argument("--lr", type=float, help="the cosine's first rate, or the constant one, which no file tells")
     made.add_argument("--t-max", type=int, metavar="EPOCHS", help="epochs of the cosine, likewise")
     made.add_argument(
         "--layout",
@@ -152,9 +153,7 @@ def run(options: argparse.Namespace) -> None:
     network = find(options)
     momentum = recipe = None
     if options.optimizer:
-        with about(options.optimizer):
-            momentum = find_momentum(read_pdparams(options.optimizer), network)
-            recipe = find_recipe(momentum, options.lr, options.t_max) if options.output.suffix == ".ckpt" else None
+        momentum, recipe = find_optimizer(options, network)
     with about(options.input):
         preprocessing, said = preprocessing_of(network, options.preprocessing)
     told = report(options.input, network) | {
@@ -163,8 +162,9 @@ def run(options: argparse.Namespace) -> None:
         "preprocessing_said": said,
     }
     if momentum:
-        told["optimizer"] = {"last_epoch": momentum.last_epoch, "last_lr": momentum.last_lr, "recipe": recipe}
-        told["optimizer_said"] = f"Momentum after {momentum.last_epoch} epochs, next rate {momentum.last_lr:.6g}"
+        schedule = momentum.schedule or {}
+        told["optimizer"] = {key: schedule.get(key) for key in ("last_epoch", "last_lr")} | {"recipe": recipe}
+        told["optimizer_said"] = said_of(momentum, recipe)
     if options.reference:
         told |= compare(network, *options.reference)
     if options.output.suffix == ".ckpt" and not network.model["num_classes"]:
@@ -177,7 +177,8 @@ def run(options: argparse.Namespace) -> None:
     told["output"] = None if options.dry_run else str(options.output)
     told["output_said"] = "none (--dry-run)" if options.dry_run else ", ".join(map(str, outputs))
     doubt = contradiction(network.state, preprocessing, body_of(network)) if preprocessing else None
-    for warning in [*network.warnings, *damage(told["checks"]), *([doubt] if doubt else [])]:
+    doubts = [*(momentum.warnings if momentum else []), *([doubt] if doubt else [])]
+    for warning in [*network.warnings, *damage(told["checks"]), *doubts]:
         print(f"convert-pdparams: {_plain(warning)}", file=sys.stderr)
     print("\n".join(_plain(line) for line in table(told).split("\n")))
     if options.json:
@@ -202,7 +203,7 @@ def check_paths(options: argparse.Namespace) -> list[Path]:
         outputs.append(out.with_suffix(".pdopt"))
     if options.optimizer and out.suffix not in (".ckpt", ".pdparams"):
         raise ValueError(f"an optimizer's state goes into a .ckpt or .pdparams, got {out}")
-    if (options.lr or options.t_max) and not (options.optimizer and out.suffix == ".ckpt"):
+    if not (options.lr is None and options.t_max is None) and not (options.optimizer and out.suffix == ".ckpt"):
         raise ValueError("--lr and --t-max say what an optimizer's state leaves open: with --optimizer, for a .ckpt")
     inputs = [options.input, *([options.optimizer] if options.optimizer else []), *(options.reference or [])]
     for path in inputs:
@@ -226,15 +227,31 @@ def check_paths(options: argparse.Namespace) -> list[Path]:
 def find(options: argparse.Namespace) -> Network:
     """The network in the file; an error names the file."""
     path: Path = options.input
-    with about(path):
-        is_torch = not path.is_dir() and bytes(contents(path)[:64]).startswith((b"PK\x03\x04", LEGACY))
-    tree = read_pt(path) if is_torch else pdparams_views(path)
+    tree = _read(path)
     with about(path):
         card = read_card(path) if path.is_file() else None
     if card:
         tree = {"state_dict": tree, "hyper_parameters": card}  # as a Lightning checkpoint has them
     with about(path):
         return find_network(tree, key=options.key, layout=options.layout, strides=options.strides)
+
+
+def find_optimizer(options: argparse.Namespace, network: Network) -> tuple[Momentum, Recipe | None]:
+    """The optimizer's state and, for a Lightning checkpoint, its recipe; an error names the file."""
+    path: Path = options.optimizer
+    tree, goes_on = _read(path), options.output.suffix == ".ckpt"
+    if goes_on and is_checkpoint(tree):
+        raise ValueError(f"{path} is a checkpoint of this project: train ckpt_path={path} goes on from it as it is")
+    with about(path):
+        momentum = find_momentum(tree, network)
+        return momentum, find_recipe(momentum, options.lr, options.t_max) if goes_on else None
+
+
+def _read(path: Path) -> object:
+    """What a file of torch or Paddle holds; an error names it."""
+    with about(path):
+        is_torch = not path.is_dir() and bytes(contents(path)[:64]).startswith((b"PK\x03\x04", LEGACY))
+    return read_pt(path) if is_torch else pdparams_views(path)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ import torch
 
 from convert.errors import MismatchError
 from convert.network import Network
-from convert.optimizer import Momentum, Recipe, find_recipe
+from convert.optimizer import Momentum, progress
+from convert.recipes import Recipe, find_recipe
 from stgcn_torch.checkpoint import WholeFileCheckpointIO
 from stgcn_torch.data.preprocessing import Preprocessing
 from stgcn_torch.lit import LitSTGCN
@@ -70,10 +71,13 @@ def write_ckpt(
 def _take(momentum: Momentum, module: LitSTGCN, trainer: pl.Trainer) -> None:
     """Bring the trainer's optimizer, schedule and count of epochs to where they are after the last of Paddle's."""
     trainer.strategy.setup_optimizers(trainer)
-    (optimizer,), (schedule,) = trainer.optimizers, trainer.lr_scheduler_configs
+    (optimizer,) = trainer.optimizers
     for name, parameter in module.named_parameters():
         optimizer.state[parameter]["momentum_buffer"] = torch.from_numpy(momentum.velocities[name])
-    epoch, lr = momentum.last_epoch, momentum.last_lr
+    if momentum.schedule is None:  # a constant rate, which the optimizer has from its recipe
+        return
+    (schedule,) = trainer.lr_scheduler_configs
+    epoch, lr = progress(momentum)
     optimizer.param_groups[0]["lr"] = lr
     schedule.scheduler.load_state_dict({"last_epoch": epoch, "_step_count": epoch + 1, "_last_lr": [lr]})
     trainer.fit_loop.epoch_progress.increment_by(epoch)

@@ -1,32 +1,39 @@
-"""Paddle's optimizer state: the momentum of each parameter, how far training had come, and by which recipe."""
+"""Paddle's optimizer state: the momentum of each parameter, and what its schedule remembers."""
 
 import math
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeGuard
 
 import numpy as np
+from ml_dtypes import bfloat16
 
+from convert.dump import dump
 from convert.errors import MismatchError
-from convert.keys import Array, our_name, restore_state_dict, unwrapped
+from convert.keys import SHOWN, Array, our_name, restore_state_dict, unwrapped
 from convert.names import structured_names
 from convert.network import Network
 from convert.pdparams import NAMES
 from stgcn_torch.architecture import misfits
 
 SCHEDULE = "LR_Scheduler"
+STEPS = "global_step"  # Paddle 1.8 counts the optimizer's steps beside its schedule
+OURS = "optimizer_states"  # where a checkpoint of this project has its optimizer's
 VELOCITY = re.compile(r"(.+)_velocity_\d+")  # the number counts the optimizers of a process
 ADAM = re.compile(r".+_(moment[12]|beta[12]_pow_acc)_\d+")
 # Paddle 2.0 and 2.1 keep velocities, always zero, for the statistics of batch norms too.
 STATISTIC = re.compile(r"batch_norm\w*\.w_[12]")
 TRAINED = re.compile(r".*(\.weight|\.bias|\.edge_importance\.\d+)")
-
-Recipe = dict[str, dict[str, Any]]  # two arguments of LitSTGCN: optimizer and scheduler
-
-# Paddle adds up a cosine's steps, which errs by 1e-15 of the rate in 200 epochs; t_max 60 and 61 differ by 2e-5 of it.
-TOLERANCE = 1e-9
+PREFERRED = ("", "optimizer", "optimizer_state_dict", "opt")
 MOST_EPOCHS = 10**6
+ELSE = "start from the weights with init_from="
+NO_ADAM = f"it is the state of an Adam, which is not taken; {ELSE}"
+SCHEDULES = {  # by what only they remember
+    "LinearWarmup_LR": "a LinearWarmup",
+    "num_bad_epochs": "a ReduceOnPlateau",
+    "step_num": "one of Paddle 1.8, which counts steps",
+}
 
 
 @dataclass(frozen=True)
@@ -35,78 +42,221 @@ class Momentum:
 
     Attributes:
         velocities: The momentum of each parameter under this project's name, float32, in the order of ``STGCN``'s.
-        last_epoch: Epochs that were done: how often the schedule had stepped.
-        last_lr: The learning rate of the next epoch.
+        schedule: What its schedule remembers, plain values under Paddle's names: ``last_epoch`` is how often it had
+            stepped, ``last_lr`` the learning rate of the epoch to come. None if the rate is constant.
+        steps: The count of steps that Paddle 1.8 keeps beside; None elsewhere.
+        warnings: What looks damaged.
     """
 
     velocities: dict[str, Array]
-    last_epoch: int
-    last_lr: float
+    schedule: Mapping[str, Any] | None
+    steps: Array | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+def is_checkpoint(tree: object) -> TypeGuard[Mapping[str, Any]]:
+    """Whether it is a checkpoint of Lightning, as this project's training writes."""
+    return isinstance(tree, Mapping) and OURS in tree
 
 
 def find_momentum(tree: object, network: Network) -> Momentum:
     """The state of a Momentum optimizer.
 
     Args:
-        tree: What ``read_pdparams`` gives of a ``.pdopt``.
+        tree: What ``read_pdparams`` gives of a ``.pdopt`` or of a nested checkpoint that holds one, or ``read_pt`` of a
+            checkpoint of this project.
         network: What it was saved with. Velocities are matched by its table of names; by the order of layers where it
             has none, or one of another process.
 
     Returns:
-        All velocities zero if the file has none, as before the first step.
+        All velocities zero if the file has none and its schedule has not stepped.
 
     Raises:
-        MismatchError: It is another optimizer's, or not this network's, or does not say how far it had come; every
-            problem is listed.
+        MismatchError: It is another optimizer's, or not this network's, or what it says of its schedule cannot be;
+            every problem is listed.
     """
-    if not isinstance(tree, Mapping):
-        raise MismatchError("it holds no optimizer state")
-    slots = {str(name): value for name, value in tree.items() if name not in (NAMES, SCHEDULE)}
-    if any(ADAM.fullmatch(name) for name in slots):
-        raise MismatchError("it is the state of an Adam, which is not taken; start from the weights with init_from=")
-    problems = [f"unexpected {name}" for name in slots if not VELOCITY.fullmatch(name)]
-    last_epoch, last_lr = _progress(tree.get(SCHEDULE), problems)
-    found = _velocities(slots, network, problems)
+    problems: list[str] = []
+    if is_checkpoint(tree):
+        found, state, steps = _buffers(tree), _lightning_schedule(tree), None
+    else:
+        held = _optimizer_state(tree)
+        found, state = _velocities(_slots(held, problems), network, problems), held.get(SCHEDULE)
+        steps = _count(held[STEPS], problems) if STEPS in held else None
+    schedule = _schedule(state, problems)
     wanted = {name: value for name, value in network.state.items() if TRAINED.fullmatch(name)}
-    if found and (misfitting := misfits(found, {name: value.shape for name, value in wanted.items()})):
-        problems.append(f"its velocities do not fit the network: {', '.join(misfitting)}")
+    if found:
+        problems += misfits(found, {name: value.shape for name, value in wanted.items()})
     if problems:
-        raise MismatchError("; ".join(problems))
+        more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
+        raise MismatchError(f"the optimizer's state does not fit: {'; '.join([*problems[:SHOWN], *more])}")
+    if not found and (schedule or {}).get("last_epoch") != 0:
+        raise MismatchError(f"it has no velocities: it is no Momentum's, or was saved before its first step; {ELSE}")
     zeros = {name: np.zeros_like(value) for name, value in wanted.items()}
-    return Momentum({name: found.get(name, zeros[name]) for name in wanted}, last_epoch, last_lr)
+    velocities = {name: found.get(name, zeros[name]) for name in wanted}
+    return Momentum(velocities, schedule, steps, _damage(velocities))
 
 
-def _progress(schedule: object, problems: list[str]) -> tuple[int, float]:
-    """Epochs done and the rate after them, of a schedule that has no other state."""
-    match schedule:
-        case {"last_epoch": int(epoch), "last_lr": float(rate), **rest} if 0 <= epoch < MOST_EPOCHS and not rest:
+def progress(momentum: Momentum) -> tuple[int, float]:
+    """Epochs done, and the rate after them.
+
+    Raises:
+        MismatchError: The schedule is constant, or remembers more than these or other things.
+    """
+    match momentum.schedule:
+        case {"last_epoch": int(epoch), "last_lr": float(rate), **rest} if not rest:
             return epoch, rate
-        case {"last_epoch": _, "last_lr": _, **rest} if rest:
-            problems.append(f"its schedule is none known here: it has {', '.join(map(str, rest))}")
+    schedule = momentum.schedule or {}
+    kind = next((kind for key, kind in SCHEDULES.items() if key in schedule), None)
+    kind = kind or f"none known here: it has {', '.join(f'{key:.60}' for key in schedule) or 'nothing'}"
+    raise MismatchError(f"its schedule is {kind}; a .ckpt cannot go on with it, a .pdparams keeps it; {ELSE}")
+
+
+def _optimizer_state(tree: object) -> Mapping[Any, Any]:
+    """The optimizer's state in a file: all of it, or the part of a nested one that has slots or a schedule.
+
+    Raises:
+        MismatchError: There is none, or more than one.
+    """
+    found = dict(_optimizer_states(tree))
+    if isinstance(tree, Mapping) and not tree.keys() - {NAMES}:  # of a constant rate, before the first step
+        return tree
+    if not found:
+        raise MismatchError("it holds no optimizer state")
+    for place in PREFERRED:
+        if place in found:
+            return found[place]
+    if len(found) > 1:
+        raise MismatchError(f"it holds several optimizers' states ({', '.join(found)})")
+    return next(iter(found.values()))
+
+
+def _optimizer_states(tree: object) -> Iterator[tuple[str, Mapping[Any, Any]]]:
+    """Every mapping in a tree that has slots of an optimizer or its schedule, with its dotted place."""
+    parts, seen = [("", tree)], set[int]()
+    while parts:
+        place, part = parts.pop(0)
+        if not isinstance(part, Mapping) or id(part) in seen:
+            continue
+        seen.add(id(part))
+        slot = (isinstance(key, str) and (VELOCITY.fullmatch(key) or ADAM.fullmatch(key)) for key in part)
+        if SCHEDULE in part or any(slot):
+            yield place, part
+        else:
+            parts += [(f"{place}.{key}".lstrip("."), value) for key, value in part.items()]
+
+
+def _slots(held: Mapping[Any, Any], problems: list[str]) -> dict[str, Any]:
+    """What an optimizer keeps of its parameters, which are velocities if it is a Momentum."""
+    slots = {str(name): value for name, value in held.items() if name not in (NAMES, SCHEDULE, STEPS)}
+    if any(ADAM.fullmatch(name) for name in slots):
+        raise MismatchError(NO_ADAM)
+    if slots and not any(VELOCITY.fullmatch(name) for name in slots):
+        raise MismatchError(f"it is the state of another optimizer than Momentum ({next(iter(slots)):.60}); {ELSE}")
+    problems += [f"unexpected {name:.200}" for name in slots if not VELOCITY.fullmatch(name)]
+    return {name: value for name, value in slots.items() if VELOCITY.fullmatch(name)}
+
+
+def _count(value: object, problems: list[str]) -> Array | None:
+    """A count of steps in memory of its own."""
+    if isinstance(value, int | np.integer | np.ndarray) and np.size(value) == 1 and _is_real(np.asarray(value)):
+        return np.array(value)
+    problems.append(f"its count of steps ({STEPS}) is no number")
+    return None
+
+
+def _buffers(tree: Mapping[str, Any]) -> dict[str, Array]:
+    """The velocities in a checkpoint of this project, which numbers the parameters in the order of its state dict."""
+    match tree:
+        case {"optimizer_states": [{"state": dict(slots)}], "state_dict": Mapping() as held}:
+            pass
         case _:
-            problems.append(f"it does not say the epoch and its rate ({SCHEDULE} with last_epoch and last_lr)")
-    return 0, 0.0
+            raise MismatchError("it holds no optimizer state of this project's")
+    names = [name for name in held if isinstance(name, str) and TRAINED.fullmatch(name)]
+    found: dict[str, Array] = {}
+    for number, slot in slots.items():
+        if isinstance(slot, Mapping) and "exp_avg" in slot:
+            raise MismatchError(NO_ADAM)
+        value = slot.get("momentum_buffer") if isinstance(slot, Mapping) else None
+        if type(number) is not int or not 0 <= number < len(names) or not _is_real(value):
+            raise MismatchError(f"it has no momentum of parameter {number!r:.20}: it is no Momentum's; {ELSE}")
+        found[names[number]] = _float32(value)
+    return found
+
+
+def _lightning_schedule(tree: Mapping[str, Any]) -> object:
+    """What the schedule in a checkpoint of this project remembers, under Paddle's names."""
+    match tree.get("lr_schedulers"):
+        case None | []:
+            return None
+        case [{"_schedulers": _}]:
+            raise MismatchError(f"its schedule has a warmup, which Paddle keeps otherwise; {ELSE}")
+        case [{"last_epoch": epoch, "_last_lr": [rate]}]:
+            return {"last_epoch": epoch, "last_lr": rate}
+    raise MismatchError("its schedule is none of this project's")
+
+
+def _schedule(state: object, problems: list[str]) -> dict[str, Any] | None:
+    """What a schedule remembers, as plain values; what of it cannot be is a problem."""
+    if state is None:
+        return None
+    if not isinstance(state, Mapping):
+        problems.append(f"its schedule ({SCHEDULE}) is a {type(state).__name__}, and no state of one")
+        return None
+    plain = {
+        str(key): value.item() if isinstance(value, np.generic | np.ndarray) and value.size == 1 else value
+        for key, value in state.items()
+    }
+    try:
+        for _ in dump(plain):
+            pass
+    except ValueError as problem:  # numbers beyond 64 bits too, which could not even be shown
+        problems.append(f"its schedule holds what is no plain value: {problem}")
+        return None
+    epoch, rate = plain.get("last_epoch", 0), plain.get("last_lr", 0.0)
+    if type(epoch) is not int or not 0 <= epoch < MOST_EPOCHS:
+        problems.append(f"its epoch (last_epoch) must be a whole number from 0 to {MOST_EPOCHS}, got {epoch!r:.30}")
+    if type(rate) not in (int, float) or not 0 <= rate < math.inf:
+        problems.append(f"its rate (last_lr) must be a number from 0, got {rate!r:.30}")
+    elif "last_lr" in plain:
+        plain["last_lr"] = float(rate)
+    return plain
 
 
 def _velocities(slots: Mapping[str, Any], network: Network, problems: list[str]) -> dict[str, Array]:
     """The velocities under this project's names."""
     by_parameter: dict[str, Array] = {}
     for slot, value in slots.items():
-        match = VELOCITY.fullmatch(slot)
-        if not match or STATISTIC.fullmatch(match[1]):
+        parameter = VELOCITY.sub(r"\1", slot)
+        if STATISTIC.fullmatch(parameter):
             continue
-        if not isinstance(value, np.ndarray) or value.dtype.kind in "OSUVbc":
-            problems.append(f"{slot} is no array of real numbers")
-        elif match[1] in by_parameter:
-            problems.append(f"{match[1]} has two velocities")
+        if not _is_real(value):
+            problems.append(f"{slot:.200} is no array of real numbers")
+        elif parameter in by_parameter:
+            problems.append(f"{parameter:.200} has two velocities")
         else:
-            by_parameter[match[1]] = value
+            by_parameter[parameter] = value
     try:
         places = _places(by_parameter, network) if by_parameter else {}
     except MismatchError as problem:
         problems.append(str(problem))
         return {}
-    return {places[name]: np.array(value, np.float32) for name, value in by_parameter.items()}
+    return {places[name]: _float32(value) for name, value in by_parameter.items()}
+
+
+def _is_real(value: object) -> TypeGuard[Array]:
+    return isinstance(value, np.ndarray) and (value.dtype.kind in "iuf" or value.dtype == bfloat16)
+
+
+def _float32(value: Array) -> Array:
+    with np.errstate(over="ignore"):  # what becomes infinite is told
+        return np.array(value, np.float32)
+
+
+def _damage(velocities: Mapping[str, Array]) -> list[str]:
+    """What deserves a warning, in a line."""
+    wrong = [name for name, value in velocities.items() if not np.isfinite(value).all()]
+    rest = f" and {len(wrong) - 1} more are" if len(wrong) > 1 else " is"
+    return [f"the velocity of {wrong[0]}{rest} not finite: training cannot go on from it"] if wrong else []
 
 
 def _places(parameters: Iterable[str], network: Network) -> dict[str, str]:
@@ -118,65 +268,3 @@ def _places(parameters: Iterable[str], network: Network) -> dict[str, str]:
         return {parameter: known[parameter] for parameter in parameters}
     keys = structured_names(parameters, restore_state_dict(network.state))
     return {parameter: str(our_name(key, "paddle")) for parameter, key in keys.items()}
-
-
-def cosine(lr: float, t_max: int) -> Recipe:
-    """Momentum as the article and PaddleVideo have it, its rate a cosine from ``lr`` to 0 over ``t_max`` epochs."""
-    optimizer = {"name": "sgd", "lr": lr, "momentum": 0.9, "nesterov": False, "weight_decay": 1e-4}
-    scheduler = {"name": "cosine", "interval": "epoch", "t_max": t_max, "eta_min": 0.0, "warmup": 0}
-    return {"optimizer": optimizer, "scheduler": scheduler}
-
-
-# By the names of the experiments in conf, whose optimizer and scheduler they are.
-RECIPES: dict[str, Recipe] = {
-    "article": cosine(0.05, 60),
-    "paddlevideo_fsd": cosine(0.05, 90),
-    "paddlevideo_ntu_xsub": {
-        "optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4},
-        "scheduler": {"name": "multistep", "interval": "epoch", "milestones": [30, 40], "gamma": 0.1, "warmup": 0},
-    },
-}
-
-
-def rate(recipe: Recipe, epoch: int) -> float:
-    """The learning rate of an epoch, counted from 0."""
-    lr, schedule = float(recipe["optimizer"]["lr"]), recipe["scheduler"]
-    if schedule["name"] == "cosine":
-        return lr * (1 + math.cos(math.pi * epoch / schedule["t_max"])) / 2
-    drops = sum(epoch >= milestone for milestone in schedule["milestones"])
-    return lr * float(schedule["gamma"] ** drops)
-
-
-def find_recipe(momentum: Momentum, lr: float | None = None, t_max: int | None = None) -> Recipe:
-    """The recipe whose rate is the file's; the file itself says neither its first rate nor its period.
-
-    Args:
-        momentum: Epochs done, and the rate after them.
-        lr: The first rate of a cosine; None to look among ``RECIPES``.
-        t_max: Epochs in which it falls to 0; None with ``lr``.
-
-    Raises:
-        MismatchError: The rate is not that of the cosine, or of no known recipe, or of several.
-    """
-    done = f"after {momentum.last_epoch} epochs its rate is {momentum.last_lr:.9g}"
-    ask = "say --lr and --t-max, the first rate of its cosine and the epochs in which it falls to 0"
-    if lr is not None and t_max is not None:
-        if not 0 < lr < math.inf or not 1 <= t_max <= MOST_EPOCHS:
-            raise MismatchError(f"the first rate must be above 0 and its epochs at least 1, got {lr:g} and {t_max:.3g}")
-        given = cosine(lr, t_max)
-        if not _fits(given, momentum):
-            raise MismatchError(
-                f"{done}, that of a cosine from {lr} over {t_max} epochs {rate(given, momentum.last_epoch):.9g}"
-            )
-        return given
-    if lr is not None or t_max is not None:
-        raise MismatchError(f"one of the two is not enough: {ask}")
-    fitting = [name for name, recipe in RECIPES.items() if _fits(recipe, momentum)]
-    if len(fitting) != 1:
-        raise MismatchError(f"{done}, as in {' and '.join(fitting) or 'no recipe known here'}; {ask}")
-    return RECIPES[fitting[0]]
-
-
-def _fits(recipe: Recipe, momentum: Momentum) -> bool:
-    lr = float(recipe["optimizer"]["lr"])
-    return abs(rate(recipe, momentum.last_epoch) - momentum.last_lr) <= TOLERANCE * lr

@@ -15,8 +15,9 @@ from convert.errors import MismatchError, UnreadableError, about
 from convert.files import contents, write_together, write_whole
 from convert.keys import Array, restore_state_dict
 from convert.network import Network
-from convert.optimizer import Momentum, Recipe
+from convert.optimizer import Momentum
 from convert.pdparams import pdopt_parts, pdparams_parts
+from convert.recipes import Recipe
 from convert.torch_files import write_pt
 from stgcn_torch.data.preprocessing import PREPROCESSINGS, Preprocessing
 from stgcn_torch.fingerprint import Centring, centring, contradiction
@@ -84,9 +85,9 @@ def write(
     elif path.suffix == ".pdparams":
         files = {path: pdparams_parts(restore_state_dict(network.state), _names(network))}
         if momentum:
-            progress = {"last_epoch": momentum.last_epoch, "last_lr": momentum.last_lr}
             velocities = restore_state_dict(momentum.velocities)
-            files[path.with_suffix(".pdopt")] = pdopt_parts(velocities, progress, _names(network))
+            parts = pdopt_parts(velocities, momentum.schedule, _names(network), momentum.steps)
+            files[path.with_suffix(".pdopt")] = parts
         write_together(files)
     elif path.suffix == ".ckpt":
         if preprocessing is None:

@@ -129,7 +129,7 @@ def pdparams_parts(state: Mapping[str, Any], names: Mapping[str, str] | None = N
 
 def write_pdopt(
     velocities: Mapping[str, Any],
-    scheduler: Mapping[str, object],
+    scheduler: Mapping[str, object] | None,
     path: str | Path,
     *,
     names: Mapping[str, str] | None = None,
@@ -138,7 +138,7 @@ def write_pdopt(
 
     Args:
         velocities: Arrays by the structured name of their parameter.
-        scheduler: The learning rate scheduler's state, as ``{"last_epoch": 1, "last_lr": 0.05}``.
+        scheduler: The learning rate scheduler's state, as ``{"last_epoch": 1, "last_lr": 0.05}``; None without one.
         path: Where to; the file appears whole or not at all.
         names: As for ``write_pdparams``, and the same as there.
 
@@ -150,15 +150,20 @@ def write_pdopt(
 
 
 def pdopt_parts(
-    velocities: Mapping[str, Any], scheduler: Mapping[str, object], names: Mapping[str, str] | None = None
+    velocities: Mapping[str, Any],
+    scheduler: Mapping[str, object] | None,
+    names: Mapping[str, str] | None = None,
+    steps: Array | None = None,
 ) -> Iterator[bytes]:
-    """The bytes that ``write_pdopt`` writes."""
+    """The bytes that ``write_pdopt`` writes; ``steps`` is the count of steps that Paddle 1.8 keeps beside."""
     table = _table(velocities, names)
     state = {f"{table[key]}_velocity_0": np.asarray(value) for key, value in velocities.items()}
     # Paddle 2.0 and 2.1 demand them for the statistics too, where they stay zero; later releases let them pass.
     for name, bias in [(name, value) for name, value in state.items() if BATCH_NORM_BIAS.fullmatch(name)]:
         state |= {name.replace(".b_0", tensor): np.zeros_like(bias) for tensor in (".w_1", ".w_2")}
-    return dump({**state, "LR_Scheduler": scheduler, NAMES: {name: name for name in state}})
+    beside = {"LR_Scheduler": scheduler, "global_step": steps}
+    held = {name: value for name, value in beside.items() if value is not None}
+    return dump({**state, **held, NAMES: {name: name for name in state}})
 
 
 def _table(keys: Collection[str], names: Mapping[str, str] | None) -> dict[str, str]:

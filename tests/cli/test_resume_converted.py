@@ -1,6 +1,7 @@
 """A run goes on from Paddle's files as from its own checkpoint: the end is the same to the last bit."""
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from convert.keys import restore_state_dict
 from convert.lightning import write_ckpt
 from convert.network import find_network
 from convert.optimizer import find_momentum
+from convert.recipes import constant
 from stgcn_torch.data.preprocessing import PREPROCESSINGS
 from stgcn_torch.lit import LitSTGCN
 from tests.cli.commands import CLIPS, Command, arguments, environment
@@ -93,6 +95,21 @@ def test_a_run_goes_on_from_paddle_s_files(
     assert alone.keys() == resumed.keys()
     assert [name for name in alone if not torch.equal(alone[name], resumed[name])] == []
     assert rows(tmp_path / "resumed") == rows(tmp_path / "alone")[1:]
+
+
+def test_a_run_goes_on_at_a_constant_rate(command: Command, recipe: list[str], converted: Path, tmp_path: Path) -> None:
+    """Its momentum and weights are taken; its epochs, which nobody counted, begin anew."""
+    weights, optimizer = paddle_files(converted, tmp_path)
+    network = find_network(read_pdparams(weights))
+    momentum = replace(find_momentum(read_pdparams(optimizer), network), schedule=None)
+    held = tmp_path / "constant.ckpt"
+    write_ckpt(network, PREPROCESSINGS["paddlevideo"], held, momentum, constant(0.02))
+    steady = [override for override in recipe if not override.startswith("scheduler.")]
+    steady += ["scheduler=constant", "optimizer.lr=0.02", "epochs=1", f"ckpt_path={held}"]
+    command("train", *steady, "hydra.run.dir=steady")
+    last = torch.load(tmp_path / "steady" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert last["optimizer_states"][0]["param_groups"][0]["lr"] == 0.02
+    assert len(rows(tmp_path / "steady")) == 1
 
 
 def test_it_does_not_go_on_with_another_network_or_recipe(command: Command, recipe: list[str], converted: Path) -> None:

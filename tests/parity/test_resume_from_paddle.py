@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from convert import read_pdparams
 from convert.keys import convert_state_dict
 from convert.lightning import write_ckpt
 from convert.network import find_network
-from convert.optimizer import find_momentum
+from convert.optimizer import find_momentum, progress
+from convert.outputs import write
 from convert.pdparams import NAMES
 from stgcn_torch.data.preprocessing import PREPROCESSINGS
 from stgcn_torch.lit import LitSTGCN
@@ -38,12 +40,12 @@ def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 class Paddles:
-    """A run of the article's training in Paddle, of one batch an epoch."""
+    """A run of the article's training in Paddle, of one batch an epoch; its rate may be another schedule or number."""
 
-    def __init__(self) -> None:
+    def __init__(self, schedule: Any = None) -> None:
         paddle.seed(0)
         self.network = reference.STGCN(CLASSES)
-        self.schedule = paddle.optimizer.lr.CosineAnnealingDecay(LR, T_max=T_MAX)
+        self.schedule = schedule or paddle.optimizer.lr.CosineAnnealingDecay(LR, T_max=T_MAX)
         decay = paddle.regularizer.L2Decay(1e-4)
         self.optimizer = paddle.optimizer.Momentum(self.schedule, 0.9, self.network.parameters(), weight_decay=decay)
 
@@ -54,7 +56,8 @@ class Paddles:
         loss.backward()
         self.optimizer.step()
         self.optimizer.clear_grad()
-        self.schedule.step()
+        if not isinstance(self.schedule, float):
+            self.schedule.step()
         return float(loss)
 
     def save(self, folder: Path) -> tuple[Path, Path]:
@@ -63,6 +66,12 @@ class Paddles:
         paddle.save(self.network.state_dict(), str(weights))
         paddle.save(self.optimizer.state_dict(), str(optimizer))
         return weights, optimizer
+
+    def load(self, weights: Path) -> None:
+        """Go on from files."""
+        optimizer = paddle.load(str(weights.with_suffix(".pdopt")))
+        self.network.set_state_dict(paddle.load(str(weights)))
+        self.optimizer.set_state_dict(optimizer)
 
 
 @pytest.fixture
@@ -100,7 +109,7 @@ def test_the_next_step_is_paddle_s(
     network = find_network(read_pdparams(weights))
     momentum = find_momentum(read_pdparams(optimizer), network)
     write_ckpt(network, PREPROCESSING, tmp_path / "converted.ckpt", momentum)
-    assert momentum.last_epoch == EPOCHS
+    assert progress(momentum)[0] == EPOCHS
     expected = run.epoch(*batch)
     module, ours, loss = next_epoch(tmp_path / "converted.ckpt", *batch)
     assert ours.param_groups[0]["lr"] == run.schedule()  # of the epoch after, to the last bit
@@ -119,3 +128,32 @@ def test_momentum_is_found_without_names(begun: tuple[Paddles, tuple[np.ndarray,
     assert list(by_name.velocities) == list(by_order.velocities)
     assert all(np.array_equal(by_name.velocities[name], value) for name, value in by_order.velocities.items())
     assert all(value.any() for value in by_name.velocities.values())
+
+
+def warming() -> Any:
+    """A cosine that starts with a linear rise, over more epochs than are run."""
+    rate = paddle.optimizer.lr
+    return rate.LinearWarmup(rate.CosineAnnealingDecay(LR, T_max=T_MAX), EPOCHS + 1, 0.0, LR)
+
+
+@pytest.mark.filterwarnings("ignore:There are some unused values in state_dict")  # Paddle's, of its own warmup
+@pytest.mark.parametrize("schedule", [warming, lambda: LR], ids=["warmup", "constant"])
+def test_paddle_goes_on_from_files_written_again(schedule: Any, tmp_path: Path) -> None:
+    """Whatever schedule it had, or none: the step is the one that it would have taken itself."""
+    data = batches()
+    with paddle.utils.unique_name.guard():
+        run = Paddles(schedule())
+        for _ in range(EPOCHS):
+            run.epoch(*next(data))
+    weights, optimizer = run.save(tmp_path)
+    network = find_network(read_pdparams(weights))
+    momentum = find_momentum(read_pdparams(optimizer), network)
+    write(network, tmp_path / "again.pdparams", momentum=momentum)
+    batch = next(data)
+    with paddle.utils.unique_name.guard():  # names count from 0, as in a process of its own
+        again = Paddles(schedule())
+        again.load(tmp_path / "again.pdparams")
+        assert again.epoch(*batch) == run.epoch(*batch)
+    assert again.optimizer.get_lr() == run.optimizer.get_lr()
+    ours, theirs = arrays(again.network), arrays(run.network)
+    assert [name for name in theirs if not np.array_equal(ours[name], theirs[name])] == []

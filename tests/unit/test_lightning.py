@@ -14,7 +14,8 @@ import torch
 from convert import MismatchError
 from convert.lightning import write_ckpt
 from convert.network import Network
-from convert.optimizer import RECIPES, Momentum, Recipe, cosine
+from convert.optimizer import Momentum
+from convert.recipes import RECIPES, Recipe, constant, cosine
 from stgcn_torch.architecture import tensor_shapes
 from stgcn_torch.checkpoint import read_checkpoint
 from stgcn_torch.data.preprocessing import PREPROCESSINGS
@@ -58,7 +59,9 @@ def network() -> Network:
 def momentum() -> Momentum:
     shapes = tensor_shapes(A.shape, MODEL)
     trained = [name for name in shapes if name.endswith((".weight", ".bias")) or "importance" in name]
-    return Momentum(random_arrays({name: shapes[name] for name in reversed(trained)}), 2, RATE)
+    return Momentum(
+        random_arrays({name: shapes[name] for name in reversed(trained)}), {"last_epoch": 2, "last_lr": RATE}
+    )
 
 
 @pytest.fixture
@@ -124,10 +127,23 @@ def test_epoch_and_rate_are_the_file_s(checkpoint: Path) -> None:
 
 
 def test_the_recipe_is_found_if_none_is_given(network: Network, momentum: Momentum, tmp_path: Path) -> None:
-    write_ckpt(network, ARTICLE, tmp_path / "out.ckpt", replace(momentum, last_epoch=45, last_lr=0.025))
+    late = replace(momentum, schedule={"last_epoch": 45, "last_lr": 0.025})
+    write_ckpt(network, ARTICLE, tmp_path / "out.ckpt", late)
     hyperparameters = read_checkpoint(tmp_path / "out.ckpt").hyperparameters
     assert hyperparameters is not None
     assert hyperparameters["scheduler"] == RECIPES["paddlevideo_fsd"]["scheduler"]
+
+
+def test_a_constant_rate_has_no_schedule_and_counts_from_0(
+    network: Network, momentum: Momentum, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.ckpt"
+    write_ckpt(network, ARTICLE, out, replace(momentum, schedule=None), constant(0.02))
+    held = torch.load(out, weights_only=True)
+    (optimizer,) = held["optimizer_states"]
+    assert (held["epoch"], held["lr_schedulers"], optimizer["param_groups"][0]["lr"]) == (0, [], 0.02)
+    assert len(optimizer["state"]) == len(momentum.velocities)
+    check_resumes(str(out), module(constant(0.02)), {})
 
 
 def test_channels_must_be_the_network_s(network: Network, tmp_path: Path) -> None:

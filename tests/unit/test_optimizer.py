@@ -1,26 +1,21 @@
-"""Paddle's momentum finds its parameters, and its learning rate the recipe; what does not fit is refused."""
+"""Paddle's momentum finds its parameters, and its schedule is kept as it is; what does not fit is refused."""
 
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
-import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
-import stgcn_torch.commands  # noqa: F401  registers the preprocessings that conf names
 from convert import MismatchError
-from convert.keys import restore_state_dict
+from convert.keys import SHOWN, restore_state_dict
 from convert.names import parameter_names
 from convert.network import Network, find_network
-from convert.optimizer import RECIPES, Momentum, cosine, find_momentum, find_recipe
+from convert.optimizer import Momentum, find_momentum, progress
 from convert.pdparams import NAMES
 from stgcn_torch.architecture import tensor_shapes
 from stgcn_torch.graph import adjacency
-from stgcn_torch.lit import make_schedule
 
 A = adjacency("fsd10", "spatial").astype(np.float32)
 MODEL = {
@@ -74,7 +69,9 @@ def found(momentum: Momentum) -> bool:
 def test_velocities_are_matched_whichever_optimizer_of_its_process_it_was(network: Network, number: int) -> None:
     momentum = find_momentum(optimizer(FRESH, number), network)
     assert found(momentum)
-    assert (momentum.last_epoch, momentum.last_lr) == (1, PROGRESS["last_lr"])
+    assert momentum.schedule == PROGRESS
+    assert progress(momentum) == (1, PROGRESS["last_lr"])
+    assert momentum.warnings == []
 
 
 @pytest.mark.parametrize("wrapper", ["", "_layers."])
@@ -108,6 +105,123 @@ def test_before_the_first_step_all_velocities_are_zero(network: Network) -> None
     assert not any(value.any() for value in momentum.velocities.values())
 
 
+@pytest.mark.parametrize("schedule", [PROGRESS, {"last_epoch": 2, "last_lr": 0.05}, {"step_num": 0}, None])
+def test_no_velocities_after_an_epoch_are_no_momentum_s(network: Network, schedule: object) -> None:
+    """Plain SGD has none; taken for zeros, they would go on as a Momentum's."""
+    state = {"LR_Scheduler": schedule} if schedule else {NAMES: {}}
+    with pytest.raises(MismatchError, match=r"no velocities: it is no Momentum's, or was saved before.*init_from="):
+        find_momentum(state, network)
+
+
+def test_velocities_that_are_not_finite_are_warned_about(network: Network) -> None:
+    state = optimizer(FRESH)
+    for wrong, value in (("head.fcn.bias", np.nan), (EXTENSION, np.inf)):
+        slot = f"{FRESH[wrong]}_velocity_0"
+        state[slot] = np.full_like(state[slot], value)
+    (warning,) = find_momentum(state, network).warnings
+    assert warning == f"the velocity of {EXTENSION} and 1 more are not finite: training cannot go on from it"
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float16, ml_dtypes.bfloat16])
+def test_velocities_of_any_precision_are_taken(network: Network, dtype: Any) -> None:
+    state = optimizer(FRESH)
+    state |= {slot: value.astype(dtype) for slot, value in state.items() if slot.endswith("_velocity_0")}
+    velocities = find_momentum(state, network).velocities
+    assert all(np.array_equal(velocities[name], value.astype(dtype)) for name, value in VELOCITIES.items())
+
+
+SCHEDULES = {
+    "warmup": {"last_epoch": 1, "last_lr": 0.01, "LinearWarmup_LR": {"last_epoch": 0, "last_lr": 0.05}},
+    "plateau": {"last_epoch": 2, "last_lr": 0.05, "cooldown_counter": 0, "best": None, "num_bad_epochs": 1},
+    "1.8": {"step_num": 7},
+    "another": {"last_epoch": 2, "last_lr": 0.05, "own": [1, (2.0, "a")]},
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_schedule_is_kept_as_it_is(network: Network, name: str) -> None:
+    state = optimizer(FRESH) | {"LR_Scheduler": SCHEDULES[name], "global_step": np.array([7])}
+    momentum = find_momentum(state, network)
+    assert momentum.schedule == SCHEDULES[name]
+    assert momentum.steps is not None
+    assert momentum.steps.tolist() == [7]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("warmup", "a LinearWarmup;"),
+        ("plateau", "a ReduceOnPlateau;"),
+        ("1.8", "one of Paddle 1.8, which counts steps;"),
+        ("another", "none known here: it has last_epoch, last_lr, own;"),
+    ],
+)
+def test_no_progress_is_read_out_of_a_schedule_that_remembers_more(network: Network, name: str, kind: str) -> None:
+    momentum = find_momentum(optimizer(FRESH) | {"LR_Scheduler": SCHEDULES[name]}, network)
+    with pytest.raises(MismatchError, match=f"its schedule is {kind} a .ckpt cannot go on with it, .*init_from="):
+        progress(momentum)
+
+
+def test_without_a_schedule_the_rate_is_constant(network: Network) -> None:
+    state = optimizer(FRESH)
+    del state["LR_Scheduler"]
+    assert found(find_momentum(state, network))
+    assert find_momentum(state, network).schedule is None
+
+
+def test_numpy_s_numbers_are_plain_ones(network: Network) -> None:
+    schedule = {"last_epoch": np.int64(2), "last_lr": np.float32(0.05)}
+    kept = find_momentum(optimizer(FRESH) | {"LR_Scheduler": schedule}, network).schedule
+    assert kept == {"last_epoch": 2, "last_lr": float(np.float32(0.05))}
+    assert [type(value) for value in kept.values()] == [int, float]
+
+
+@pytest.mark.parametrize("place", ["optimizer", "state.momentum"])
+def test_it_is_found_in_a_nested_file(network: Network, place: str) -> None:
+    tree: dict[str, Any] = optimizer(SHIFTED)
+    for key in reversed(place.split(".")):
+        tree = {"model": restore_state_dict(STATE), key: tree, "epoch": 2}
+    assert found(find_momentum(tree, network))
+
+
+def test_of_several_optimizers_none_is_guessed(network: Network) -> None:
+    with pytest.raises(MismatchError, match=r"several optimizers' states \(a, b\)"):
+        find_momentum({"a": optimizer(FRESH), "b": optimizer(FRESH)}, network)
+
+
+def lightning(**changed: Any) -> dict[str, Any]:
+    """A checkpoint of this project, whose parameters have their momentum by number."""
+    slots = {number: {"momentum_buffer": value} for number, value in enumerate(VELOCITIES.values())}
+    schedule = {"T_max": 60, "last_epoch": 1, "_step_count": 2, "_last_lr": [PROGRESS["last_lr"]]}
+    return {"state_dict": STATE, "optimizer_states": [{"state": slots}], "lr_schedulers": [schedule]} | changed
+
+
+def test_a_checkpoint_of_this_project_gives_its_momentum(network: Network) -> None:
+    momentum = find_momentum(lightning(), network)
+    assert found(momentum)
+    assert momentum.schedule == PROGRESS
+    assert find_momentum(lightning(lr_schedulers=[]), network).schedule is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ({"optimizer_states": []}, "no optimizer state of this project's"),
+        ({"optimizer_states": [{"state": {0: {"exp_avg": np.zeros(1)}}}]}, "the state of an Adam"),
+        ({"optimizer_states": [{"state": {0: {"momentum_buffer": None}}}]}, "no momentum of parameter 0: it is no Mom"),
+        ({"optimizer_states": [{"state": {99: {"momentum_buffer": np.zeros(1)}}}]}, "no momentum of parameter 99"),
+        ({"optimizer_states": [{"state": {}}]}, "it has no velocities"),
+        ({"lr_schedulers": [{"_schedulers": [], "last_epoch": 1, "_last_lr": [0.1]}]}, "its schedule has a warmup"),
+        ({"lr_schedulers": [{"best": 1}]}, "its schedule is none of this project's"),
+    ],
+)
+def test_refuses_a_checkpoint_that_paddle_could_not_go_on_from(
+    network: Network, changed: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(MismatchError, match=problem):
+        find_momentum(lightning(**changed), network)
+
+
 def test_velocities_are_float32_and_lie_in_memory_of_their_own(network: Network) -> None:
     state = {slot: v.astype(np.float16) if slot.endswith("_0") else v for slot, v in optimizer(FRESH).items()}
     for velocity in find_momentum(state, network).velocities.values():
@@ -121,12 +235,12 @@ def test_every_problem_is_listed(network: Network) -> None:
     slot = f"{FRESH[EXTENSION]}_velocity_0"
     state[slot] = state[slot][:, :1]
     state["head_velocity_0_master"] = state.pop(f"{FRESH['head.fcn.bias']}_velocity_0")
-    del state["LR_Scheduler"]
+    state["LR_Scheduler"] = {"last_epoch": True, "last_lr": 0.05}
     with pytest.raises(MismatchError) as refused:
         find_momentum(state, network)
     for problem in (
         "unexpected head_velocity_0_master",
-        "does not say the epoch",
+        "its epoch (last_epoch) must be a whole number from 0 to 1000000, got True",
         "missing head.fcn.bias",
         f"{EXTENSION} has shape (8, 1, 3, 1), wanted (8, 8, 3, 1)",
     ):
@@ -136,6 +250,11 @@ def test_every_problem_is_listed(network: Network) -> None:
 def adam(state: dict[str, Any]) -> None:
     for slot in [slot for slot in state if slot.endswith("_velocity_0")]:
         state[slot.replace("velocity", "moment1")] = state[slot.replace("velocity", "moment2")] = state.pop(slot)
+
+
+def rmsprop(state: dict[str, Any]) -> None:
+    for slot in [slot for slot in state if slot.endswith("_velocity_0")]:
+        state[slot.replace("velocity", "mean_square")] = state.pop(slot)
 
 
 def twice(state: dict[str, Any]) -> None:
@@ -151,28 +270,35 @@ def listed(state: dict[str, Any]) -> None:
     state["conv2d_9.w_0_velocity_0"] = [0.0]
 
 
-def warming(state: dict[str, Any]) -> None:
-    state["LR_Scheduler"] = {"last_epoch": 1, "last_lr": 0.01, "LinearWarmup_LR": {"last_epoch": 0, "last_lr": 0.05}}
+def uncounted(state: dict[str, Any]) -> None:
+    state["global_step"] = [7]
 
 
-def counting(state: dict[str, Any]) -> None:
-    state["LR_Scheduler"] = {"step_num": 1}
+def scheduled(state: Any) -> Any:
+    def change(held: dict[str, Any]) -> None:
+        held["LR_Scheduler"] = state
 
-
-def endless(state: dict[str, Any]) -> None:
-    state["LR_Scheduler"] = {"last_epoch": 10**400, "last_lr": 0.05}
+    return change
 
 
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
         (adam, "the state of an Adam, which is not taken; start from the weights with init_from="),
+        (rmsprop, "the state of another optimizer than Momentum (batch_norm1d_9.w_0_mean_square_0)"),
         (twice, "conv2d_9.w_0 has two velocities"),
         (layer_less, "none of an ST-GCN's, or not all of them"),
         (listed, "conv2d_9.w_0_velocity_0 is no array of real numbers"),
-        (warming, "its schedule is none known here: it has LinearWarmup_LR"),
-        (counting, "does not say the epoch"),
-        (endless, "does not say the epoch"),
+        (uncounted, "its count of steps (global_step) is no number"),
+        (scheduled([1]), "its schedule (LR_Scheduler) is a list, and no state of one"),
+        (scheduled({"last_epoch": 1.5, "last_lr": 0.1}), "its epoch (last_epoch) must be a whole number from 0"),
+        (scheduled({"last_epoch": 10**7, "last_lr": 0.1}), "its epoch (last_epoch) must be a whole number from 0"),
+        (scheduled({"last_epoch": 10**5000, "last_lr": 0.1}), "its schedule holds what is no plain value: a int"),
+        (scheduled({"last_epoch": 1, "last_lr": 10**400}), "its schedule holds what is no plain value: a int"),
+        (scheduled({"last_epoch": 1, "last_lr": float("nan")}), "its rate (last_lr) must be a number from 0, got nan"),
+        (scheduled({"last_epoch": 1, "last_lr": -0.1}), "its rate (last_lr) must be a number from 0, got -0.1"),
+        (scheduled({"last_epoch": 1, "last_lr": True}), "its rate (last_lr) must be a number from 0, got True"),
+        (scheduled(PROGRESS | {"own": object()}), "its schedule holds what is no plain value: a object cannot"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -183,61 +309,15 @@ def test_refuses_what_it_does_not_know(network: Network, change: Any, problem: s
         find_momentum(state, replace(network, names=None))
 
 
-def test_refuses_what_is_no_state_at_all(network: Network) -> None:
+@pytest.mark.parametrize("tree", [[1], {"model": STATE}, STATE], ids=["list", "nested", "weights"])
+def test_refuses_what_is_no_state_at_all(network: Network, tree: object) -> None:
     with pytest.raises(MismatchError, match="holds no optimizer state"):
-        find_momentum([1], network)
+        find_momentum(tree, network)
 
 
-def after(epochs: int, lr: float) -> Momentum:
-    return Momentum({}, epochs, lr)
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_recipes_are_those_of_the_experiments(name: str) -> None:
-    """So that training with the experiment goes on from what is found."""
-    with initialize_config_dir(str(Path(__file__).parents[2] / "conf"), version_base="1.3"):
-        config = compose("train", [f"experiment={name}", "data.root=folder"])
-    assert RECIPES[name] == {part: OmegaConf.to_container(config[part], resolve=True) for part in RECIPES[name]}
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_a_recipe_is_found_by_its_rate(name: str) -> None:
-    """The rates are added up step by step as Paddle does, to the last bit (tests/parity/test_schedules.py)."""
-    recipe = RECIPES[name]
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], recipe["optimizer"]["lr"])
-    schedule = make_schedule(optimizer, recipe["scheduler"])
-    for epoch in range(200):
-        momentum = after(epoch, optimizer.param_groups[0]["lr"])
-        if recipe["scheduler"]["name"] == "cosine" and epoch in (0, 72, 144):  # where the two cosines meet
-            with pytest.raises(MismatchError, match="as in article and paddlevideo_fsd; say --lr and --t-max"):
-                find_recipe(momentum)
-        else:
-            assert find_recipe(momentum) == recipe
-        optimizer.step()
-        schedule.step()
-
-
-def test_a_cosine_that_is_given_is_checked() -> None:
-    momentum = after(PROGRESS["last_epoch"], PROGRESS["last_lr"])
-    assert find_recipe(momentum, 0.05, 60) == RECIPES["article"]
-    assert find_recipe(after(0, 0.02), 0.02, 7) == cosine(0.02, 7)
-    for lr, t_max in ((0.05, 61), (0.05, 59), (0.0500001, 60)):
-        with pytest.raises(MismatchError, match=r"after 1 epochs its rate is 0\.0499657384, that of a cosine"):
-            find_recipe(momentum, lr, t_max)
-
-
-@pytest.mark.parametrize(
-    ("momentum", "given", "problem"),
-    [
-        (after(0, 0.05), {}, "as in article and paddlevideo_fsd; say --lr and --t-max"),
-        (after(3, 0.01), {}, "as in no recipe known here; say --lr and --t-max"),
-        (after(3, float("nan")), {"lr": 0.05, "t_max": 60}, "its rate is nan"),
-        (after(0, 0.05), {"t_max": 60}, "one of the two is not enough"),
-        (after(0, 0.05), {"lr": 0.05}, "one of the two is not enough"),
-        (after(0, 0.0), {"lr": 0.0, "t_max": 60}, "must be above 0"),
-        (after(0, 0.05), {"lr": 0.05, "t_max": 0}, "at least 1, got 0.05 and 0"),
-    ],
-)
-def test_refuses_a_rate_that_does_not_tell(momentum: Momentum, given: dict[str, Any], problem: str) -> None:
-    with pytest.raises(MismatchError, match=re.escape(problem)):
-        find_recipe(momentum, **given)
+def test_of_many_problems_the_first_are_told(network: Network) -> None:
+    state = {f"own_{number}": np.zeros(1) for number in range(SHOWN + 7)} | optimizer(FRESH)
+    with pytest.raises(MismatchError) as refused:
+        find_momentum(state, network)
+    assert str(refused.value).count("unexpected") == SHOWN
+    assert str(refused.value).endswith("; and 7 more")
