@@ -1,6 +1,5 @@
 """From what a file holds to a network: which of its tensors, in whose names, of which architecture and layout."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +9,7 @@ from ml_dtypes import bfloat16
 
 from convert.errors import MismatchError
 from convert.keys import Array, dialect_of, fitting_tensors, misfit, our_name, unwrapped
+from convert.names import BESIDE
 from convert.pdparams import NAMES
 from convert.stored import owned
 from stgcn_torch.architecture import architecture, misfits, tensor_shapes
@@ -18,8 +18,6 @@ from stgcn_torch.skeleton import skeleton
 
 TOLD = "hyper_parameters"  # where a checkpoint of this project tells of more than its weights
 PREFERRED = ("state_dict", "model", "model_state_dict", "network", "params")
-# Tensors that Paddle and frameworks keep beside the weights.
-BESIDE = re.compile(r"(.*\.)?(LearningRate|learning_rate_\d+|global_step|@LR_DECAY_COUNTER@|.+_velocity_\d+)")
 LAYOUT_OF = {(25, 2): "fsd10"}  # of a file without its graph: joints and coordinates
 PUBLISHED = [64] * 4 + [128] * 3 + [256] * 3  # widths of the network whose strides are known
 STRATEGY_OF = {1: "uniform", 2: "distance", 3: "spatial"}
