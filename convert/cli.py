@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from convert.card import read_card
 from convert.errors import ConvertError, MismatchError, UnreadableError, UnsafeError, about
-from convert.files import contents, write_whole
+from convert.files import contents, existing, write_whole
 from convert.network import Network, find_network
 from convert.optimizer import find_momentum, find_recipe
 from convert.outputs import SUFFIXES, body_of, centring_of, compare, preprocessing_of, write
@@ -83,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("input", metavar="IN", type=Path)
+    made.add_argument("input", metavar="IN", type=_input)
     made.add_argument("output", metavar="OUT", type=Path)
     made.add_argument("--optimizer", metavar="FILE.pdopt", type=Path, help="the optimizer, for .ckpt and .pdparams")
     made.add_argument("--lr", type=float, help="the schedule's first rate, where the optimizer's state leaves it open")
@@ -110,6 +110,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--dry-run", action="store_true", help="read, check and tell; write no OUT")
     made.add_argument("--force", action="store_true", help="replace OUT")
     return made
+
+
+def _input(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("is empty, where a file or folder belongs")
+    return existing(text)
 
 
 def _numbers(text: str) -> list[int]:
