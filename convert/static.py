@@ -82,7 +82,7 @@ def _of_file(path: Path) -> tuple[Path, Path | None]:
     holder = path.with_name("__params__") if path.name == "__model__" else path.with_suffix(".pdiparams")
     if holder.exists():
         return holder, path
-    if found := _beside(path, "tensors"):
+    if (found := _beside(path, "tensors")) and _program(found) in (None, path):  # which may have a program of its own
         return found, path
     if path.name == "__model__":
         return _of_folder(path.parent)
@@ -102,7 +102,8 @@ def _of_folder(folder: Path) -> tuple[Path, Path | None]:
     if len(holders) == 1 and (program := _beside(holders[0], *PROGRAMS)):
         return holders[0], program
     if not holders and (others := _of_kind(folder, "pickle", "safetensors")):
-        raise UnreadableError(f"{folder}: is a folder; choose one of its files, as {others[0].name}")
+        some = ", ".join(file.name for file in others[:3]) + (", ..." if len(others) > 3 else "")
+        raise UnreadableError(f"{folder}: is a folder; choose one of its files ({some})")
     return folder, None
 
 

@@ -206,6 +206,14 @@ def test_of_several_models_the_namesakes_belong_together(tmp_path: Path) -> None
         read_pdparams(tmp_path / "b.program")
 
 
+def test_tensors_that_have_a_program_are_of_no_other(tmp_path: Path) -> None:
+    """Even where they are alone."""
+    in_one_file(VARIABLES, tmp_path / "a.json", tmp_path / "a.pdiparams")
+    (tmp_path / "train.json").write_text(pir({"x": (1,)}))
+    with pytest.raises(UnreadableError, match=r"the file of its tensors, train\.pdiparams, is not beside it"):
+        read_pdparams(tmp_path / "train.json")
+
+
 def test_a_report_beside_tensors_is_no_program(tmp_path: Path) -> None:
     """Even one that is called as a program would be."""
     in_one_file(VARIABLES, tmp_path / "program", tmp_path / "m.pdiparams")
@@ -241,7 +249,7 @@ def test_a_folder_with_a_state_dict_is_no_model(tmp_path: Path) -> None:
     """It says which file would do."""
     (tmp_path / "report.json").write_text("{}")
     (tmp_path / "a.pdparams").write_bytes(pickle.dumps(PARAMETERS))
-    with pytest.raises(UnreadableError, match=r"is a folder; choose one of its files, as a\.pdparams$"):
+    with pytest.raises(UnreadableError, match=r"is a folder; choose one of its files \(a\.pdparams\)$"):
         read_pdparams(tmp_path)
 
 
