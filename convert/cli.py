@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from convert.card import read_card
 from convert.errors import ConvertError, MismatchError, UnreadableError, UnsafeError, about
-from convert.files import check_writable, contents, resolved, write_whole
+from convert.files import check_writable, contents, existing, resolved, write_whole
 from convert.network import MAX_STRIDE, Network, find_network
 from convert.optimizer import Momentum, find_momentum, is_checkpoint
 from convert.outputs import SUFFIXES, body_of, centring_of, compare, preprocessing_of, write
@@ -87,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("input", metavar="IN", type=Path)
+    made.add_argument("input", metavar="IN", type=_input)
     made.add_argument("output", metavar="OUT", type=Path)
     made.add_argument("--optimizer", metavar="FILE", type=Path, help="the .pdopt, for .ckpt and .pdparams")
     made.add_argument("--lr", type=float, help="the cosine's first rate, or the constant one, which no file tells")
@@ -136,6 +136,12 @@ def _layout(text: str) -> str | dict[str, Any]:
     except (ValueError, AttributeError, TypeError) as problem:
         raise argparse.ArgumentTypeError(str(problem)) from None
     return layout  # type: ignore[no-any-return]
+
+
+def _input(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("is empty, where a file or folder belongs")
+    return existing(text)
 
 
 def _numbers(text: str) -> list[int]:

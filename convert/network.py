@@ -1,6 +1,5 @@
 """From what a file holds to a network: which of its tensors, in whose names, of which architecture and layout."""
 
-import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,14 +11,13 @@ from ml_dtypes import bfloat16
 from convert.errors import MismatchError
 from convert.graphs import Layout, check_multiplied, exact_graph, found_graph, rebuilt_graph, told_graph
 from convert.keys import Array, bare_names, dialect_of, fitting_tensors, misfit, our_name
+from convert.names import BESIDE
 from convert.pdparams import NAMES
 from convert.stored import owned
 from stgcn_torch.architecture import misfits, sizes, tensor_shapes
 
 TOLD = "hyper_parameters"  # where a checkpoint of this project tells of more than its weights
 PREFERRED = ("state_dict", "model", "model_state_dict", "network", "params")
-# Tensors that Paddle and frameworks (averages: mmcv's hook) keep beside the weights.
-BESIDE = re.compile(r"(.*\.)?(LearningRate|learning_rate_\d+|global_step|@LR_DECAY_COUNTER@|.+_velocity_\d+|ema_\w+)")
 PUBLISHED = [64] * 4 + [128] * 3 + [256] * 3  # widths of the network whose strides are known
 ADAPTIVE = ("mmaction2-1.x", "pyskl")  # whose importances may be meant otherwise
 MAX_STRIDE = 1024  # frames

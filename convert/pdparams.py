@@ -12,10 +12,10 @@ import numpy as np
 from convert.distributed import distributed_views, is_distributed
 from convert.dump import dump
 from convert.errors import MismatchError, UnreadableError, about
-from convert.files import contents, write_whole
+from convert.files import contents, existing, write_whole
 from convert.names import parameter_names
 from convert.sniff import kind
-from convert.static import static_views
+from convert.static import placed, static_views
 from convert.stored import MAX_RANK, Array
 from convert.tensors import safetensors
 from convert.tree import copied, mapped
@@ -31,13 +31,14 @@ def read_pdparams(path: str | Path) -> object:
 
     Args:
         path: A file of ``paddle.save`` (``.pdparams``, ``.pdopt``, a nested checkpoint, safetensors), a folder of
-            ``paddle.distributed.save_state_dict``, or what ``convert.static.read_static`` takes. What a file is, its
-            contents say, never its suffix.
+            ``paddle.distributed.save_state_dict``, or what ``convert.static.read_static`` takes, or the prefix of an
+            inference model. What a file is, its contents say, never its suffix.
 
     Returns:
         Nested dicts, lists and scalars; each tensor as an array of its own, bfloat16 as that of ``ml_dtypes``. Name
         tables stay under their key, objects of Paddle's own classes are ``convert.symbols.Opaque``. Float8, which
-        Paddle saves as int8 without a mark, is int8 here too.
+        Paddle saves as int8 without a mark, is int8 here too. A file without a table, as ``paddle.static.save``
+        writes it, has structured names all the same where its parameters are those of an ST-GCN.
 
     Raises:
         UnsafeError: The file names or does what no weight file does.
@@ -52,7 +53,7 @@ def pdparams_views(path: str | Path) -> object:
 
     A view is unaligned: torch must be given ``convert.stored.owned`` of it.
     """
-    path = Path(path)
+    path = existing(path)
     if path.is_dir():
         return distributed_views(path, _file_views, NAMES) if is_distributed(path) else static_views(path)
     return _file_views(path)
@@ -68,7 +69,10 @@ def _file_views(path: Path) -> object:
         return static_views(path)
     tree = mapped(unpickle_views(data, source=str(path)), _tensor)
     with about(path):
-        return _merged(tree)
+        tree = _merged(tree)
+    if isinstance(tree, dict) and NAMES not in tree and all(isinstance(name, str) for name in tree):
+        return placed(tree)  # paddle.static.save keeps parameter names alone
+    return tree
 
 
 def _tensor(part: object) -> object:

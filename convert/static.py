@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from convert import names, programs
 from convert.errors import MismatchError, UnreadableError, about
@@ -13,6 +16,7 @@ from convert.tensors import tensors
 from convert.tree import copied
 
 MAX_FILES = 10_000  # of a directory
+PROGRAMS = ("program", "PIR program")
 
 
 def read_static(path: str | Path, *, program: str | Path | None = None) -> object:
@@ -20,11 +24,11 @@ def read_static(path: str | Path, *, program: str | Path | None = None) -> objec
 
     Args:
         path: The file with the tensors, their program, or a directory of both or of a file for each tensor.
-        program: The file that knows what the tensors are called, where it is not beside them under Paddle's name.
+        program: The file that knows what the tensors are called, where it is not beside them.
 
     Returns:
-        Arrays by structured name where a ``.info`` tells or the names are those of an ST-GCN, else by parameter name;
-        the array itself where a file holds one alone.
+        Arrays by structured name where a ``.info`` tells or names and shapes are those of an ST-GCN, else by parameter
+        name; the array itself where a file holds one alone.
 
     Raises:
         UnreadableError: A file is damaged or of another kind, or nothing says what the tensors are called.
@@ -35,47 +39,110 @@ def read_static(path: str | Path, *, program: str | Path | None = None) -> objec
 
 def static_views(path: str | Path, *, program: str | Path | None = None) -> object:
     """``read_static``, with each array a read-only view of its file."""
-    path = _holder(Path(path))
+    path = Path(path)
+    path, known = _of_folder(path) if path.is_dir() else _of_file(path)
     if path.is_dir():
-        return _structured(_one_each(path), {})
+        return placed(_one_each(path))
+    known = Path(program) if program else known
     arrays = _tensors(path)
     info = path.with_name(f"{path.name}.info")
     structured = programs.structured_names(info) if info.exists() else {}
-    known = [Path(program)] if program else [file for file in _programs(path) if file.exists()]
     if not known and not structured:
         if len(arrays) == 1:
             return arrays[0]
-        raise UnreadableError(f"{path}: holds {len(arrays)} tensors, and no program says what they are called")
-    shapes: Mapping[str, Shape | None] = programs.variables(known[0]) if known else dict.fromkeys(structured)
+        known = _beside(path, *PROGRAMS)
+        if not known:
+            raise UnreadableError(f"{path}: holds {len(arrays)} tensors, and no program says what they are called")
+    shapes: Mapping[str, Shape | None] = programs.variables(known) if known else dict.fromkeys(structured)
     with about(path):
-        return _structured(_named(arrays, shapes), structured)
+        named = _named(arrays, shapes)
+        return _renamed(named, structured) if structured else placed(named)
 
 
-def _programs(path: Path) -> list[Path]:
-    """Where Paddle puts the program of tensors that are in one file."""
-    if path.name == "__params__":
-        return [path.with_name("__model__")]
-    return [path.with_suffix(".pdmodel"), path.with_suffix(".json")] if path.suffix == ".pdiparams" else []
+def placed(held: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same by structured name, where parameter names and shapes are those of an ST-GCN.
+
+    What Paddle keeps beside weights stays under its own name; so does everything of another network.
+    """
+    arrays = {name: value for name, value in held.items() if isinstance(value, np.ndarray)}
+    shapes = {name: array.shape for name, array in arrays.items() if not names.BESIDE.fullmatch(name)}
+    try:
+        structured = names.structured_names(shapes, names.network_keys(shapes))
+    except MismatchError:
+        return held
+    return {structured.get(name, name): value for name, value in held.items()}
 
 
-def _holder(path: Path) -> Path:
-    """Where the tensors are: the path itself, or what is in it or beside it."""
-    if path.is_dir():
-        models = [file for file in (path / "__params__", *path.glob("*.pdiparams")) if file.exists()]
-        if len(models) > 1:
-            raise UnreadableError(f"{path}: holds {len(models)} models; choose one of its files")
-        if not models and (alone := [*path.glob("*.pdmodel"), *path.glob("*.json")]):
-            raise UnreadableError(f"{path}: holds a program, {alone[0].name}, and not its tensors (.pdiparams)")
-        return models[0] if models else path
+def _of_file(path: Path) -> tuple[Path, Path | None]:
+    """The file of the tensors, or the folder with one for each, and their program if it is where Paddle puts it."""
     with about(path):
-        if kind(contents(path)) not in ("program", "PIR program"):
-            return path
+        what = kind(contents(path))
+    if what not in PROGRAMS:
+        return path, _program(path)
+    holder = path.with_name("__params__") if path.name == "__model__" else path.with_suffix(".pdiparams")
+    if holder.exists():
+        return holder, path
+    if (found := _beside(path, "tensors")) and _program(found) in (None, path):  # which may have a program of its own
+        return found, path
     if path.name == "__model__":
-        return _holder(path.parent)
-    holder = path.with_suffix(".pdiparams")
-    if not holder.exists():
-        raise UnreadableError(f"{path}: is a program, and the file of its tensors, {holder.name}, is not beside it")
-    return holder
+        return _of_folder(path.parent)
+    raise UnreadableError(f"{path}: is a program, and the file of its tensors, {holder.name}, is not beside it")
+
+
+def _of_folder(folder: Path) -> tuple[Path, Path | None]:
+    """The one file of tensors in a folder and their program, or the folder itself, with a file for each tensor."""
+    models = [file for file in _files(folder) if file.name == "__params__" or file.suffix == ".pdiparams"]
+    if len(models) > 1:
+        raise UnreadableError(f"{folder}: holds {len(models)} models; choose one of its files")
+    if models:
+        return models[0], _program(models[0])
+    holders, alone = _of_kind(folder, "tensors"), _of_kind(folder, *PROGRAMS)
+    if alone and not holders:
+        raise UnreadableError(f"{folder}: holds a program, {alone[0].name}, and not its tensors (.pdiparams)")
+    if len(holders) == 1 and (program := _beside(holders[0], *PROGRAMS)):
+        return holders[0], program
+    if not holders and (others := _of_kind(folder, "pickle", "safetensors")):
+        some = ", ".join(file.name for file in others[:3]) + (", ..." if len(others) > 3 else "")
+        raise UnreadableError(f"{folder}: is a folder; choose one of its files ({some})")
+    return folder, None
+
+
+def _program(path: Path) -> Path | None:
+    """The program of tensors that are in one file, if it is where Paddle puts it."""
+    if path.name == "__params__":
+        places = [path.with_name("__model__")]
+    else:
+        places = [path.with_suffix(".pdmodel"), path.with_suffix(".json")] if path.suffix == ".pdiparams" else []
+    # Anything may be in a file of JSON: a report, for instance.
+    return next(
+        (file for file in places if file.exists() and (file.suffix != ".json" or _kind(file) in PROGRAMS)), None
+    )
+
+
+def _beside(path: Path, *kinds: str) -> Path | None:
+    """The file beside it that is of these kinds: the only one, or the only one that is called as it is."""
+    found = [file for file in _of_kind(path.parent, *kinds) if file.name != path.name]
+    found = [file for file in found if file.stem == path.stem] or found
+    return found[0] if len(found) == 1 else None
+
+
+def _of_kind(folder: Path, *kinds: str) -> list[Path]:
+    """The files in a folder that hold what these kinds do, whatever they are called; none of a folder too large."""
+    files = _files(folder)
+    return [file for file in files if _kind(file) in kinds] if len(files) <= MAX_FILES else []
+
+
+def _files(folder: Path) -> list[Path]:
+    """What is in a folder, but for what desktops and file systems hide there."""
+    return sorted(file for file in folder.iterdir() if not file.name.startswith("."))
+
+
+def _kind(path: Path) -> str | None:
+    """The kind of a file; None if it is none that is read here."""
+    try:
+        return kind(contents(path)) if path.is_file() else None
+    except (UnreadableError, OSError):
+        return None
 
 
 def _tensors(path: Path) -> list[Array]:
@@ -88,11 +155,11 @@ def _tensors(path: Path) -> list[Array]:
 
 def _one_each(directory: Path) -> dict[str, Array]:
     """The tensors of a directory in which each has a file that bears its name."""
-    files = sorted(file for file in directory.iterdir() if file.name != "__model__")
+    files = _files(directory)
     if not files or len(files) > MAX_FILES:
         raise UnreadableError(f"{directory}: holds {len(files)} files, where 1 to {MAX_FILES} tensors belong")
     found = {}
-    for file in files:
+    for file in [file for file in files if _kind(file) not in PROGRAMS]:
         arrays = _tensors(file)
         if len(arrays) != 1:
             raise UnreadableError(f"{file}: holds {len(arrays)} tensors, where one belongs")
@@ -111,13 +178,8 @@ def _named(arrays: list[Array], shapes: Mapping[str, Shape | None]) -> dict[str,
     return named
 
 
-def _structured(arrays: dict[str, Array], structured: Mapping[str, str]) -> dict[str, Array]:
+def _renamed(arrays: dict[str, Array], structured: Mapping[str, str]) -> dict[str, Array]:
     """The arrays by structured name; as they were where that is not known."""
-    if not structured:
-        try:
-            structured = names.structured_names(arrays)
-        except MismatchError:  # another network's
-            return arrays
     found = {structured.get(name, name): array for name, array in arrays.items()}
     if len(found) < len(arrays):
         raise MismatchError("holds two tensors by the same name, as its .info has it")

@@ -19,8 +19,8 @@ CALLABLE = {
     "numpy.core.numeric": {"_frombuffer"},
     "numpy._core.numeric": {"_frombuffer"},
     "_codecs": {"encode"},
-    "builtins": {"bytes", "dict", "eval", "set", "tuple"},
-    "__builtin__": {"bytes", "dict", "eval", "set", "tuple"},
+    "builtins": {"bytes", "dict", "eval", "frozenset", "set", "tuple"},
+    "__builtin__": {"bytes", "dict", "eval", "frozenset", "set", "tuple"},
     "collections": {"OrderedDict"},
     "paddle.framework.io_utils": {"_reconstruct_dense_tensor_data"},
 }
@@ -116,6 +116,8 @@ def call(function: object, args: object) -> object:
             return items
         case "set", () | (list(),):
             return {key(item) for items in args for item in items}
+        case "frozenset", () | (list(),):
+            return frozenset(key(item) for items in args for item in items)
         case "dict", ():
             return {}
         case "OrderedDict", () | (list(),):

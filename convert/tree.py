@@ -26,7 +26,9 @@ def check_tree(value: object) -> None:
     todo = [value]
     while todo:
         item = todo[-1]
-        inner = [part for part in _parts(item) if isinstance(part, dict | list | tuple | set | Opaque | Symbol)]
+        inner = [
+            part for part in _parts(item) if isinstance(part, dict | list | tuple | set | frozenset | Opaque | Symbol)
+        ]
         if id(item) not in size:
             if isinstance(item, Symbol):
                 raise UnsafeError(f"keeps {item} as a value")
@@ -47,7 +49,7 @@ def _parts(value: object) -> Collection[object]:
     match value:
         case dict():
             return [*value, *value.values()]
-        case list() | tuple() | set():
+        case list() | tuple() | set() | frozenset():
             return value
         case Opaque():
             return [value.args, value.state]
@@ -69,7 +71,7 @@ def mapped(value: object, change: Callable[[object], object]) -> object:
             match part:
                 case dict():
                     new = type(part)((walk(name), walk(inner)) for name, inner in part.items())
-                case list() | tuple() | set():
+                case list() | tuple() | set() | frozenset():
                     new = type(part)(map(walk, part))
                 case Opaque(symbol, args, state):
                     new = Opaque(symbol, tuple(map(walk, args)), walk(state))

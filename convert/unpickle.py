@@ -33,9 +33,9 @@ def unpickle(data: bytes | memoryview, *, source: str = "pickle") -> object:
         source: What to call them in an error, a path for instance.
 
     Returns:
-        A tree that plain recursion can walk, of dict, list, tuple, set, bytes, str (one character a byte where
-        Python 2 wrote it), numbers and None; NumPy arrays (aligned, writable, in native byte order), scalars and
-        dtypes; and ``convert.symbols.Opaque`` in place of objects of Paddle's own classes.
+        A tree that plain recursion can walk, of dict, list, tuple, set, frozenset, bytes, str (one character a byte
+        where Python 2 wrote it), numbers and None; NumPy arrays (aligned, writable, in native byte order), scalars
+        and dtypes; and ``convert.symbols.Opaque`` in place of objects of Paddle's own classes.
 
     Raises:
         UnsafeError: It names something that is not on the list, or uses a name as no weight file does.
@@ -216,7 +216,7 @@ class Machine:
             self.allowance -= len(value.payload)
         elif isinstance(value, np.generic):
             self.allowance -= value.nbytes
-        elif isinstance(value, bytes | set | dict):
+        elif isinstance(value, bytes | set | frozenset | dict):
             self.allowance -= len(value)
         if self.allowance < 0:
             raise UnreadableError(f"unfolds to more than {GROWTH} times its size")
@@ -254,6 +254,7 @@ VALUES: dict[int, Callable[[Machine], object]] = {
     ord("]"): lambda _: [],  # EMPTY_LIST
     ord("}"): lambda _: {},  # EMPTY_DICT
     0x8F: lambda _: set(),  # EMPTY_SET
+    0x91: lambda m: frozenset(map(key, m.marked())),  # FROZENSET
     ord("t"): lambda m: tuple(m.marked()),  # TUPLE
     0x85: lambda m: tuple(m.last(1)),  # TUPLE1
     0x86: lambda m: tuple(m.last(2)),  # TUPLE2

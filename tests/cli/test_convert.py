@@ -274,6 +274,14 @@ def test_a_reference_that_is_no_array_is_refused_in_one_line(damage: str, conver
     assert str(bad) in error
 
 
+def test_the_prefix_of_an_inference_model_is_one(convert: Convert, tmp_path: Path) -> None:
+    """As Paddle's own functions take it; that of nothing is no file."""
+    prefix, out = tmp_path / "model", tmp_path / "out.pt"
+    assert convert(prefix, out) == (1, "", f"convert-pdparams: no file {prefix}\n")
+    (tmp_path / "model.pdiparams").touch()
+    assert convert(prefix, out) == (4, "", f"convert-pdparams: {prefix}.pdiparams: is empty\n")
+
+
 @pytest.mark.parametrize("strides", ["0,1", "-1,1", "a", "1,99999999999", "1,,1", ""])
 def test_strides_are_whole_numbers_from_one(strides: str, convert: Convert, pdparams: Path) -> None:
     code, _, error = convert(pdparams, pdparams.with_name("out.pt"), f"--strides={strides}")
@@ -282,7 +290,15 @@ def test_strides_are_whole_numbers_from_one(strides: str, convert: Convert, pdpa
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["in"], ["in", "out.bin"], ["nowhere", "out.pt"], ["in", "out.pt", "--layout", "x"], ["in", "o.pt", "--no"]],
+    [
+        [],
+        ["in"],
+        ["", "out.pt"],
+        ["in", "out.bin"],
+        ["nowhere", "out.pt"],
+        ["in", "out.pt", "--layout", "x"],
+        ["in", "o.pt", "--no"],
+    ],
 )
 def test_usage_errors_are_one_line_and_code_1(arguments: list[str], convert: Convert) -> None:
     code, told, error = convert(*arguments)

@@ -79,6 +79,20 @@ def test_every_tensor_of_a_file_is_paddles(form: str, tmp_path: Path, measured: 
     measured(f"tensors read: {form}", max(float(np.abs(found[name] - held[name]).max()) for name in held), 0)
 
 
+@pytest.mark.filterwarnings("ignore")  # what Paddle's exporter says of itself
+def test_the_names_of_an_exported_network_follow_from_its_shapes(tmp_path: Path) -> None:
+    """Paddle 3 exports no structured names; the process has made other layers before."""
+    theirs = reference.STGCN(5, channels=(8, 8, 16, 16), strides=(1, 1, 2, 1))
+    theirs.eval()
+    held = arrays(theirs)
+    path = inference_model(theirs, tmp_path)
+    for given in (path, path.with_suffix("")):
+        read = read_pdparams(given)
+        assert isinstance(read, dict)
+        assert read.keys() == held.keys()
+        assert all(np.array_equal(read[name], held[name]) for name in held)
+
+
 def test_a_converted_network_answers_as_paddles(tmp_path: Path, measured: Measured) -> None:
     theirs, _ = pair("float32")
     network = find_network(read_pdparams(state_file(theirs, tmp_path)))

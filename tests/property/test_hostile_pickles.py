@@ -195,6 +195,7 @@ def bombs() -> dict[str, bytes]:
         "deep dicts": b"}N" * deep + b"}" + b"s" * deep,
         "deep key": b"})" + b"\x85" * deep + b"Ns",
         "deep member": b"\x8f()" + b"\x85" * deep + b"\x90",
+        "deep frozen member": b"()" + b"\x85" * deep + b"\x91",
         "wide key": b"}N" + b"2\x86" * wide + b"Ns",
         "long key": b"}(" + b"N" * 1000 + b"tNs",
         "doubled tuples": b"N" + b"2\x86" * wide,
@@ -241,7 +242,9 @@ def test_a_huge_memo_index_costs_nothing() -> None:
     assert unpickle(b"K\x07r\xff\xff\xff\xff0j\xff\xff\xff\xff.") == 7
 
 
-@pytest.mark.parametrize("key", ["]", "}", "\x8f", ")]\x86"], ids=["list", "dict", "set", "list in a tuple"])
+@pytest.mark.parametrize(
+    "key", ["]", "}", "\x8f", "(\x91", ")]\x86"], ids=["list", "dict", "set", "frozenset", "list in a tuple"]
+)
 def test_what_has_no_hash_is_no_key(key: str) -> None:
     """A list as a key or a member is the file's fault, not a TypeError."""
     unhashable = key.encode("latin1")
@@ -249,6 +252,8 @@ def test_what_has_no_hash_is_no_key(key: str) -> None:
         unpickle(b"}" + unhashable + b"Ns.")
     with pytest.raises(UnreadableError, match="cannot be a key"):
         unpickle(b"\x8f(" + unhashable + b"\x90.")
+    with pytest.raises(UnreadableError, match="cannot be a key"):
+        unpickle(b"(" + unhashable + b"\x91.")
 
 
 @fuzzing
@@ -325,7 +330,7 @@ POOL = sorted(
     {opcode for data in SAVED for opcode in opcodes(data)}
     | {imported(module, name) for names in (CALLABLE, OPAQUE) for module in names for name in names[module]}
     | {bytes([opcode]) for opcode in b"()]}tldNRbae0122sugh"}
-    | {b"\x81", b"\x85", b"\x86", b"\x87", b"\x8f", b"\x90", b"\x94", ARRAY, BLANK}
+    | {b"\x81", b"\x85", b"\x86", b"\x87", b"\x8f", b"\x90", b"\x91", b"\x94", ARRAY, BLANK}
 )
 
 

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 from convert import ConvertError, MismatchError, UnreadableError, read_pdparams, write_pdopt, write_pdparams
-from convert.names import NETWORK, parameter_names
+from convert.names import parameter_names
 from convert.pdparams import NAMES, SLICES, pdparams_views
 from convert.symbols import Opaque
 from tests.fixtures import cases
+from tests.unit.test_names import NETWORK
 from tests.unit.test_unpickle import Call, same
 
 W = cases.ramp(2, 3)

@@ -1,6 +1,7 @@
 """Inference models and 1.x directories are read by name, whatever of them is at hand."""
 
 import json
+import os
 import pickle
 import shutil
 import struct
@@ -13,9 +14,11 @@ import numpy as np
 import pytest
 
 from convert import MismatchError, UnreadableError, read_pdparams, read_static
-from convert.names import NETWORK, parameter_names
+from convert.names import parameter_names
+from convert.static import placed
 from convert.tensors import BY_NUMBER, tensors
 from tests.fixtures import cases
+from tests.unit.test_names import NETWORKS, shapes_of
 from tests.unit.test_unpickle import same
 
 PARAMETERS = {cases.NAMES[key]: value for key, value in cases.STATE.items()}
@@ -104,26 +107,150 @@ def test_reads_a_file_for_each_variable(release: str) -> None:
         assert same(read_pdparams(directory / "__model__"), VARIABLES)
 
 
-def test_tensors_of_an_st_gcn_are_found_by_name_alone(tmp_path: Path) -> None:
-    """Paddle 3 saves no structured names; they follow from the parameters'."""
-    state = {key: np.full((2, index), index, "f4") for index, key in enumerate(NETWORK)}
-    names = parameter_names(NETWORK)
-    by_name = {names[key]: value for key, value in state.items()}
-    (tmp_path / "model.json").write_text(pir({name: value.shape for name, value in by_name.items()}))
-    (tmp_path / "model.pdiparams").write_bytes(b"".join(stream(by_name[name]) for name in sorted(by_name)))
-    read: Any = read_pdparams(tmp_path)
-    assert {*read} == {*state}
-    assert all(same(read[key], state[key]) for key in state)
+def state_of(options: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Paddle's tensors of a network, each with a value of its own."""
+    return {key: np.full(shape, index, "f4") for index, (key, shape) in enumerate(shapes_of(**options).items())}
 
 
-def test_tensors_of_paddle_1_are_found_by_name_alone(tmp_path: Path) -> None:
-    """A network that it traced has a file for each, among them the graph."""
-    state = {key: np.full((2, index), index, "f4") for index, key in enumerate(NETWORK)}
-    for key, name in parameter_names(NETWORK, paddle_1=True).items():
-        (tmp_path / name).write_bytes(stream(state[key]))
-    read: Any = read_pdparams(tmp_path)
-    assert {*read} == {*state}
-    assert all(same(read[key], state[key]) for key in state)
+def in_one_file(held: dict[str, np.ndarray], program: Path, tensors_file: Path) -> None:
+    """An inference model of Paddle 3, under any names."""
+    program.write_text(pir({name: value.shape for name, value in held.items()}))
+    tensors_file.write_bytes(b"".join(stream(held[name]) for name in sorted(held)))
+
+
+def in_one_file_each(held: dict[str, np.ndarray], folder: Path) -> None:
+    """What Paddle 1 saves."""
+    for name, value in held.items():
+        (folder / name).write_bytes(stream(value))
+
+
+SMALL = NETWORKS["small"]
+networks = pytest.mark.parametrize("options", [{**SMALL, "V": 25}, SMALL], ids=["25 joints", "13 joints"])
+
+
+@networks
+def test_tensors_of_an_st_gcn_are_found_by_name_alone(options: dict[str, Any], tmp_path: Path) -> None:
+    """Paddle 3 saves no structured names; they follow from the parameters' names and shapes."""
+    state = state_of(options)
+    names = parameter_names(state)
+    in_one_file({names[key]: state[key] for key in state}, tmp_path / "model.json", tmp_path / "model.pdiparams")
+    assert same(dict(sorted(read_pdparams(tmp_path).items())), dict(sorted(state.items())))
+
+
+@networks
+@pytest.mark.parametrize("paddle_1", [False, True], ids=["paddle", "paddle 1"])
+def test_tensors_in_a_file_each_are_found_by_name_alone(
+    options: dict[str, Any], paddle_1: bool, tmp_path: Path
+) -> None:
+    """A network that Paddle 1 traced has among them the graph."""
+    state = state_of(options)
+    in_one_file_each({name: state[key] for key, name in parameter_names(state, paddle_1=paddle_1).items()}, tmp_path)
+    assert same(dict(sorted(read_pdparams(tmp_path).items())), dict(sorted(state.items())))
+
+
+def persistables(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What is kept beside weights in training."""
+    names = parameter_names(state)
+    velocities = {f"{names[key]}_velocity_0": state[key] + 1 for key in state if key.endswith((".weight", ".bias"))}
+    return velocities | {"learning_rate_0": np.ones(1, "f4"), "@LR_DECAY_COUNTER@": np.ones(1, "i8")}
+
+
+def test_what_is_kept_beside_weights_keeps_its_name(tmp_path: Path) -> None:
+    """The weights have theirs all the same."""
+    state = state_of(SMALL)
+    names, beside = parameter_names(state), persistables(state)
+    in_one_file_each({names[key]: state[key] for key in state} | beside, tmp_path)
+    assert same(dict(sorted(read_pdparams(tmp_path).items())), dict(sorted((state | beside).items())))
+
+
+def test_optimizers_and_other_networks_keep_their_names() -> None:
+    """Nothing is guessed of them, nor of what is no array."""
+    state = state_of(SMALL)
+    names = parameter_names(state)
+    for held in (persistables(state), PARAMETERS, VARIABLES, {}, {"a": 1}):
+        assert placed(held) is held
+    pruned = {names[key]: state[key] for key in state if "networks.2.tcn.0" not in key}
+    assert placed(pruned) is pruned
+    twice = {names[key]: state[key] for key in state} | {"conv2d_00.w_0": state["head.fcn.weight"]}
+    assert placed(twice) is twice
+    assert {*placed({names[key]: state[key] for key in state} | {"epoch": 3})} == {*state, "epoch"}
+
+
+OTHERWISE_CALLED = [
+    ("model.json", "model.bin"),
+    ("model", "params"),
+    ("a.json", "b.pdiparams"),
+    ("__model__", "params"),
+]
+
+
+@pytest.mark.parametrize(("program", "holder"), OTHERWISE_CALLED)
+def test_models_are_found_under_any_name(program: str, holder: str, tmp_path: Path) -> None:
+    """In a folder that has one, by the folder or either file; what is no program does not count."""
+    in_one_file(VARIABLES, tmp_path / program, tmp_path / holder)
+    (tmp_path / "report.json").write_text('{"input": 1}')
+    for path in (tmp_path, tmp_path / program, tmp_path / holder):
+        assert same(read_pdparams(path), VARIABLES)
+
+
+def test_of_several_models_the_namesakes_belong_together(tmp_path: Path) -> None:
+    """Under any suffix."""
+    in_one_file(VARIABLES, tmp_path / "a.program", tmp_path / "a.bin")
+    in_one_file(PARAMETERS, tmp_path / "b.program", tmp_path / "b.bin")
+    for name in ("a.bin", "a.program"):
+        assert same(read_pdparams(tmp_path / name), VARIABLES)
+    (tmp_path / "b.bin").rename(tmp_path / "c.bin")
+    with pytest.raises(UnreadableError, match="no program says what they are called"):
+        read_pdparams(tmp_path / "c.bin")
+    with pytest.raises(UnreadableError, match=r"the file of its tensors, b\.pdiparams, is not beside it"):
+        read_pdparams(tmp_path / "b.program")
+
+
+def test_tensors_that_have_a_program_are_of_no_other(tmp_path: Path) -> None:
+    """Even where they are alone."""
+    in_one_file(VARIABLES, tmp_path / "a.json", tmp_path / "a.pdiparams")
+    (tmp_path / "train.json").write_text(pir({"x": (1,)}))
+    with pytest.raises(UnreadableError, match=r"the file of its tensors, train\.pdiparams, is not beside it"):
+        read_pdparams(tmp_path / "train.json")
+
+
+def test_a_report_beside_tensors_is_no_program(tmp_path: Path) -> None:
+    """Even one that is called as a program would be."""
+    in_one_file(VARIABLES, tmp_path / "program", tmp_path / "m.pdiparams")
+    (tmp_path / "m.json").write_text('{"input": 1}')
+    assert same(read_pdparams(tmp_path), VARIABLES)
+
+
+def test_the_prefix_of_a_model_will_do(tmp_path: Path) -> None:
+    """Paddle's own functions take it; what stands at the path itself comes first."""
+    in_one_file(VARIABLES, tmp_path / "m.v1.json", tmp_path / "m.v1.pdiparams")
+    assert same(read_pdparams(tmp_path / "m.v1"), VARIABLES)
+    (tmp_path / "m.v1").write_bytes(stream(cases.ramp(3)))
+    assert same(read_pdparams(tmp_path / "m.v1"), cases.ramp(3))
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "._fc_0.w_0", ".pdiparams"])
+def test_hidden_files_are_passed_over(name: str, tmp_path: Path) -> None:
+    """Desktops and file systems leave them."""
+    in_one_file_each(VARIABLES, tmp_path)
+    (tmp_path / name).write_bytes(b"\0\0\0\1Bud1")
+    assert same(read_pdparams(tmp_path), VARIABLES)
+
+
+def test_pipes_are_not_waited_for(tmp_path: Path) -> None:
+    """Whatever lies beside a file."""
+    (tmp_path / "w").write_bytes(stream(cases.ramp(3)) * 2)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UnreadableError, match="no program says"):
+        read_pdparams(tmp_path / "w")
+
+
+def test_a_folder_with_a_state_dict_is_no_model(tmp_path: Path) -> None:
+    """It says which file would do."""
+    (tmp_path / "report.json").write_text("{}")
+    (tmp_path / "a.pdparams").write_bytes(pickle.dumps(PARAMETERS))
+    with pytest.raises(UnreadableError, match=r"is a folder; choose one of its files \(a\.pdparams\)$"):
+        read_pdparams(tmp_path)
 
 
 @pytest.mark.parametrize("dtype", BY_NUMBER.values(), ids=str)
@@ -245,8 +372,8 @@ def test_a_program_by_itself_is_no_weights(model: Path) -> None:
         read_pdparams(model / "model.json")
 
 
-@pytest.mark.parametrize("name", ["model.pdmodel", "model.json"])
+@pytest.mark.parametrize("name", ["model.pdmodel", "model.json", "model"])
 def test_a_folder_with_a_program_alone_is_no_weights(name: str, tmp_path: Path) -> None:
-    (tmp_path / name).write_bytes(b"{}")
+    (tmp_path / name).write_text(pir({}))
     with pytest.raises(UnreadableError, match=rf"holds a program, {name}, and not its tensors"):
         read_static(tmp_path)

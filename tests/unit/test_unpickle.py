@@ -41,6 +41,8 @@ def same(actual: Any, expected: Any) -> bool:
         return same(list(actual.items()), list(expected.items()))
     if isinstance(expected, list | tuple):
         return len(actual) == len(expected) and all(map(same, actual, expected))
+    if isinstance(expected, set | frozenset):
+        return same(sorted(actual, key=repr), sorted(expected, key=repr))
     return bool(actual == expected) or actual != actual
 
 
@@ -85,6 +87,7 @@ trees = st.recursive(
         | st.dictionaries(keys, inner, max_size=4)
         | st.dictionaries(keys, inner, max_size=4).map(OrderedDict)
         | st.sets(keys, max_size=4)
+        | st.frozensets(keys, max_size=4)
     ),
     max_leaves=12,
 )
@@ -253,6 +256,16 @@ def test_reads_dtypes_and_scalars(dtype: str) -> None:
 def test_empty_text_is_a_scalar() -> None:
     """NumPy gives the empty string a dtype of width 0."""
     assert same(unpickle(pickle.dumps([np.str_(""), np.bytes_(b"")])), [np.str_(""), np.bytes_(b"")])
+
+
+def test_frozen_sets_hold_what_can_be_a_key() -> None:
+    """As sets do; a name or a frozen set is none."""
+    assert unpickle(b"(K\x01K\x01\x91.") == frozenset({1})
+    for data in (b"((\x91\x91.", b"(cnumpy\ndtype\n\x91."):
+        with pytest.raises(UnreadableError, match="that cannot be a key"):
+            unpickle(data)
+    with pytest.raises(UnreadableError, match="uses a mark that is not there"):
+        unpickle(b"K\x01\x91.")
 
 
 def test_frame_lengths_are_advice() -> None:
