@@ -324,7 +324,7 @@ def test_a_program_of_other_tensors_does_not_fit(model: Path) -> None:
         ({}, "holds 0 files"),
         ({"a.pdiparams": 1, "b.pdiparams": 1}, "holds 2 models"),
         ({"w": 1, "v": 2}, r"v: holds 2 tensors, where one belongs"),
-        ({"w": 1, "README": b"weights of the model"}, "README: is of no kind known here"),
+        ({"w": 1, "README": b"weights of the model"}, "README: is text, not weights"),
         ({"w": 1, "x": b"\x80\x02}."}, "x: is a pickle, where tensors belong"),
         ({"m.pdiparams": 3}, "holds 3 tensors, and no program says"),
         ({"m.pdiparams": 3, "m.pdmodel": b""}, r"m\.pdmodel: is empty"),
