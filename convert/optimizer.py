@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
@@ -132,17 +133,18 @@ def _optimizer_state(tree: object) -> Mapping[Any, Any]:
 
 def _optimizer_states(tree: object) -> Iterator[tuple[str, Mapping[Any, Any]]]:
     """Every mapping in a tree that has slots of an optimizer or its schedule, with its dotted place."""
-    parts, seen = [("", tree)], set[int]()
+    parts, seen = deque([("", tree)]), set[int]()
     while parts:
-        place, part = parts.pop(0)
-        if not isinstance(part, Mapping) or id(part) in seen:
+        place, part = parts.popleft()
+        if id(part) in seen or not isinstance(part, Mapping | list | tuple):
             continue
         seen.add(id(part))
-        slot = (isinstance(key, str) and (VELOCITY.fullmatch(key) or ADAM.fullmatch(key)) for key in part)
-        if SCHEDULE in part or any(slot):
-            yield place, part
+        inner = part if isinstance(part, Mapping) else dict(enumerate(part))
+        slot = (isinstance(key, str) and (VELOCITY.fullmatch(key) or ADAM.fullmatch(key)) for key in inner)
+        if SCHEDULE in inner or any(slot):
+            yield place, inner
         else:
-            parts += [(f"{place}.{key}".lstrip("."), value) for key, value in part.items()]
+            parts += [(f"{place}.{key}".lstrip("."), value) for key, value in inner.items()]
 
 
 def _slots(held: Mapping[Any, Any], problems: list[str]) -> dict[str, Any]:

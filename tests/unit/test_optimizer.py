@@ -184,6 +184,10 @@ def test_it_is_found_in_a_nested_file(network: Network, place: str) -> None:
     assert found(find_momentum(tree, network))
 
 
+def test_it_is_found_in_a_list(network: Network) -> None:
+    assert found(find_momentum({"states": [restore_state_dict(STATE), optimizer(SHIFTED)]}, network))
+
+
 def test_of_several_optimizers_none_is_guessed(network: Network) -> None:
     with pytest.raises(MismatchError, match=r"several optimizers' states \(a, b\)"):
         find_momentum({"a": optimizer(FRESH), "b": optimizer(FRESH)}, network)
