@@ -24,9 +24,9 @@ class Selection:
 
     Attributes:
         body: The layout of the joints; None for the one that the first recording has.
-        channels: What a pose's numbers are, or those of a recording that names its own which are wanted; None for what
-            the first recording says.
-        to: The layout that the clips shall have, whatever the recordings have; None for ``body``.
+        channels: What a pose's numbers are; None for what the first recording says.
+        to: The layout that the clips shall have, whatever the recordings have; their channels are then chosen by name
+            too, where they have more. None for ``body``.
         absent: ``refuse`` recordings whose layout does not say where a joint of ``to`` is, or leave it ``missing``.
         unit: Every channel but the score is multiplied by it: 0.001 makes metres of millimetres.
         people: ``together`` in one clip, side by side, or ``each`` in a clip of its own.
@@ -190,7 +190,7 @@ def fitted(scene: Scene, selection: Selection) -> Scene:
     body, channels = selection.body, selection.told[1]
     assert body is not None, "a selection is completed first"
     V, found = len(body.joints), scene.people[0].poses.shape[1]
-    rows = _rows(scene, channels)
+    rows = _rows(scene, channels, by_name=selection.to is not None)
     if rows is None or (not scene.joints and found != V):
         C = scene.people[0].poses.shape[2]
         raise ValueError(
@@ -209,9 +209,9 @@ def fitted(scene: Scene, selection: Selection) -> Scene:
     return replace(scene, people=people, channels=channels)
 
 
-def _rows(scene: Scene, channels: Sequence[str]) -> list[int] | None:
+def _rows(scene: Scene, channels: Sequence[str], *, by_name: bool) -> list[int] | None:
     """Which of a pose's numbers are the channels: by name where the scene has all of them, else all in their order."""
-    if set(channels) <= set(scene.channels):
+    if by_name and set(channels) <= set(scene.channels):
         return [scene.channels.index(channel) for channel in channels]
     C = scene.people[0].poses.shape[2]
     return list(range(C)) if len(channels) == C else None

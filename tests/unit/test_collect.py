@@ -173,5 +173,7 @@ def test_a_source_that_names_no_layout_is_taken_for_the_wanted_one(tmp_path: Pat
 
 
 def test_channels_are_chosen_by_name_where_the_source_has_names(tmp_path: Path) -> None:
-    made = collected(tmp_path, of(scene()), channels=("score", "x"))
+    made = collected(tmp_path, of(scene()), channels=("score", "x"), to=skeleton("coco"))
     np.testing.assert_array_equal(made[0], scene().together()[[2, 0]])
+    with pytest.raises(ValueError, match="none of 1 recordings can be read"):  # a channel too many is a mistake
+        collected(tmp_path, of(scene()), channels=("score", "x"))
