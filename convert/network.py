@@ -131,8 +131,10 @@ def _hyperparameters(tree: object) -> dict[str, Any]:
     if not isinstance(held, Mapping) or not all(isinstance(held.get(name), kind) for name, kind in kinds.items()):
         return {}
     strides = held["model"].get("strides")
-    whole = isinstance(strides, list | tuple) and all(type(n) is int and 0 < n <= MAX_STRIDE for n in strides)
-    return {**held, "strides": strides if whole else None}
+    possible = isinstance(strides, list | tuple) and all(type(n) is int and 0 < n <= MAX_STRIDE for n in strides)
+    if strides is not None and not possible:
+        raise MismatchError(f"its strides are damaged: {strides!r:.60}")
+    return {**held, "strides": strides}
 
 
 def _state_dicts(tree: object) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -202,3 +202,11 @@ def test_importances_that_are_added_are_refused() -> None:
     added = {name: value * 1e-6 if name.endswith("PA") else value for name, value in theirs.items()}
     with pytest.raises(MismatchError, match="gcn_adaptive='offset'"):
         find_network(added)
+
+
+@pytest.mark.parametrize("strides", [[1, 10**9], [0, 1], "12", [1.0, 2.0], 3])
+def test_strides_that_cannot_be_are_refused(strides: Any) -> None:
+    held = told()
+    held["hyper_parameters"]["model"]["strides"] = strides
+    with pytest.raises(MismatchError, match="its strides are damaged"):
+        find_network(held)
