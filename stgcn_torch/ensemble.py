@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,17 @@ class Ensemble:
     def window(self) -> int:
         """Frames that every network can take in as they are: the least of their windows."""
         return min(module.preprocessing.kept_frames for module in self.modules)
+
+    def of_kept_channels(self) -> "Ensemble":
+        """The same for clips that hold no other channels than the networks see, as where the score was dropped before.
+
+        Where a clip ends was to be told with the score; then its last frame that is not zero tells it.
+        """
+        for module in self.modules:
+            made = module.preprocessing
+            length = "nonzero" if made.select == "after" else made.length
+            module.preprocessing = replace(made, channels=made.keep, length=length)
+        return self
 
     def to(self, device: str) -> "Ensemble":
         """The same on a device."""

@@ -18,7 +18,7 @@ from rich.progress import track
 from rich.table import Table
 
 from stgcn_torch.commands import command, given_preprocessing, load_layout, plain
-from stgcn_torch.data.arrays import open_clips
+from stgcn_torch.data.arrays import open_clips, open_npy
 from stgcn_torch.data.collect import Collection, Selection, collect
 from stgcn_torch.data.formats import recordings
 from stgcn_torch.data.preprocessing import live_frames, preprocess
@@ -187,6 +187,14 @@ def load(config: DictConfig) -> Ensemble:
     return ensemble.to("cuda" if torch.cuda.is_available() and config.accelerator != "cpu" else "cpu")
 
 
+def has_kept_channels_only(path: str, ensemble: Ensemble) -> bool:
+    """Whether an array has just the channels that all networks see, and not all those that were recorded."""
+    kept = {module.preprocessing.keep for module in ensemble.modules}
+    shape = open_npy(path).shape
+    C = shape[1] if len(shape) == 5 else shape[0] if shape else 0
+    return len(kept) == 1 and C == len(next(iter(kept))) != len(ensemble.channels)
+
+
 def warn_of_scale(ensemble: Ensemble, clips: ClipSequence) -> None:
     """Say on stderr if the first clip is of quite another size than those a network was trained on."""
     module, first = ensemble.modules[0], np.asarray(clips[0])
@@ -203,6 +211,9 @@ def main(config: DictConfig) -> None:
     columns = ["index"]
     with tempfile.TemporaryDirectory() as folder:
         if config.format is None and Path(config.input).suffix == ".npy":
+            if has_kept_channels_only(config.input, ensemble):
+                ensemble = ensemble.of_kept_channels()
+                print(f"predict: clips of {', '.join(ensemble.channels)} alone", file=sys.stderr)
             array = open_clips(config.input, ensemble.channels, ensemble.body, single=True)
             clips: ClipSequence = array
             places = [Place(i, end=array.shape[2]) for i in range(len(array))]

@@ -123,3 +123,10 @@ def test_pixels_are_told_to_be_no_shares_of_the_picture(
     np.save(tmp_path / "pixels.npy", clips)
     assert "times as large as those" in command("predict", f"ckpt_path={checkpoint}", "input=pixels.npy").stderr
     assert command("predict", f"ckpt_path={checkpoint}", "input=pixels.npy", "format=arrays", "unit=0.001").stderr == ""
+
+
+def test_clips_without_the_score_are_taken(command: Command, checkpoint: str, skating: Path, tmp_path: Path) -> None:
+    """As the article saves them, and as a network's reference input comes."""
+    np.save(tmp_path / "xy.npy", np.load(skating / "test_data.npy")[:3, :2])
+    assert "clips of x, y alone" in command("predict", f"ckpt_path={checkpoint}", "input=xy.npy").stderr
+    assert len(rows_of(tmp_path / "predictions.csv")) == 3

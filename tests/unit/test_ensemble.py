@@ -86,3 +86,13 @@ def test_it_moves_as_one(paths: list[str]) -> None:
     moved = load_ensemble(paths).to("meta")
     assert isinstance(moved, Ensemble)
     assert {parameter.device.type for module in moved.modules for parameter in module.parameters()} == {"meta"}
+
+
+def test_clips_may_come_without_the_channels_that_are_dropped(paths: list[str]) -> None:
+    """Where every joint is detected, the score changes nothing."""
+    clips = CLIPS.copy()
+    clips[:, 2] = 1
+    expected = load_ensemble(paths).probabilities(clips, range(5))
+    ensemble = load_ensemble(paths).of_kept_channels()
+    assert ensemble.channels == ("x", "y")
+    np.testing.assert_allclose(ensemble.probabilities(clips[:, :2], range(5)), expected, atol=ATOL)  # measured: 0
