@@ -18,7 +18,7 @@ from stgcn_torch.data.formats.recording import Label, Poses, Recording, Scene, T
 NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
 JOINTS, NUMBERS, BODY = 25, 12, 10  # joints, values of a joint, values of a body before its joints
 MOST = 2  # bodies of a frame in the published arrays
-TRAINING = {  # performers of cross-subject training; those of NTU 60 are the ones up to 40
+TRAINING = {  # performers of cross-subject training in NTU 120 (arXiv:1905.04757); NTU 60 has those up to 40
     *(1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38, 45, 46, 47, 49, 50, 52, 53, 54, 55, 56),
     *(57, 58, 59, 70, 74, 78, 80, 81, 82, 83, 84, 85, 86, 89, 91, 92, 93, 94, 95, 97, 98, 100, 103),
 }
