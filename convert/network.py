@@ -1,6 +1,5 @@
 """From what a file holds to a network: which of its tensors, in whose names, of which architecture and layout."""
 
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ from convert.keys import Array, bare_names, dialect_of, fitting_tensors, misfit,
 from convert.names import BESIDE
 from convert.pdparams import NAMES
 from convert.stored import owned
+from convert.tree import by_key, collections
 from stgcn_torch.architecture import misfits, sizes, tensor_shapes
 
 TOLD = "hyper_parameters"  # where a checkpoint of this project tells of more than its weights
@@ -138,27 +138,8 @@ def _hyperparameters(tree: object) -> dict[str, Any]:
 
 
 def _state_dicts(tree: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every mapping of names to arrays in a tree, with its dotted place; one that stands in several is met once.
-
-    An item of a list has its number for a name: ``nets.0``.
-    """
-    parts, seen = deque([("", tree)]), set[int]()
-    while parts:
-        place, part = parts.popleft()
-        if id(part) in seen or not isinstance(part, Mapping | list | tuple):
-            continue
-        seen.add(id(part))
-        inner = _by_key(part)
-        if _holds_arrays(inner):
-            yield place, inner
-        parts += [(f"{place}.{key}".lstrip("."), value) for key, value in inner.items()]
-
-
-def _by_key(part: object) -> Mapping[Any, Any]:
-    """The parts of a collection by their keys, or by their numbers in a list; none of anything else."""
-    if isinstance(part, list | tuple):
-        return dict(enumerate(part))
-    return part if isinstance(part, Mapping) else {}
+    """Every mapping of names to arrays in a tree, with its dotted place."""
+    return ((place, part) for place, part in collections(tree) if _holds_arrays(part))
 
 
 def _holds_arrays(part: Mapping[Any, Any]) -> bool:
@@ -203,7 +184,7 @@ def _tensors(held: Mapping[str, Any]) -> dict[str, Array]:
 def _others(tree: object, place: str, told: Mapping[str, Any]) -> list[str]:
     """What lies beside the state dict in a nested file, and is not used."""
     used = (place.split(".")[0], TOLD if told else None)
-    return [str(key) for key in _by_key(tree) if str(key) not in used] if place else []
+    return [str(key) for key in by_key(tree) if str(key) not in used] if place else []
 
 
 def _architecture(

@@ -2,7 +2,6 @@
 
 import math
 import re
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
@@ -16,6 +15,7 @@ from convert.keys import SHOWN, Array, our_name, restore_state_dict, unwrapped
 from convert.names import structured_names
 from convert.network import Network
 from convert.pdparams import NAMES
+from convert.tree import collections
 from stgcn_torch.architecture import misfits
 
 SCHEDULE = "LR_Scheduler"
@@ -133,18 +133,12 @@ def _optimizer_state(tree: object) -> Mapping[Any, Any]:
 
 def _optimizer_states(tree: object) -> Iterator[tuple[str, Mapping[Any, Any]]]:
     """Every mapping in a tree that has slots of an optimizer or its schedule, with its dotted place."""
-    parts, seen = deque([("", tree)]), set[int]()
-    while parts:
-        place, part = parts.popleft()
-        if id(part) in seen or not isinstance(part, Mapping | list | tuple):
+    for place, part in collections(tree):
+        if place.rpartition(".")[2] == NAMES:  # a table, which names the slots as well
             continue
-        seen.add(id(part))
-        inner = part if isinstance(part, Mapping) else dict(enumerate(part))
-        slot = (isinstance(key, str) and (VELOCITY.fullmatch(key) or ADAM.fullmatch(key)) for key in inner)
-        if SCHEDULE in inner or any(slot):
-            yield place, inner
-        else:
-            parts += [(f"{place}.{key}".lstrip("."), value) for key, value in inner.items()]
+        slot = (isinstance(key, str) and (VELOCITY.fullmatch(key) or ADAM.fullmatch(key)) for key in part)
+        if SCHEDULE in part or any(slot):
+            yield place, part
 
 
 def _slots(held: Mapping[Any, Any], problems: list[str]) -> dict[str, Any]:

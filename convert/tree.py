@@ -1,6 +1,8 @@
 """What a file may amount to: a tree that plain recursion can walk."""
 
-from collections.abc import Callable, Collection
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -54,6 +56,29 @@ def _parts(value: object) -> Collection[object]:
         case Opaque():
             return [value.args, value.state]
     return ()
+
+
+def collections(tree: object) -> Iterator[tuple[str, Mapping[Any, Any]]]:
+    """Every collection in a tree by its dotted place, the outer ones first, each met once.
+
+    An item of a list has its number for a name: ``nets.0``.
+    """
+    parts, seen = deque([("", tree)]), set[int]()
+    while parts:
+        place, part = parts.popleft()
+        if id(part) in seen or not isinstance(part, Mapping | list | tuple):
+            continue
+        seen.add(id(part))
+        inner = by_key(part)
+        yield place, inner
+        parts += [(f"{place}.{key}".lstrip("."), value) for key, value in inner.items()]
+
+
+def by_key(part: object) -> Mapping[Any, Any]:
+    """The parts of a collection by their keys, or by their numbers in a list; none of anything else."""
+    if isinstance(part, list | tuple):
+        return dict(enumerate(part))
+    return part if isinstance(part, Mapping) else {}
 
 
 def mapped(value: object, change: Callable[[object], object]) -> object:
