@@ -116,6 +116,7 @@ class STGCNBackbone(nn.Module):
                 f"got {in_channels}, {list(channels)} and {list(strides)}"
             )
         K, V, _ = A.shape
+        self.in_channels = in_channels
         self.register_buffer("A", A)  # persistent: the graph a network was trained with belongs to its weights
         self.data_bn = nn.BatchNorm1d(V * in_channels) if data_bn else nn.Identity()
         self.st_gcn_networks = nn.ModuleList(

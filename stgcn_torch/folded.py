@@ -1,0 +1,158 @@
+"""A trained network with its batch norms, edge importance and biases folded: the same function, fewer operations.
+
+Per block, with running statistics frozen, graph convolution, batch norm and ReLU are
+``relu(sum over k of W_k x A_k + b)``, and temporal convolution, batch norm and shortcut are
+``relu(conv(h) + c + shortcut(x))``. The folding itself is done in float64.
+"""
+
+from typing import Any, cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from stgcn_torch.model import STGCNBackbone, STGCNBlock, STGCNHead
+
+
+class FoldedBlock(nn.Module):
+    """One ST-GCN unit in evaluation mode, folded.
+
+    Attributes:
+        A: ``A[k, v, w]``, edge importance included.
+        pointwise: (K, D, C), scaled by the first batch norm.
+        spatial_bias: (D, V): of the pointwise convolution, over the neighbours of each joint, and of that batch norm.
+        temporal: (D, D, kernel, 1), scaled by the second batch norm.
+        temporal_bias: (D), the shortcut's included.
+        shortcut: (D, C, 1, 1), its batch norm included; None for the identity, or for none at all in the first block.
+        has_shortcut: Whether there is one.
+        stride: Frames.
+    """
+
+    A: Tensor
+    pointwise: Tensor
+    spatial_bias: Tensor
+    temporal: Tensor
+    temporal_bias: Tensor
+    shortcut: Tensor | None
+
+    def __init__(self, block: STGCNBlock, A: Float[Tensor, "K V V"]) -> None:
+        super().__init__()
+        norm, _, conv, second_norm, _ = block.tcn
+        A = A.detach().double()
+        scale, shift = _affine(norm)
+        weight, bias = _weight_and_bias(block.gcn.conv)
+        K, D = block.gcn.K, scale.numel()
+        weight, bias = weight.view(K, D, -1), bias.view(K, D)
+        reached = torch.einsum("kd,kvw->dw", bias, A)  # the pointwise bias comes from every neighbour
+        second_scale, second_shift = _affine(second_norm)
+        temporal, temporal_bias = _weight_and_bias(conv)
+        temporal_bias = temporal_bias * second_scale + second_shift
+        shortcut = None
+        if isinstance(block.residual, nn.Sequential):
+            residual_scale, residual_shift = _affine(block.residual[1])
+            residual, residual_bias = _weight_and_bias(block.residual[0])
+            shortcut = residual * residual_scale[:, None, None, None]
+            temporal_bias = temporal_bias + residual_bias * residual_scale + residual_shift
+        self._keep(
+            block.gcn.conv.weight,
+            A=A,
+            pointwise=weight * scale[:, None],
+            spatial_bias=reached * scale[:, None] + shift[:, None],
+            temporal=temporal * second_scale[:, None, None, None],
+            temporal_bias=temporal_bias,
+            shortcut=shortcut,
+        )
+        self.has_shortcut = block.residual is not None
+        self.stride = cast(nn.Conv2d, conv).stride[0]
+
+    def _keep(self, like: Tensor, **tensors: Tensor | None) -> None:
+        for name, tensor in tensors.items():
+            self.register_buffer(name, None if tensor is None else tensor.to(like))
+
+    @property
+    def reach(self) -> int:
+        """Frames that the temporal convolution sees on either side."""
+        return self.temporal.shape[2] // 2
+
+    def spatial(self, x: Float[Tensor, "N C T V"]) -> Float[Tensor, "N D T V"]:
+        """The hidden features of each frame by itself: graph convolution, batch norm and ReLU."""
+        N, C, T, V = x.shape
+        K, D, _ = self.pointwise.shape
+        if C < D:  # less work before the pointwise convolution
+            neighbours = torch.einsum("nctv,kvw->nkctw", x, self.A).reshape(N, K * C, T, V)
+            h = F.conv2d(neighbours, self.pointwise.transpose(0, 1).reshape(D, K * C, 1, 1))
+        else:
+            each = F.conv2d(x, self.pointwise.reshape(K * D, C, 1, 1)).view(N, K, D, T, V)
+            h = torch.einsum("nkdtv,kvw->ndtw", each, self.A)
+        return torch.relu_(h + self.spatial_bias[:, None, :])
+
+    def residual(self, x: Float[Tensor, "N C T V"]) -> Float[Tensor, "N D S V"] | float:
+        """What the block adds to its temporal convolution before the last ReLU."""
+        if not self.has_shortcut:
+            return 0.0
+        return x if self.shortcut is None else F.conv2d(x, self.shortcut, stride=(self.stride, 1))
+
+    def forward(self, x: Float[Tensor, "N C T V"]) -> Float[Tensor, "N D S V"]:
+        """Features (N, C, T, V) to (N, D, S, V), S = ceil(T / stride) frames."""
+        h = self.spatial(x)
+        y = F.conv2d(h, self.temporal, self.temporal_bias, (self.stride, 1), (self.reach, 0))
+        return torch.relu_(y + self.residual(x))
+
+
+class FoldedSTGCN(nn.Module):
+    """Clips in, logits out, as the network that it was made of has them in evaluation mode.
+
+    Args:
+        backbone: Left as it is; its running statistics are taken whatever its mode.
+        head: Likewise.
+    """
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, backbone: STGCNBackbone, head: STGCNHead) -> None:
+        super().__init__()
+        V = backbone.A.shape[1]
+        C = backbone.in_channels
+        norm = backbone.data_bn
+        scale, shift = _affine(norm) if isinstance(norm, nn.BatchNorm1d) else (torch.ones(V * C), torch.zeros(V * C))
+        self.register_buffer("scale", scale.view(V, C).t().contiguous().to(backbone.A))  # (C, V)
+        self.register_buffer("shift", shift.view(V, C).t().contiguous().to(backbone.A))
+        importance: Any = backbone.edge_importance or [1.0] * len(backbone.st_gcn_networks)
+        self.blocks = nn.ModuleList(
+            FoldedBlock(cast(STGCNBlock, block), backbone.A * factor)
+            for block, factor in zip(backbone.st_gcn_networks, importance, strict=True)
+        )
+        self.head = head
+
+    def people(self, x: Float[Tensor, "N C T V M"]) -> Float[Tensor, "NM C T V"]:
+        """Each person of each clip by themselves, normalised per joint and coordinate."""
+        N, C, T, V, M = x.shape
+        x = x.permute(0, 4, 1, 2, 3).reshape(N * M, C, T, V)
+        return x * self.scale[:, None, :] + self.shift[:, None, :]
+
+    def forward(self, x: Float[Tensor, "N C T V M"]) -> Float[Tensor, "N num_classes"]:
+        """Clips (N, C, T, V, M) to logits (N, num_classes)."""
+        N, M = x.shape[0], x.shape[4]
+        x = self.people(x)
+        for block in self.blocks:
+            x = block(x)
+        logits: Tensor = self.head(x.mean(dim=(2, 3)).view(N, M, -1).mean(dim=1))
+        return logits
+
+
+def _affine(norm: nn.Module) -> tuple[Tensor, Tensor]:
+    """Scale and shift of a batch norm with its running statistics, in float64."""
+    assert isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    scale = norm.weight.detach().double() / (norm.running_var.double() + norm.eps).sqrt()
+    return scale, norm.bias.detach().double() - norm.running_mean.double() * scale
+
+
+def _weight_and_bias(conv: nn.Module) -> tuple[Tensor, Tensor]:
+    """Weight and bias of a convolution in float64; a missing bias is zeros."""
+    assert isinstance(conv, nn.Conv2d)
+    weight = conv.weight.detach().double()
+    return weight, weight.new_zeros(len(weight)) if conv.bias is None else conv.bias.detach().double()
