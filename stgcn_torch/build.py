@@ -10,7 +10,7 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from stgcn_torch.callbacks import FirstCheckpoint, History, Recipe
+from stgcn_torch.callbacks import FirstCheckpoint, FusedTraining, History, Recipe
 from stgcn_torch.checkpoint import WholeFileCheckpointIO
 from stgcn_torch.commands import plain
 from stgcn_torch.data.module import SkeletonData
@@ -20,7 +20,7 @@ from stgcn_torch.lit import LitSTGCN
 from stgcn_torch.skeleton import Skeleton
 
 MONITORS = ("val/top1", "val/top5", "val/mean_class", "val/loss")
-PLACE = ("root", "num_workers", "eval_batch_size")  # of the data: where and how they are read, not what is learned
+PLACE = ("root", "num_workers", "eval_batch_size", "resident")  # of the data: how they are read, not what is learned
 
 
 def make_data(config: DictConfig, body: Skeleton, module: LitSTGCN | None = None) -> SkeletonData:
@@ -88,6 +88,8 @@ def make_trainer(config: DictConfig, run: Path, history: History, validates: boo
         raise ValueError(f"monitor {config.monitor!r} is unknown; choose one of {', '.join(MONITORS)}")
     best = "min" if config.monitor.endswith("loss") else "max"
     callbacks: list[Callback] = [history, Recipe(recipe(config)), FirstCheckpoint(checkpoints / "last.ckpt")]
+    if config.fused is not False:
+        callbacks.append(FusedTraining(True if config.fused is True else None))
     if config.ema:
         # Not EMAWeightAveraging, whose sum of two products drifts where nothing changes: A, by 1.5e-4 in 20,000 steps.
         callbacks.append(WeightAveraging(multi_avg_fn=get_ema_multi_avg_fn(config.ema)))  # type: ignore[no-untyped-call]

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import Callback
 
 from stgcn_torch.files import written_whole
+from stgcn_torch.fused import FusedNetwork, hindrance
+from stgcn_torch.lit import LitSTGCN
 
 log = logging.getLogger(__name__)
 
@@ -91,3 +94,42 @@ class Recipe(Callback):
     def state_dict(self) -> dict[str, Any]:
         """The values."""
         return self.values
+
+
+class FusedTraining(Callback):
+    """Trains through the Triton kernels where there is a GPU and bfloat16 is asked for (see ``fused``).
+
+    Args:
+        wanted: True: what hinders is an error. None: it is told in one line, and training goes on without.
+    """
+
+    def __init__(self, wanted: bool | None = None) -> None:
+        self.wanted = wanted
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Choose what the batches of this run go through."""
+        assert isinstance(pl_module, LitSTGCN)
+        on_gpu = pl_module.device.type == "cuda"
+        reason = self._hindrance(trainer, pl_module)
+        if reason and self.wanted:
+            raise ValueError(f"fused=true cannot be: {reason}")
+        if reason:
+            if on_gpu and trainer.is_global_zero:
+                log.info("without the fused kernels: %s", reason)
+            return
+        torch.backends.cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
+        captured = trainer.world_size == 1 and trainer.accumulate_grad_batches == 1
+        pl_module.fused = FusedNetwork(pl_module.backbone, pl_module.head, captured=captured)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Give the memory of the graph back."""
+        assert isinstance(pl_module, LitSTGCN)
+        pl_module.fused = None
+
+    @staticmethod
+    def _hindrance(trainer: pl.Trainer, module: LitSTGCN) -> str | None:
+        if module.device.type != "cuda":
+            return f"they need a GPU, this is a {module.device.type}"
+        if trainer.precision != "bf16-mixed":
+            return f"they are for trainer.precision=bf16-mixed, it is {trainer.precision}"
+        return hindrance(module.backbone)

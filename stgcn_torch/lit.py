@@ -18,6 +18,7 @@ from stgcn_torch.data.augment import Augmentation, augment
 from stgcn_torch.data.frames import even_crops
 from stgcn_torch.data.preprocessing import Preprocessing, refuse_unknown
 from stgcn_torch.data.streams import stack_streams
+from stgcn_torch.fused import FusedNetwork
 from stgcn_torch.model import STGCN
 from stgcn_torch.skeleton import skeleton
 
@@ -66,6 +67,7 @@ class LitSTGCN(pl.LightningModule):
         refuse_unknown("model", model, inspect.signature(STGCN).parameters)
         network = STGCN(**{"in_channels": self.preprocessing.in_channels} | model)
         self.backbone, self.head = network.backbone, network.head
+        self.fused: FusedNetwork | None = None  # what training runs through instead, on a GPU
         K = len(self.classes)
         self.val_metrics, self.test_metrics, self.eval_loss = _metrics(K), _metrics(K), MeanMetric()
 
@@ -83,6 +85,8 @@ class LitSTGCN(pl.LightningModule):
     def logits(self, x: Tensor) -> Tensor:
         """Joints of one window (N, C, T, V, M) to logits (N, num_classes)."""
         x = stack_streams(x, self.preprocessing.streams, self.body.parents)
+        if self.training and self.fused is not None:
+            return self.fused(x)
         logits: Tensor = self.head(self.backbone(x))
         return logits
 

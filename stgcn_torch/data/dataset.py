@@ -72,6 +72,11 @@ class ClipDataset(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(self.indices)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all its preprocessed clips."""
+        return len(self) * int(np.prod(self.shape)) * np.dtype(np.float32).itemsize
+
     def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:
         """The clip (C, T, V, M) as float32, and its label."""
         clips, labels = self.__getitems__([i])

@@ -8,11 +8,13 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, DistributedSampler
+from torch.utils.data import DataLoader
 
 from stgcn_torch.data.arrays import Labels, open_clips, read_groups, read_labels
 from stgcn_torch.data.dataset import ClipDataset, as_is
 from stgcn_torch.data.preprocessing import Preprocessing
+from stgcn_torch.data.resident import ResidentLoader, fits
+from stgcn_torch.data.sampler import EpochSampler
 from stgcn_torch.data.splits import Rules, divided
 from stgcn_torch.skeleton import Skeleton
 
@@ -38,6 +40,7 @@ class SkeletonData(pl.LightningDataModule):
         eval_batch_size: Clips in a validation or test batch, per device.
         drop_last: Leave out the last training batch when it is not full.
         num_workers: Processes that read clips; 0 is enough once they are preprocessed.
+        resident: Keep the training clips on the GPU; None to do so where they fit.
         seed: Of the order of training clips.
 
     Raises:
@@ -62,6 +65,7 @@ class SkeletonData(pl.LightningDataModule):
         eval_batch_size: int | None = None,
         drop_last: bool = False,
         num_workers: int = 0,
+        resident: bool | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -72,7 +76,7 @@ class SkeletonData(pl.LightningDataModule):
             raise ValueError(f"batch sizes must be at least 1, got {batch_size} and {eval_batch_size}")
         self.preprocessing, self.body, self.seed = preprocessing, body, seed
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size or batch_size
-        self.drop_last, self.num_workers = drop_last, num_workers
+        self.drop_last, self.num_workers, self.resident = drop_last, num_workers, resident
         names = self.root / "classes.txt"
         lines = names.read_text(encoding="utf-8").split("\n") if names.is_file() else []
         self.classes = [line.strip() for line in lines if line.strip()]
@@ -135,7 +139,7 @@ class SkeletonData(pl.LightningDataModule):
         if len(self.classes) != self.num_classes:
             raise ValueError(f"classes.txt names {len(self.classes)} classes, got num_classes={self.num_classes}")
 
-    def train_dataloader(self) -> Loader:
+    def train_dataloader(self) -> Loader | ResidentLoader:
         """Training batches in an order that (seed, epoch) decides, the same whether the run was resumed or not."""
         trainer = self.trainer
         sampler = EpochSampler(self.datasets["train"], *self._place(), self.seed, self.drop_last)
@@ -143,6 +147,12 @@ class SkeletonData(pl.LightningDataModule):
             # With workers the first iterator is made before Lightning calls set_epoch, and a resumed run's
             # current_epoch is one too low at that moment; the count of processed epochs is right in both.
             sampler.set_epoch(trainer.fit_loop.epoch_progress.current.processed)  # type: ignore[attr-defined]
+        dataset = self.datasets["train"]
+        device = trainer.strategy.root_device if trainer else torch.device("cpu")
+        if self.resident and not dataset.keeps:
+            raise ValueError("data.resident keeps clips on the GPU, preprocessing.random_pad changes them every epoch")
+        if self.resident or (self.resident is None and fits(dataset, device)):
+            return ResidentLoader(dataset, sampler, self.batch_size, self.drop_last, device)
         return self._loader("train", sampler, self.batch_size, self.drop_last)
 
     def val_dataloader(self) -> Loader | list[Loader]:
@@ -174,19 +184,6 @@ class SkeletonData(pl.LightningDataModule):
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator().manual_seed(self.seed),  # else every epoch draws from the global one
         )
-
-
-class EpochSampler(DistributedSampler[tuple[Tensor, Tensor]]):
-    """Torch's own sampler, for one process or many; the order comes from (seed, epoch), and the dataset is told."""
-
-    def __init__(self, dataset: ClipDataset, num_replicas: int, rank: int, seed: int, drop_last: bool) -> None:
-        super().__init__(dataset, num_replicas, rank, shuffle=True, seed=seed, drop_last=drop_last)
-        self.clips = dataset
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning as each epoch starts."""
-        super().set_epoch(epoch)
-        self.clips.epoch = epoch
 
 
 def loader_of(clips: ClipDataset, batch_size: int) -> Loader:

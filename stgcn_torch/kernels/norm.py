@@ -81,7 +81,7 @@ def _backward_sums_kernel(
     dy, x, y, kept, added, partial, rows, C,
     ADDED: tl.constexpr, RELU: tl.constexpr, BR: tl.constexpr, BC: tl.constexpr,
 ):  # fmt: skip
-    """Sum of the gradient behind the ReLU, and of it times the centred features; the gradient itself if it is shared."""
+    """Sums of the gradient behind the ReLU, plain and times the centred features; what was added gets it too."""
     c = tl.arange(0, BC)
     inside = c < C
     mean = tl.load(kept + c, inside, 0.0)
@@ -211,9 +211,7 @@ def gradients(
     rows, programs, block = _sweep(x)
     partial = x.new_empty(programs, 2, C, dtype=torch.float32)
     added = None if y is None else torch.empty_like(dy)
-    _backward_sums_kernel[(programs,)](
-        dy, x, y, kept, added, partial, rows, C, ADDED=y is not None, RELU=relu, **block
-    )
+    _backward_sums_kernel[(programs,)](dy, x, y, kept, added, partial, rows, C, ADDED=y is not None, RELU=relu, **block)
     dweight, dbias = x.new_empty(2, C, dtype=torch.float32)
     factors = x.new_empty(3, C, dtype=torch.float32)
     _gradients_kernel[(triton.cdiv(C, 16),)](

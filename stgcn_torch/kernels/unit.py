@@ -42,9 +42,7 @@ class _Unit(torch.autograd.Function):
         elif residual is not None:
             shortcut = x
         out = norm.normalized(z, of_second, shortcut)
-        ctx.save_for_backward(
-            x, A, edges, weight, temporal, y, of_first, h, z, of_second, out, projection, r, of_third
-        )
+        ctx.save_for_backward(x, A, edges, weight, temporal, y, of_first, h, z, of_second, out, projection, r, of_third)
         ctx.modules = gcn, tcn, residual
         return out
 

@@ -1,0 +1,53 @@
+"""Training clips that stay on the GPU: a batch is then a gather in its own memory."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from stgcn_torch.data.dataset import ClipDataset
+from stgcn_torch.data.sampler import EpochSampler
+
+SHARE = 0.25  # of the GPU's free memory that clips may take; the network needs the rest
+
+
+def fits(dataset: ClipDataset, device: torch.device) -> bool:
+    """Whether a dataset's preprocessed clips can lie on the device; those that every epoch draws anew cannot."""
+    if device.type != "cuda" or not dataset.keeps:
+        return False
+    free, _ = torch.cuda.mem_get_info(device)
+    return dataset.nbytes <= SHARE * free
+
+
+class ResidentLoader:
+    """Batches like a ``DataLoader``'s with the same sampler, from clips that were all preprocessed and moved at first.
+
+    Args:
+        dataset: Clips that are the same in every epoch.
+        sampler: Of indices of the dataset; its epoch is set from outside.
+        batch_size: Clips in a batch.
+        drop_last: Leave out the last batch when it is not full.
+        device: Where the clips lie.
+    """
+
+    def __init__(
+        self, dataset: ClipDataset, sampler: EpochSampler, batch_size: int, drop_last: bool, device: torch.device
+    ) -> None:
+        self.sampler = sampler
+        self.batch_size, self.drop_last = batch_size, drop_last
+        self.clips = torch.empty(len(dataset), *dataset.shape, device=device)
+        for rows in torch.arange(len(dataset)).split(batch_size):
+            self.clips[rows[0] : rows[-1] + 1] = dataset.__getitems__(rows.tolist())[0].to(device)
+        self.labels = torch.as_tensor(dataset.labels, device=device)
+
+    def __len__(self) -> int:
+        """Batches of an epoch."""
+        whole, rest = divmod(len(self.sampler), self.batch_size)
+        return whole + bool(rest and not self.drop_last)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Clips (N, C, T, V, M) and labels (N) on the device, in the sampler's order."""
+        order = torch.tensor(list(self.sampler), device=self.clips.device)  # one transfer an epoch
+        for rows in order.split(self.batch_size):
+            if len(rows) == self.batch_size or not self.drop_last:
+                yield self.clips[rows], self.labels[rows]
