@@ -4,6 +4,8 @@ A training step on a large GPU is bound by how often features travel between mem
 two sweeps reads them once, and whatever follows (the residual, the ReLU) happens in the second one on the way out.
 """
 
+import os
+
 import torch
 import triton
 import triton.language as tl
@@ -11,18 +13,18 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 ELEMENTS = 2048  # of a program that only maps
-SWEEP = {"elements": 4096, "programs": 528, "num_warps": 8}
+SWEEP = {"elements": int(os.environ.get("ELEMENTS", "4096")), "programs": 528, "num_warps": 8, "stages": int(os.environ.get("STAGES", "3"))}
 
 
 @triton.jit
-def _sums_kernel(x, partial, rows, C, BR: tl.constexpr, BC: tl.constexpr):
+def _sums_kernel(x, partial, rows, C, BR: tl.constexpr, BC: tl.constexpr, STAGES: tl.constexpr):
     """Sum and sum of squares of each channel about the first row, so that a large mean costs no digits."""
     c = tl.arange(0, BC)
     inside = c < C
     first = tl.load(x + c, inside, 0.0).to(tl.float32)
     one = tl.zeros((BR, BC), dtype=tl.float32)
     two = tl.zeros((BR, BC), dtype=tl.float32)
-    for start in range(tl.program_id(0) * BR, rows, tl.num_programs(0) * BR):
+    for start in tl.range(tl.program_id(0) * BR, rows, tl.num_programs(0) * BR, num_stages=STAGES):
         row = start + tl.arange(0, BR)
         mask = (row < rows)[:, None] & inside[None, :]
         value = tl.load(x + row.to(tl.int64)[:, None] * C + c[None, :], mask, 0.0).to(tl.float32)
@@ -79,7 +81,7 @@ def _apply_kernel(x, kept, residual, y, size, C, RESIDUAL: tl.constexpr, RELU: t
 @triton.jit
 def _backward_sums_kernel(
     dy, x, y, kept, added, partial, rows, C,
-    ADDED: tl.constexpr, RELU: tl.constexpr, BR: tl.constexpr, BC: tl.constexpr,
+    ADDED: tl.constexpr, RELU: tl.constexpr, BR: tl.constexpr, BC: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
     """Sums of the gradient behind the ReLU, plain and times the centred features; what was added gets it too."""
     c = tl.arange(0, BC)
@@ -89,7 +91,7 @@ def _backward_sums_kernel(
     shift = tl.load(kept + 3 * C + c, inside, 0.0)
     one = tl.zeros((BR, BC), dtype=tl.float32)
     two = tl.zeros((BR, BC), dtype=tl.float32)
-    for start in range(tl.program_id(0) * BR, rows, tl.num_programs(0) * BR):
+    for start in tl.range(tl.program_id(0) * BR, rows, tl.num_programs(0) * BR, num_stages=STAGES):
         row = start + tl.arange(0, BR)
         mask = (row < rows)[:, None] & inside[None, :]
         at = row.to(tl.int64)[:, None] * C + c[None, :]
@@ -134,20 +136,31 @@ def _gradients_kernel(
 
 
 @triton.jit
-def _backward_kernel(g, x, kept, factors, dx, size, C, MASK: tl.constexpr, B: tl.constexpr):
-    i = tl.program_id(0).to(tl.int64) * B + tl.arange(0, B)
-    inside = i < size
-    c = i % C
-    gradient = tl.load(g + i, inside, 0.0).to(tl.float32)
-    value = tl.load(x + i, inside, 0.0).to(tl.float32)
+def _backward_kernel(
+    g, x, kept, factors, dx, partial, frames, V, C,
+    MASK: tl.constexpr, SUMS: tl.constexpr, BF: tl.constexpr, BC: tl.constexpr,
+):  # fmt: skip
+    """The gradient for x, of some frames of one joint, and its sum over them."""
+    f = tl.program_id(1) * BF + tl.arange(0, BF)
+    v = tl.program_id(0)
+    c = tl.arange(0, BC)
+    inside = c < C
+    mask = (f < frames)[:, None] & inside[None, :]
+    at = (f.to(tl.int64) * V + v)[:, None] * C + c[None, :]
+    gradient = tl.load(g + at, mask, 0.0).to(tl.float32)
+    value = tl.load(x + at, mask, 0.0).to(tl.float32)
     if MASK:
         scale = tl.load(kept + 2 * C + c, inside, 0.0)
         shift = tl.load(kept + 3 * C + c, inside, 0.0)
-        gradient = tl.where(value * scale + shift > 0, gradient, 0.0)
+        gradient = tl.where(value * scale[None, :] + shift[None, :] > 0, gradient, 0.0)
     a = tl.load(factors + c, inside, 0.0)
     b = tl.load(factors + C + c, inside, 0.0)
-    value = a * gradient + b * value + tl.load(factors + 2 * C + c, inside, 0.0)
-    tl.store(dx + i, value.to(dx.dtype.element_ty), inside)
+    constant = tl.load(factors + 2 * C + c, inside, 0.0)
+    value = a[None, :] * gradient + b[None, :] * value + constant[None, :]
+    tl.store(dx + at, value.to(dx.dtype.element_ty), mask)
+    if SUMS:
+        total = tl.sum(tl.where(mask, value, 0.0), 0)
+        tl.store(partial + (tl.program_id(1) * V + v) * C + c, total, inside)
 
 
 def statistics(
@@ -219,11 +232,15 @@ def gradients(
         BP=triton.next_power_of_2(programs), BC=16,
     )  # fmt: skip
     dx = torch.empty_like(x)
-    _backward_kernel[(triton.cdiv(x.numel(), ELEMENTS),)](
-        dy if added is None else added, x, kept, factors, dx, x.numel(), C,
-        MASK=relu and y is None, B=ELEMENTS, num_warps=8,
+    V = x.shape[2]
+    frames, BC = x.shape[0] * x.shape[1], triton.next_power_of_2(C)
+    BF = max(ELEMENTS // BC, 1)
+    of_joints = x.new_empty(triton.cdiv(frames, BF), V, C, dtype=torch.float32)
+    _backward_kernel[(V, len(of_joints))](
+        dy if added is None else added, x, kept, factors, dx, of_joints, frames, V, C,
+        MASK=relu and y is None, SUMS=y is None, BF=BF, BC=BC, num_warps=8,
     )  # fmt: skip
-    return dx, dweight, dbias, added
+    return dx, dweight, dbias, of_joints.sum(dim=0) if added is None else added
 
 
 def _sweep(x: Tensor) -> tuple[int, int, dict[str, int]]:
@@ -231,4 +248,4 @@ def _sweep(x: Tensor) -> tuple[int, int, dict[str, int]]:
     rows, C = x.numel() // x.shape[-1], x.shape[-1]
     BC = triton.next_power_of_2(C)
     BR = max(SWEEP["elements"] // BC, 1)
-    return rows, min(SWEEP["programs"], triton.cdiv(rows, BR)), {"BR": BR, "BC": BC, "num_warps": SWEEP["num_warps"]}
+    return rows, min(SWEEP["programs"], triton.cdiv(rows, BR)), {"BR": BR, "BC": BC, "STAGES": SWEEP["stages"], "num_warps": SWEEP["num_warps"]}

@@ -59,12 +59,11 @@ class _Unit(torch.autograd.Function):
             _image(dz), _image(h), temporal, None, conv.stride, conv.padding, (1, 1), False, (0, 0), 1,
             (True, True, False),
         )  # fmt: skip
-        dy, dfirst_weight, dfirst_bias, _ = norm.gradients(_rows(dh), y, of_first, first)
+        dy, dfirst_weight, dfirst_bias, dbias = norm.gradients(_rows(dh), y, of_first, first)
         identity = residual is not None and projection is None
         dx = graph_conv.graph_conv(dy, weight, A, added=dshortcut if identity else None)
         dweight, dA = graph_conv.gradients(x, weight.transpose(1, 2), A.transpose(1, 2), edges, dy)
         dA = dA.transpose(1, 2)
-        dbias = dy.view(-1, dy.shape[2] * D).sum(dim=0, dtype=torch.float32).view(-1, D)
         k, source, target = edges
         dA[k, source, target] += (gcn.bias.view(K, D)[k] * dbias[target]).sum(dim=1)
         of_residual: tuple[Tensor, ...] = ()
