@@ -83,8 +83,8 @@ def _narrow_graph_conv_kernel(
     weights = ()
     for k in tl.static_range(K):
         graphs = graphs + (tl.load(blocks + (k * ROWS + i)[:, None] * ROWS + i[None, :]),)  # noqa: RUF005
-        at = k * sk + c[:, None] * sc + d[None, :] * sd
-        weights = weights + (tl.load(weight + at, (c < C)[:, None] & (d < D)[None, :], 0.0),)  # noqa: RUF005
+        place = k * sk + c[:, None] * sc + d[None, :] * sd
+        weights = weights + (tl.load(weight + place, (c < C)[:, None] & (d < D)[None, :], 0.0),)  # noqa: RUF005
     for tile in tl.range(tl.program_id(0), tiles, tl.num_programs(0), num_stages=3):
         row = i.to(tl.int64) + tile * of_tile
         here = (i < of_tile) & (row < rows)
