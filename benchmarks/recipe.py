@@ -72,7 +72,7 @@ def matrix_rate(device: torch.device, dtype: torch.dtype, n: int = 8192) -> floa
 
 
 def operations(window: int) -> int:
-    """Of the network's forward pass over one clip: multiplications and additions of its products, none of them waste."""
+    """Of the network's forward pass over one clip: the multiplications and additions of its products."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         STGCN(CLASSES)(torch.zeros(1, 2, window, 25, 1))
     return int(counter.get_total_flops())

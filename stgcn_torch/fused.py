@@ -6,13 +6,13 @@ forward and the backward pass of the first batch's shape are therefore captured 
 """
 
 import importlib.util
-from collections.abc import Iterator
+from typing import cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from stgcn_torch.model import STGCNBackbone, STGCNHead
+from stgcn_torch.model import STGCNBackbone, STGCNBlock, STGCNHead
 
 
 def hindrance(backbone: STGCNBackbone) -> str | None:
@@ -33,7 +33,7 @@ def hindrance(backbone: STGCNBackbone) -> str | None:
 
 
 class FusedNetwork:
-    """A network in training, made to be called as often as there are batches. Not a module: it owns no weights.
+    """A network in training, to be called once a batch. Not a module: the weights belong to the network it was made of.
 
     Args:
         backbone: Whose weights and statistics are used and change.
@@ -47,19 +47,18 @@ class FusedNetwork:
         self, backbone: STGCNBackbone, head: STGCNHead, *, captured: bool, dtype: torch.dtype = torch.bfloat16
     ) -> None:
         self.network = _Network(backbone, head, dtype)
-        self.graph: nn.Module | None = None
         self.captured = captured
-        self.shape: torch.Size | None = None
+        self.graph: nn.Module | None = None
+        self.shape: torch.Size | None = None  # of the batches that the graph takes
 
     def __call__(self, x: Float[Tensor, "N C T V M"]) -> Float[Tensor, "N num_classes"]:
         """Clips on the GPU (N, C, T, V, M) to logits (N, num_classes), float32."""
-        with torch.autocast("cuda", enabled=False):
-            if self.captured and self.shape is None:
-                self.shape = x.shape
-                self.graph = self._capture(x)
-            if self.graph is not None and x.shape == self.shape:
-                return self.graph(x)  # type: ignore[no-any-return]
-            return self.network(x)  # type: ignore[no-any-return]
+        with torch.autocast(x.device.type, enabled=False):
+            if self.captured and self.graph is None:
+                self.graph, self.shape = self._capture(x), x.shape
+            network = self.network if self.graph is None or x.shape != self.shape else self.graph
+            logits: Tensor = network(x)
+        return logits
 
     def _capture(self, x: Tensor) -> nn.Module:
         """The network as a CUDA graph; the passes that warm it up leave no trace in the running statistics."""
@@ -72,28 +71,28 @@ class FusedNetwork:
 
 
 class _Network(nn.Module):
-    """The network over the units' kernels."""
+    """Backbone and head, their units through the kernels."""
 
     def __init__(self, backbone: STGCNBackbone, head: STGCNHead, dtype: torch.dtype) -> None:
         super().__init__()
+        from stgcn_torch.kernels.unit import Layers  # Triton is there only where it is used
+
         self.backbone, self.head, self.dtype = backbone, head, dtype
+        blocks = cast(list[STGCNBlock], backbone.st_gcn_networks)
+        self.units = [Layers.of(block.gcn.conv, block.tcn, block.residual) for block in blocks]
         # Found once: to look for them in every step would let the host wait for the GPU.
-        self.edges = [backbone.A.nonzero().t().contiguous()]
+        self.edges = (backbone.A.nonzero().t().contiguous(),)
 
     def forward(self, x: Tensor) -> Tensor:
         from stgcn_torch.kernels.unit import unit
 
-        backbone = self.backbone
         N, C, T, V, M = x.shape
-        x = backbone.data_bn(x.permute(0, 4, 3, 1, 2).reshape(N * M, V * C, T))
+        x = self.backbone.data_bn(x.permute(0, 4, 3, 1, 2).reshape(N * M, V * C, T))
         x = x.view(N * M, V, C, T).permute(0, 3, 1, 2).to(self.dtype).contiguous()  # NM T V C
-        for block, A in zip(backbone.st_gcn_networks, self._graphs(), strict=True):
-            x = unit(x, A, self.edges[0], block.gcn.conv, block.tcn, block.residual)
+        for i, layers in enumerate(self.units):
+            importance = self.backbone.edge_importance
+            A = self.backbone.A if importance is None else self.backbone.A * importance[i]
+            x = unit(x, A, self.edges[0], layers)
         x = x.mean(dim=(1, 2), dtype=torch.float32)
         logits: Tensor = self.head(x.view(N, M, -1).mean(dim=1))
         return logits
-
-    def _graphs(self) -> Iterator[Tensor]:
-        backbone = self.backbone
-        for i in range(len(backbone.st_gcn_networks)):
-            yield backbone.A if backbone.edge_importance is None else backbone.A * backbone.edge_importance[i]

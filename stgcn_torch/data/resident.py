@@ -36,7 +36,7 @@ class ResidentLoader:
         self.sampler = sampler
         self.batch_size, self.drop_last = batch_size, drop_last
         self.clips = torch.empty(len(dataset), *dataset.shape, device=device)
-        for rows in torch.arange(len(dataset)).split(batch_size):
+        for rows in torch.split(torch.arange(len(dataset)), batch_size):
             self.clips[rows[0] : rows[-1] + 1] = dataset.__getitems__(rows.tolist())[0].to(device)
         self.labels = torch.as_tensor(dataset.labels, device=device)
 
@@ -48,6 +48,6 @@ class ResidentLoader:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Clips (N, C, T, V, M) and labels (N) on the device, in the sampler's order."""
         order = torch.tensor(list(self.sampler), device=self.clips.device)  # one transfer an epoch
-        for rows in order.split(self.batch_size):
+        for rows in torch.split(order, self.batch_size):
             if len(rows) == self.batch_size or not self.drop_last:
                 yield self.clips[rows], self.labels[rows]

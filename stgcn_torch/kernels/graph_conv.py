@@ -10,7 +10,6 @@ The gradients for weights and adjacency share their work. Of ``y_w = sum over ed
 ``dA_e = <W_k, S_e>``: one product per edge of the graph, and a joint has few.
 """
 
-import os
 from typing import Any
 
 import torch
@@ -20,7 +19,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-NARROW = int(os.environ.get("NARROW", "264"))
 MOST_JOINTS = 128  # a tile holds at least one frame
 
 
@@ -66,42 +64,6 @@ def _graph_conv_kernel(
     if RELU:
         total = tl.maximum(total, 0.0)
     tl.store(y + at, total.to(y.dtype.element_ty), inside)
-
-
-@triton.jit
-def _narrow_graph_conv_kernel(
-    x, weight, blocks, bias, added, y, rows, tiles, V, C, D, sk, sc, sd,
-    K: tl.constexpr, ROWS: tl.constexpr, BC: tl.constexpr, BD: tl.constexpr,
-    BIAS: tl.constexpr, ADD: tl.constexpr, RELU: tl.constexpr, PRECISION: tl.constexpr,
-):  # fmt: skip
-    """The same where all matrices fit on the chip: they are loaded once for all tiles of a program."""
-    i = tl.arange(0, ROWS)
-    c = tl.arange(0, BC)
-    d = tl.arange(0, BD)
-    of_tile = ROWS // V * V
-    graphs = ()
-    weights = ()
-    for k in tl.static_range(K):
-        graphs = graphs + (tl.load(blocks + (k * ROWS + i)[:, None] * ROWS + i[None, :]),)  # noqa: RUF005
-        place = k * sk + c[:, None] * sc + d[None, :] * sd
-        weights = weights + (tl.load(weight + place, (c < C)[:, None] & (d < D)[None, :], 0.0),)  # noqa: RUF005
-    for tile in tl.range(tl.program_id(0), tiles, tl.num_programs(0), num_stages=3):
-        row = i.to(tl.int64) + tile * of_tile
-        here = (i < of_tile) & (row < rows)
-        features = tl.load(x + row[:, None] * C + c[None, :], here[:, None] & (c < C)[None, :], 0.0)
-        total = tl.zeros((ROWS, BD), dtype=tl.float32)
-        for k in tl.static_range(K):
-            neighbours = tl.dot(graphs[k], features, input_precision=PRECISION).to(x.dtype.element_ty)
-            total = tl.dot(neighbours, weights[k], total, input_precision=PRECISION)
-        inside = here[:, None] & (d < D)[None, :]
-        at = row[:, None] * D + d[None, :]
-        if BIAS:
-            total += tl.load(bias + (i % V)[:, None] * D + d[None, :], inside, 0.0)
-        if ADD:
-            total += tl.load(added + at, inside, 0.0).to(tl.float32)
-        if RELU:
-            total = tl.maximum(total, 0.0)
-        tl.store(y + at, total.to(y.dtype.element_ty), inside)
 
 
 @triton.jit
@@ -153,16 +115,10 @@ def graph_conv(
     y = x.new_empty(N, T, V, D)
     blocks = x.new_empty(K, tile["ROWS"], tile["ROWS"])
     _blocks_kernel[(K, tile["ROWS"] // 16)](A, blocks, V, *A.stride(), ROWS=tile["ROWS"])
-    switches = {"BIAS": bias is not None, "ADD": added is not None, "RELU": relu, "PRECISION": _precision(x)}
-    tiles = triton.cdiv(N * T, tile["ROWS"] // V)
-    if NARROW and max(C, D) <= 64 and tile["ROWS"] == 64:
-        _narrow_graph_conv_kernel[(min(tiles, NARROW),)](
-            x, weight, blocks, bias, added, y, N * T * V, tiles, V, C, D, *weight.stride(), K=K, **switches, **tile
-        )
-    else:
-        _graph_conv_kernel[(tiles, triton.cdiv(D, tile["BD"]))](
-            x, weight, blocks, bias, added, y, N * T * V, V, C, D, *weight.stride(), K=K, **switches, **tile
-        )
+    _graph_conv_kernel[(triton.cdiv(N * T, tile["ROWS"] // V), triton.cdiv(D, tile["BD"]))](
+        x, weight, blocks, bias, added, y, N * T * V, V, C, D, *weight.stride(),
+        K=K, BIAS=bias is not None, ADD=added is not None, RELU=relu, PRECISION=_precision(x), **tile,
+    )  # fmt: skip
     return y
 
 

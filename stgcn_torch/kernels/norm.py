@@ -4,27 +4,26 @@ A training step on a large GPU is bound by how often features travel between mem
 two sweeps reads them once, and whatever follows (the residual, the ReLU) happens in the second one on the way out.
 """
 
-import os
-
 import torch
 import triton
 import triton.language as tl
 from jaxtyping import Float
 from torch import Tensor, nn
 
-ELEMENTS = 2048  # of a program that only maps
-SWEEP = {"elements": int(os.environ.get("ELEMENTS", "4096")), "programs": 528, "num_warps": 8, "stages": int(os.environ.get("STAGES", "3"))}
+SWEPT = 4096  # elements that a program of a reduction takes at a time
+PROGRAMS = 528  # of a reduction: four for each multiprocessor of a large chip
+MAPPED = 2048  # elements of a program that only maps
 
 
 @triton.jit
-def _sums_kernel(x, partial, rows, C, BR: tl.constexpr, BC: tl.constexpr, STAGES: tl.constexpr):
+def _sums_kernel(x, partial, rows, C, BR: tl.constexpr, BC: tl.constexpr):
     """Sum and sum of squares of each channel about the first row, so that a large mean costs no digits."""
     c = tl.arange(0, BC)
     inside = c < C
     first = tl.load(x + c, inside, 0.0).to(tl.float32)
     one = tl.zeros((BR, BC), dtype=tl.float32)
     two = tl.zeros((BR, BC), dtype=tl.float32)
-    for start in tl.range(tl.program_id(0) * BR, rows, tl.num_programs(0) * BR, num_stages=STAGES):
+    for start in range(tl.program_id(0) * BR, rows, tl.num_programs(0) * BR):
         row = start + tl.arange(0, BR)
         mask = (row < rows)[:, None] & inside[None, :]
         value = tl.load(x + row.to(tl.int64)[:, None] * C + c[None, :], mask, 0.0).to(tl.float32)
@@ -81,7 +80,7 @@ def _apply_kernel(x, kept, residual, y, size, C, RESIDUAL: tl.constexpr, RELU: t
 @triton.jit
 def _backward_sums_kernel(
     dy, x, y, kept, added, partial, rows, C,
-    ADDED: tl.constexpr, RELU: tl.constexpr, BR: tl.constexpr, BC: tl.constexpr, STAGES: tl.constexpr,
+    ADDED: tl.constexpr, RELU: tl.constexpr, BR: tl.constexpr, BC: tl.constexpr,
 ):  # fmt: skip
     """Sums of the gradient behind the ReLU, plain and times the centred features; what was added gets it too."""
     c = tl.arange(0, BC)
@@ -91,18 +90,15 @@ def _backward_sums_kernel(
     shift = tl.load(kept + 3 * C + c, inside, 0.0)
     one = tl.zeros((BR, BC), dtype=tl.float32)
     two = tl.zeros((BR, BC), dtype=tl.float32)
-    for start in tl.range(tl.program_id(0) * BR, rows, tl.num_programs(0) * BR, num_stages=STAGES):
+    for start in range(tl.program_id(0) * BR, rows, tl.num_programs(0) * BR):
         row = start + tl.arange(0, BR)
         mask = (row < rows)[:, None] & inside[None, :]
         at = row.to(tl.int64)[:, None] * C + c[None, :]
         gradient = tl.load(dy + at, mask, 0.0).to(tl.float32)
         value = tl.load(x + at, mask, 0.0).to(tl.float32)
         if RELU:
-            if ADDED:
-                through = tl.load(y + at, mask, 0.0) > 0
-            else:
-                through = value * scale[None, :] + shift[None, :] > 0
-            gradient = tl.where(through, gradient, 0.0)
+            result = tl.load(y + at, mask, 0.0).to(tl.float32) if ADDED else value * scale[None, :] + shift[None, :]
+            gradient = tl.where(result > 0, gradient, 0.0)
         if ADDED:
             tl.store(added + at, gradient.to(added.dtype.element_ty), mask)
         one += gradient
@@ -136,31 +132,20 @@ def _gradients_kernel(
 
 
 @triton.jit
-def _backward_kernel(
-    g, x, kept, factors, dx, partial, frames, V, C,
-    MASK: tl.constexpr, SUMS: tl.constexpr, BF: tl.constexpr, BC: tl.constexpr,
-):  # fmt: skip
-    """The gradient for x, of some frames of one joint, and its sum over them."""
-    f = tl.program_id(1) * BF + tl.arange(0, BF)
-    v = tl.program_id(0)
-    c = tl.arange(0, BC)
-    inside = c < C
-    mask = (f < frames)[:, None] & inside[None, :]
-    at = (f.to(tl.int64) * V + v)[:, None] * C + c[None, :]
-    gradient = tl.load(g + at, mask, 0.0).to(tl.float32)
-    value = tl.load(x + at, mask, 0.0).to(tl.float32)
+def _backward_kernel(g, x, kept, factors, dx, size, C, MASK: tl.constexpr, B: tl.constexpr):
+    i = tl.program_id(0).to(tl.int64) * B + tl.arange(0, B)
+    inside = i < size
+    c = i % C
+    gradient = tl.load(g + i, inside, 0.0).to(tl.float32)
+    value = tl.load(x + i, inside, 0.0).to(tl.float32)
     if MASK:
         scale = tl.load(kept + 2 * C + c, inside, 0.0)
         shift = tl.load(kept + 3 * C + c, inside, 0.0)
-        gradient = tl.where(value * scale[None, :] + shift[None, :] > 0, gradient, 0.0)
+        gradient = tl.where(value * scale + shift > 0, gradient, 0.0)
     a = tl.load(factors + c, inside, 0.0)
     b = tl.load(factors + C + c, inside, 0.0)
-    constant = tl.load(factors + 2 * C + c, inside, 0.0)
-    value = a[None, :] * gradient + b[None, :] * value + constant[None, :]
-    tl.store(dx + at, value.to(dx.dtype.element_ty), mask)
-    if SUMS:
-        total = tl.sum(tl.where(mask, value, 0.0), 0)
-        tl.store(partial + (tl.program_id(1) * V + v) * C + c, total, inside)
+    value = a * gradient + b * value + tl.load(factors + 2 * C + c, inside, 0.0)
+    tl.store(dx + i, value.to(dx.dtype.element_ty), inside)
 
 
 def statistics(
@@ -195,9 +180,9 @@ def normalized(
 ) -> Float[Tensor, "N T V C"]:
     """Rows with the statistics of ``statistics``, plus the residual, through the ReLU."""
     y = torch.empty_like(x)
-    _apply_kernel[(triton.cdiv(x.numel(), ELEMENTS),)](
+    _apply_kernel[(triton.cdiv(x.numel(), MAPPED),)](
         x, kept, residual, y, x.numel(), x.shape[-1],
-        RESIDUAL=residual is not None, RELU=relu, B=ELEMENTS, num_warps=8,
+        RESIDUAL=residual is not None, RELU=relu, B=MAPPED, num_warps=8,
     )  # fmt: skip
     return y
 
@@ -232,20 +217,16 @@ def gradients(
         BP=triton.next_power_of_2(programs), BC=16,
     )  # fmt: skip
     dx = torch.empty_like(x)
-    V = x.shape[2]
-    frames, BC = x.shape[0] * x.shape[1], triton.next_power_of_2(C)
-    BF = max(ELEMENTS // BC, 1)
-    of_joints = x.new_empty(triton.cdiv(frames, BF), V, C, dtype=torch.float32)
-    _backward_kernel[(V, len(of_joints))](
-        dy if added is None else added, x, kept, factors, dx, of_joints, frames, V, C,
-        MASK=relu and y is None, SUMS=y is None, BF=BF, BC=BC, num_warps=8,
+    _backward_kernel[(triton.cdiv(x.numel(), MAPPED),)](
+        dy if added is None else added, x, kept, factors, dx, x.numel(), C,
+        MASK=relu and y is None, B=MAPPED, num_warps=8,
     )  # fmt: skip
-    return dx, dweight, dbias, of_joints.sum(dim=0) if added is None else added
+    return dx, dweight, dbias, added
 
 
 def _sweep(x: Tensor) -> tuple[int, int, dict[str, int]]:
     """Rows, programs and block of a reduction over rows."""
     rows, C = x.numel() // x.shape[-1], x.shape[-1]
     BC = triton.next_power_of_2(C)
-    BR = max(SWEEP["elements"] // BC, 1)
-    return rows, min(SWEEP["programs"], triton.cdiv(rows, BR)), {"BR": BR, "BC": BC, "STAGES": SWEEP["stages"], "num_warps": SWEEP["num_warps"]}
+    BR = max(SWEPT // BC, 1)
+    return rows, min(PROGRAMS, triton.cdiv(rows, BR)), {"BR": BR, "BC": BC, "num_warps": 8}

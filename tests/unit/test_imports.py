@@ -20,11 +20,12 @@ ROOMS = {  # what a file, or the files of a folder, may import of the project
     "stgcn_torch/kernels": ("stgcn_torch.kernels",),
     "stgcn_torch/model.py": ("stgcn_torch.graph", "stgcn_torch.kernels"),
     "stgcn_torch/folded.py": ("stgcn_torch.model",),
+    "stgcn_torch/fused.py": ("stgcn_torch.model", "stgcn_torch.kernels"),
     "stgcn_torch/data": ("stgcn_torch.data", "stgcn_torch.skeleton", "stgcn_torch.files", "convert"),
     "stgcn_torch/fingerprint.py": ("stgcn_torch.data.preprocessing", "stgcn_torch.skeleton"),
     "stgcn_torch/report.py": ("stgcn_torch.files",),
-    "stgcn_torch/callbacks.py": ("stgcn_torch.files",),
-    "stgcn_torch/lit.py": ("stgcn_torch.data", "stgcn_torch.model", "stgcn_torch.skeleton"),
+    "stgcn_torch/callbacks.py": ("stgcn_torch.files", "stgcn_torch.fused", "stgcn_torch.lit"),
+    "stgcn_torch/lit.py": ("stgcn_torch.data", "stgcn_torch.fused", "stgcn_torch.model", "stgcn_torch.skeleton"),
     "stgcn_torch/architecture.py": ("stgcn_torch.graph", "stgcn_torch.skeleton"),
     "stgcn_torch/checkpoint.py": tuple(
         f"stgcn_torch.{room}" for room in ("architecture", "data.preprocessing", "files", "lit", "model")
