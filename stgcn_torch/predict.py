@@ -145,7 +145,8 @@ def read_recordings(config: DictConfig, ensemble: Ensemble, folder: Path) -> Col
     """The clips of a source of any format, in a file in the folder; says on stderr what could not be read."""
     selection = Selection(
         body=skeleton(load_layout(config.layout)) if config.layout else None,
-        channels=ensemble.channels,
+        channels=tuple(config.channels) if config.channels else None,
+        keep=ensemble.channels,
         to=ensemble.body,
         absent=config.absent,
         unit=config.unit,

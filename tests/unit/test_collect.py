@@ -2,12 +2,14 @@
 
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stgcn_torch.data.collect import Collection, Selection, classes_of, collect, leave_out_unlabelled
+from stgcn_torch.data.formats.arrays import UNNAMED
 from stgcn_torch.data.formats.recording import Label, Recording, Scene, Track, scene_of
 from stgcn_torch.skeleton import Skeleton, skeleton
 
@@ -177,3 +179,22 @@ def test_channels_are_chosen_by_name_where_the_source_has_names(tmp_path: Path) 
     np.testing.assert_array_equal(made[0], scene().together()[[2, 0]])
     with pytest.raises(ValueError, match="none of 1 recordings can be read"):  # a channel too many is a mistake
         collected(tmp_path, of(scene()), channels=("score", "x"))
+
+
+def test_a_confidence_is_not_taken_for_a_depth(tmp_path: Path) -> None:
+    wanted = {"keep": ("x", "y", "z"), "to": skeleton("coco")}
+    with pytest.raises(ValueError, match=r"it has x, y, score and not x, y, z; channels=\[\.\.\.\] says otherwise$"):
+        collected(tmp_path, of(scene()), **wanted)
+    made = collected(tmp_path, of(scene()), channels=("x", "y", "z"), **wanted)
+    np.testing.assert_array_equal(made[0], scene().together())
+
+
+def test_all_clips_have_the_channels_of_the_first(tmp_path: Path) -> None:
+    solid = replace(scene(), channels=("x", "y", "z"))
+    made = collected(tmp_path, of(scene(), solid))
+    assert made.left_out == ["r1: it has x, y, z and not x, y, score; channels=[...] says otherwise"]
+
+
+def test_numbers_without_names_are_what_is_wanted(tmp_path: Path) -> None:
+    made = collected(tmp_path, of(replace(scene(), channels=(UNNAMED,) * 3)), keep=CHANNELS, to=skeleton("coco"))
+    np.testing.assert_array_equal(made[0], scene().together())
