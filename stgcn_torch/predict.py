@@ -21,6 +21,7 @@ from stgcn_torch.commands import command, given_preprocessing, load_layout, plai
 from stgcn_torch.data.arrays import open_clips, open_npy
 from stgcn_torch.data.collect import Collection, Selection, collect
 from stgcn_torch.data.formats import recordings
+from stgcn_torch.data.formats.arrays import told
 from stgcn_torch.data.preprocessing import live_frames, preprocess
 from stgcn_torch.data.windows import ClipSequence, Piece, Pieces, timeline, window_starts
 from stgcn_torch.ensemble import Ensemble, load_ensemble
@@ -196,6 +197,18 @@ def has_kept_channels_only(path: str, ensemble: Ensemble) -> bool:
     return len(kept) == 1 and C == len(next(iter(kept))) != len(ensemble.channels)
 
 
+def check_told(path: Path, ensemble: Ensemble) -> None:
+    """Raise ValueError if what ``prepare`` wrote beside an array says that it has other joints or channels."""
+    body, channels = told(path.parent)
+    if body and body.joints != ensemble.body.joints:
+        raise ValueError(
+            f"{path} has the joints of {body.name}, and the network wants {ensemble.body.name}; "
+            f"input={path.parent} brings them over"
+        )
+    if channels and channels != ensemble.channels:
+        raise ValueError(f"{path} has {', '.join(channels)}, and the network wants {', '.join(ensemble.channels)}")
+
+
 def warn_of_scale(ensemble: Ensemble, clips: ClipSequence) -> None:
     """Say on stderr if the first clip is of quite another size than those a network was trained on."""
     module, first = ensemble.modules[0], np.asarray(clips[0])
@@ -215,6 +228,7 @@ def main(config: DictConfig) -> None:
             if has_kept_channels_only(config.input, ensemble):
                 ensemble = ensemble.of_kept_channels()
                 print(f"predict: clips of {', '.join(ensemble.channels)} alone", file=sys.stderr)
+            check_told(Path(config.input), ensemble)
             array = open_clips(config.input, ensemble.channels, ensemble.body, single=True)
             clips: ClipSequence = array
             places = [Place(i, end=array.shape[2]) for i in range(len(array))]

@@ -175,7 +175,8 @@ def completed(selection: Selection, scene: Scene) -> Selection:
     if selection.body is None:
         if scene.layout is None and selection.to is None:
             raise ValueError("its layout cannot be told; give layout=NAME")
-        selection = replace(selection, body=skeleton(scene.layout) if scene.layout else selection.to)
+        known = skeleton(scene.layout) if isinstance(scene.layout, str) else scene.layout
+        selection = replace(selection, body=known or selection.to)
     if selection.keep is None:
         if selection.channels is None and UNNAMED in scene.channels:
             raise ValueError("its channels cannot be told; give channels=[x,y,score] or what they are")
