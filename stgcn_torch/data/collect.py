@@ -175,6 +175,11 @@ def completed(selection: Selection, scene: Scene) -> Selection:
     if selection.body is None:
         if scene.layout is None and selection.to is None:
             raise ValueError("its layout cannot be told; give layout=NAME")
+        if scene.layout is None and selection.to and _numbers_others(scene, selection.to):
+            raise ValueError(
+                f"it numbers {len(scene.joints)} joints, and {selection.to.name} has {len(selection.to.joints)}; "
+                "layout=NAME says which they are"
+            )
         known = skeleton(scene.layout) if isinstance(scene.layout, str) else scene.layout
         selection = replace(selection, body=known or selection.to)
     if selection.keep is None:
@@ -182,6 +187,11 @@ def completed(selection: Selection, scene: Scene) -> Selection:
             raise ValueError("its channels cannot be told; give channels=[x,y,score] or what they are")
         selection = replace(selection, keep=selection.channels or scene.channels)
     return selection
+
+
+def _numbers_others(scene: Scene, body: Skeleton) -> bool:
+    """Whether joints are told by numbers that may be another layout's: there are not as many."""
+    return 0 < len(scene.joints) != len(body.joints) and all(joint.isdecimal() for joint in scene.joints)
 
 
 def fitted(scene: Scene, selection: Selection) -> Scene:

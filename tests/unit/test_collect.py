@@ -198,3 +198,12 @@ def test_all_clips_have_the_channels_of_the_first(tmp_path: Path) -> None:
 def test_numbers_without_names_are_what_is_wanted(tmp_path: Path) -> None:
     made = collected(tmp_path, of(replace(scene(), channels=(UNNAMED,) * 3)), keep=CHANNELS, to=skeleton("coco"))
     np.testing.assert_array_equal(made[0], scene().together())
+
+
+def test_numbers_of_joints_are_not_taken_for_another_layout_s(tmp_path: Path) -> None:
+    numbered = replace(scene(layout=None), joints=tuple(map(str, range(17))))
+    with pytest.raises(ValueError, match=r"it numbers 17 joints, and fsd10 has 25; layout=NAME says which they are$"):
+        collected(tmp_path, of(numbered), to=skeleton("fsd10"))
+    made = collected(tmp_path, of(numbered), body=skeleton("coco"), to=skeleton("openpose"))
+    assert made[0].shape == (3, 5, 18, 1)
+    assert collected(tmp_path, of(numbered), to=skeleton("coco"))[0].shape == (3, 5, 17, 1)
