@@ -151,6 +151,10 @@ def test_names_that_are_no_utf8_do(command: Command, tmp_path: Path) -> None:
         (["min_frames=13"], "it has 12 frames, fewer than min_frames=13"),
         (["layout=coco"], "(C, V) must be (3, 17), x, y, score of coco, got (3, 25)"),
         (["format=ntu"], "raw holds nothing of format ntu"),
+        (["most_people=1.5"], "most_people must be a whole number, got 1.5"),
+        (["input=2021"], "input must be text, got 2021; quotes make it one: 'input=\"2021\"'"),
+        (["input=[a,b]"], "input must be text, got ['a', 'b']; quotes make it one: 'input=\"[a,b]\"'"),
+        (["input=my clips (1)"], "input=my clips (1) cannot be read; values with spaces, commas, = and the like need"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
