@@ -65,6 +65,12 @@ def test_a_file_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
     assert format_of(tmp_path) == "openpose"
 
 
+@pytest.mark.parametrize("stray", ["0.json", "z.json"])
+def test_the_most_files_tell(tmp_path: Path, stray: str) -> None:
+    written(tmp_path, {stray: COCO, **{f"a/{t}.json": FRAME for t in range(3)}})
+    assert format_of(tmp_path) == "openpose"
+
+
 def test_a_given_format_has_the_last_word(tmp_path: Path) -> None:
     written(tmp_path, SOURCES["ntu"][1])
     assert len(recordings(tmp_path, "ntu_active")) == 1

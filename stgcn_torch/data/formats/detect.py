@@ -1,6 +1,7 @@
 """Which reader takes a source: told by what its files hold, not by how they are called where that can be helped."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from itertools import islice
@@ -54,14 +55,14 @@ def recordings(root: str | Path, form: str | None = None) -> list[Recording]:
 
 
 def format_of(root: Path) -> str:
-    """The key in ``FORMATS`` of a file or folder; ValueError if no file tells it."""
+    """The key in ``FORMATS`` of a file, or of most files of a kind in a folder; ValueError if none tells it."""
     if root.suffix == ".npy" or (root.is_dir() and any(map(arrays.is_array, root.glob("*data*.npy")))):
         return "arrays"
     for suffix, form in SUFFIXES.items():
         files = root.rglob(f"*{suffix}") if root.is_dir() else [root] * (root.suffix == suffix)
-        for path in islice(files, LOOKED_AT):
-            if told := form or _json_format(path):
-                return told
+        told = Counter(said for path in islice(files, LOOKED_AT) if (said := form or _json_format(path)))
+        if told:
+            return told.most_common(1)[0][0]
     if root.is_dir() and next(root.rglob("*.npy"), None):
         return "class_folders"
     raise ValueError(f"{root} is of no format known; give format= one of {', '.join(FORMATS)}")
