@@ -155,7 +155,7 @@ def read_recordings(config: DictConfig, ensemble: Ensemble, folder: Path) -> Col
         most=config.most_people,
         min_frames=config.min_frames,
     )
-    found = recordings(config.input, config.format)
+    found = recordings(config.input, config.format, apart=config.people == "each")
     collection = collect(track(found, "reading", disable=not sys.stderr.isatty()), folder / "clips", selection)
     for line in [*(f"left out {line}" for line in collection.left_out), *collection.problems]:
         print(line, file=sys.stderr)

@@ -142,7 +142,7 @@ def main(config: DictConfig) -> None:
     )
     if out.exists():
         raise FileExistsError(f"{out} exists; name another, or remove it")
-    listed = recordings(config.input, config.format)
+    listed = recordings(config.input, config.format, apart=config.people == "each")
     found = relabelled(without(listed, config.skip), plain(config.relabel) or {})
     near = next(folder for folder in out.absolute().parents if folder.exists())  # so that a failure leaves no folders
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=near) as aside:

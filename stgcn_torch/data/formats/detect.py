@@ -15,12 +15,14 @@ FORMATS: dict[str, Callable[[Path], list[Recording]]] = {
     "class_folders": class_folders.recordings,
     "openpose": openpose.recordings,
     "kinetics": kinetics.recordings,
+    "kinetics_tracked": partial(kinetics.recordings, people=kinetics.followed),
     "coco": coco.recordings,
     "ntu": ntu.recordings,
     "ntu_active": partial(ntu.recordings, bodies=ntu.most_active),
     "pyskl": pyskl.recordings,
     "csv": tables.recordings,
 }
+APART = {"kinetics": "kinetics_tracked", "ntu": "ntu_active"}  # where a place in published arrays may change hands
 SUFFIXES = {".skeleton": "ntu", ".json": None, ".csv": "csv", ".pkl": "pyskl", ".pickle": "pyskl"}
 JSON = {  # what only the files of a format say, near their start
     "openpose": re.compile(rb'"people"\s*:'),
@@ -31,12 +33,14 @@ START = 1 << 16  # bytes
 LOOKED_AT = 100  # files of a kind, before it counts as none
 
 
-def recordings(root: str | Path, form: str | None = None) -> list[Recording]:
+def recordings(root: str | Path, form: str | None = None, *, apart: bool = False) -> list[Recording]:
     """The recordings of a source.
 
     Args:
         root: File or folder.
         form: A key of ``FORMATS``; None to tell it from the files.
+        apart: Whether each person shall be told from the others over the whole recording: what is told from the files
+            is then read as in ``APART``.
 
     Raises:
         FileNotFoundError: There is no such file or folder.
@@ -45,7 +49,9 @@ def recordings(root: str | Path, form: str | None = None) -> list[Recording]:
     root = Path(root)
     if not root.exists():
         raise FileNotFoundError(f"no file or folder {root}")
-    form = form or format_of(root)
+    if form is None:
+        form = format_of(root)
+        form = APART.get(form, form) if apart else form
     if form not in FORMATS:
         raise ValueError(f"format {form!r} is unknown; choose one of {', '.join(FORMATS)}")
     found = FORMATS[form](root)
