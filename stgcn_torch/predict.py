@@ -172,6 +172,9 @@ def check(config: DictConfig) -> None:
         raise ValueError(f"accelerator must be auto, cpu, or gpu where there is one, got {config.accelerator!r}")
     if config.top_k < 1 or (config.slide is not None and config.slide < 1):
         raise ValueError(f"top_k and slide must be at least 1, got {config.top_k} and {config.slide}")
+    windows = plain(config.windows)
+    if windows is not None and (not windows or not isinstance(windows, list) or config.slide is not None):
+        raise ValueError("windows must be frames such as [300,350,500], and without slide=, which has its own")
     if config.form == "submission" and config.slide is not None:
         raise ValueError("form=submission has one class for a clip, and slide= several")
 
@@ -186,6 +189,8 @@ def load(config: DictConfig) -> Ensemble:
         said = contradiction(module.state_dict(), module.preprocessing, module.body)
         if said and given.keys() - {"nan", "empty"}:  # its own is right, even where clips were centred before
             print(f"predict: {said}", file=sys.stderr)
+    if config.windows is not None:
+        ensemble = ensemble.through(plain(config.windows))
     return ensemble.to("cuda" if torch.cuda.is_available() and config.accelerator != "cpu" else "cpu")
 
 
