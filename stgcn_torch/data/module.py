@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, DistributedSampler
 
-from stgcn_torch.data.arrays import Labels, open_clips, read_groups, read_labels
+from stgcn_torch.data.arrays import Labels, open_clips, read_groups, read_labels, read_lines
 from stgcn_torch.data.dataset import ClipDataset, as_is
 from stgcn_torch.data.preprocessing import Preprocessing
 from stgcn_torch.data.splits import Rules, divided
@@ -73,9 +73,7 @@ class SkeletonData(pl.LightningDataModule):
         self.preprocessing, self.body, self.seed = preprocessing, body, seed
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size or batch_size
         self.drop_last, self.num_workers = drop_last, num_workers
-        names = self.root / "classes.txt"
-        lines = names.read_text(encoding="utf-8").split("\n") if names.is_file() else []
-        self.classes = [line.strip() for line in lines if line.strip()]
+        self.classes = read_lines(self.root / "classes.txt")
         if not self.classes and num_classes is None:
             self.classes = list(classes)
         self.num_classes = num_classes or len(self.classes) or None

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from stgcn_torch.data.arrays import Clips, open_npy, read_labels
+from stgcn_torch.data.arrays import Clips, open_npy, read_labels, read_lines
 from stgcn_torch.data.formats.recording import Label, Recording, Scene, scene_of, shown
 from stgcn_torch.skeleton import Skeleton, skeleton
 
@@ -43,8 +43,7 @@ def told(folder: Path) -> tuple[Skeleton | None, tuple[str, ...] | None]:
         body = skeleton(yaml.safe_load(layout.read_bytes())) if layout.is_file() else None
     except (ValueError, AttributeError, yaml.YAMLError) as error:  # AttributeError: it is no mapping
         raise ValueError(f"{shown(layout)} is no layout: {' '.join(str(error).split())}") from None
-    lines = channels.read_text(encoding="utf-8-sig", errors="replace").split() if channels.is_file() else []
-    return body, tuple(lines) or None
+    return body, tuple(read_lines(channels)) or None
 
 
 def _clips(path: Path) -> list[Recording]:
