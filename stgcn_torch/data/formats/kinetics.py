@@ -85,7 +85,7 @@ def _labels(folder: Path) -> dict[str, Label]:
 
 def _label(about: Mapping[str, Any]) -> Label | None:
     name, number = part(about, "label", str), part(about, "label_index", int)
-    return Label(name, number) if number >= 0 else None
+    return Label(" ".join(name.split()) or str(number), number) if number >= 0 else None
 
 
 def read_clip(path: Path, people: Callable[[Frames], list[Track]] = surest) -> Scene:
