@@ -15,6 +15,7 @@ from stgcn_torch.skeleton import Skeleton, skeleton
 PEOPLE = ("together", "each")
 ABSENT = ("refuse", "missing")
 MAX_CLASSES = 100_000
+SPARSE = 0.5  # share of frames that show somebody: with fewer, frames are likely numbered in another unit
 QUOTED = 300  # characters of what is said about a recording
 
 
@@ -138,12 +139,13 @@ def collect(recordings: Iterable[Recording], clips: Path, selection: Selection) 
             try:
                 scene = recording.read()
                 selection = completed(made.selection, scene)
-                parts = _parts(fitted(scene, selection), selection)
+                kept = fitted(scene, selection)
+                parts = _parts(kept, selection)
             except (ValueError, OSError) as error:
                 made.left_out.append(_line(recording, error))
                 continue
             made.selection = selection
-            made.problems += [_line(recording, problem) for problem in scene.problems]
+            made.problems += [_line(recording, problem) for problem in (*scene.problems, *_empty(kept))]
             made.crowd += max(0, len(scene.people) - selection.most) * (selection.people == "together")
             for person, start, clip in parts:
                 label = recording.label or scene.label
@@ -154,6 +156,15 @@ def collect(recordings: Iterable[Recording], clips: Path, selection: Selection) 
     if not made.rows:
         raise ValueError(f"none of {len(made.left_out)} recordings can be read; the first: {made.left_out[0]}")
     return made
+
+
+def _empty(scene: Scene) -> list[str]:
+    """That most frames show nobody, as where they are numbered by milliseconds, or where only every fifth is there."""
+    seen = np.zeros(scene.frames, dtype=bool)
+    for track in scene.people:
+        seen[track.start : track.end] |= track.poses.any(axis=(1, 2))
+    live = np.count_nonzero(seen)
+    return [f"only {live} of its {len(seen)} frames show anybody"] if live < SPARSE * len(seen) else []
 
 
 def _line(recording: Recording, problem: object) -> str:

@@ -207,3 +207,12 @@ def test_numbers_of_joints_are_not_taken_for_another_layout_s(tmp_path: Path) ->
     made = collected(tmp_path, of(numbered), body=skeleton("coco"), to=skeleton("openpose"))
     assert made[0].shape == (3, 5, 18, 1)
     assert collected(tmp_path, of(numbered), to=skeleton("coco"))[0].shape == (3, 5, 17, 1)
+
+
+@pytest.mark.parametrize(("step", "told"), [(1, []), (2, []), (33, ["r0: only 4 of its 100 frames show anybody"])])
+def test_a_recording_of_empty_frames_is_told_of(tmp_path: Path, step: int, told: list[str]) -> None:
+    """As where frames are numbered by milliseconds."""
+    poses = np.zeros((3 * step + 1, 17, 3), "f4")
+    poses[::step] = 1
+    made = collected(tmp_path, of(Scene(len(poses), [Track(0, poses)], CHANNELS, "coco")))
+    assert made.problems == told
