@@ -13,6 +13,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from stgcn_torch.callbacks import FirstCheckpoint, FusedTraining, History, Recipe
 from stgcn_torch.checkpoint import WholeFileCheckpointIO
 from stgcn_torch.commands import plain
+from stgcn_torch.data.arrays import read_lines
 from stgcn_torch.data.module import SkeletonData
 from stgcn_torch.data.preprocessing import Preprocessing, refuse_unknown
 from stgcn_torch.data.skating import write_skating_set
@@ -140,4 +141,4 @@ def quiet_trainer(accelerator: Any = "auto", precision: Any = "32-true") -> pl.T
 def _lines(path: Path) -> list[str]:
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}; it names the channels, or data.channels=[x,y,score] does")
-    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return read_lines(path)

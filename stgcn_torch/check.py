@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 from stgcn_torch.build import data_options
 from stgcn_torch.commands import command, load_layout, plain
+from stgcn_torch.data.arrays import read_lines
 from stgcn_torch.data.check import Finding, as_text, findings, hopeless, open_parts, summary, surveyed
 from stgcn_torch.data.check.clips import unit
 from stgcn_torch.data.check.figure import page
@@ -25,8 +26,7 @@ from stgcn_torch.skeleton import Skeleton, skeleton
 
 def class_names(path: Path, count: int | None) -> list[str]:
     """The lines of a file, or else as many numbers as are given; ValueError if both are there and disagree."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    names = [line.strip() for line in lines if line.strip()]
+    names = read_lines(path)
     if names and count and len(names) != count:
         raise ValueError(f"{path} names {len(names)} classes, got num_classes={count}")
     return names or [str(i) for i in range(count or 0)]

@@ -15,7 +15,7 @@ import torch
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
@@ -24,6 +24,8 @@ from torch.distributed.rendezvous import rendezvous
 
 from stgcn_torch.data.preprocessing import PREPROCESSINGS
 
+TEXT = ("input", "out", "skip", "data.root")  # paths, which Hydra takes for numbers or lists if they look so
+COUNTS = ("slide", "top_k", "most_people", "min_frames", "batch_size")
 EXPECTED = (ValueError, OSError, HydraException, OmegaConfBaseException, MisconfigurationException)
 
 
@@ -66,6 +68,9 @@ def command(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], N
 
 
 def _in_one_line(error: BaseException) -> str:
+    if isinstance(error, OverrideParseException):
+        hint = "values with spaces, commas, = and the like need quotes, as in 'input=\"my clips (1)\"'"
+        return f"{error.override} cannot be read; {hint}"
     causes = [error]
     while (cause := causes[-1].__cause__) is not None:
         causes.append(cause)
@@ -88,6 +93,11 @@ def check_types(config: DictConfig, name: str) -> None:
                 problems.append(f"{key} must be true or false, got {value!r}")
         elif isinstance(stands, int | float) and (isinstance(value, bool) or not isinstance(value, int | float)):
             problems.append(f"{key} must be a number, got {value!r}")
+        elif key in COUNTS and isinstance(value, float):
+            problems.append(f"{key} must be a whole number, got {value!r}")
+        elif key in TEXT and value is not None and not isinstance(value, str):
+            quoted = f"'{key}=\"{given.partition('=')[2]}\"'"
+            problems.append(f"{key} must be text, got {value!r}; quotes make it one: {quoted}")
     if problems:
         raise ValueError("; ".join(problems))
 

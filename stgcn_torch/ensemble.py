@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,24 @@ class Ensemble:
             length = "nonzero" if made.select == "after" else made.length
             module.preprocessing = replace(made, channels=made.keep, length=length)
         return self
+
+    def through(self, windows: Sequence[int]) -> "Ensemble":
+        """Each network as often as there are windows, with the same weights of its own, and their answers averaged.
+
+        Args:
+            windows: Frames; clips are sampled down or padded to each in turn.
+
+        Raises:
+            ValueError: A window is no whole number of at least 1 frame.
+        """
+        views = []
+        for module in self.modules:
+            for window in windows:
+                view, frames = copy(module), module.preprocessing.frames  # of the same tensors
+                made = replace(module.preprocessing, window=window, frames=None)
+                view.preprocessing = replace(made, frames=frames and max(frames, window))
+                views.append(view)
+        return Ensemble(views, [weight / len(windows) for weight in self.weights for _ in windows])
 
     def to(self, device: str) -> "Ensemble":
         """The same on a device."""

@@ -21,6 +21,7 @@ from stgcn_torch.commands import command, given_preprocessing, load_layout, plai
 from stgcn_torch.data.arrays import open_clips, open_npy
 from stgcn_torch.data.collect import Collection, Selection, collect
 from stgcn_torch.data.formats import recordings
+from stgcn_torch.data.formats.arrays import told
 from stgcn_torch.data.preprocessing import live_frames, preprocess
 from stgcn_torch.data.windows import ClipSequence, Piece, Pieces, timeline, window_starts
 from stgcn_torch.ensemble import Ensemble, load_ensemble
@@ -145,7 +146,8 @@ def read_recordings(config: DictConfig, ensemble: Ensemble, folder: Path) -> Col
     """The clips of a source of any format, in a file in the folder; says on stderr what could not be read."""
     selection = Selection(
         body=skeleton(load_layout(config.layout)) if config.layout else None,
-        channels=ensemble.channels,
+        channels=tuple(config.channels) if config.channels else None,
+        keep=ensemble.channels,
         to=ensemble.body,
         absent=config.absent,
         unit=config.unit,
@@ -153,7 +155,7 @@ def read_recordings(config: DictConfig, ensemble: Ensemble, folder: Path) -> Col
         most=config.most_people,
         min_frames=config.min_frames,
     )
-    found = recordings(config.input, config.format)
+    found = recordings(config.input, config.format, apart=config.people == "each")
     collection = collect(track(found, "reading", disable=not sys.stderr.isatty()), folder / "clips", selection)
     for line in [*(f"left out {line}" for line in collection.left_out), *collection.problems]:
         print(line, file=sys.stderr)
@@ -170,6 +172,9 @@ def check(config: DictConfig) -> None:
         raise ValueError(f"accelerator must be auto, cpu, or gpu where there is one, got {config.accelerator!r}")
     if config.top_k < 1 or (config.slide is not None and config.slide < 1):
         raise ValueError(f"top_k and slide must be at least 1, got {config.top_k} and {config.slide}")
+    windows = plain(config.windows)
+    if windows is not None and (not windows or not isinstance(windows, list) or config.slide is not None):
+        raise ValueError("windows must be frames such as [300,350,500], and without slide=, which has its own")
     if config.form == "submission" and config.slide is not None:
         raise ValueError("form=submission has one class for a clip, and slide= several")
 
@@ -184,6 +189,8 @@ def load(config: DictConfig) -> Ensemble:
         said = contradiction(module.state_dict(), module.preprocessing, module.body)
         if said and given.keys() - {"nan", "empty"}:  # its own is right, even where clips were centred before
             print(f"predict: {said}", file=sys.stderr)
+    if config.windows is not None:
+        ensemble = ensemble.through(plain(config.windows))
     return ensemble.to("cuda" if torch.cuda.is_available() and config.accelerator != "cpu" else "cpu")
 
 
@@ -193,6 +200,18 @@ def has_kept_channels_only(path: str, ensemble: Ensemble) -> bool:
     shape = open_npy(path).shape
     C = shape[1] if len(shape) == 5 else shape[0] if shape else 0
     return len(kept) == 1 and C == len(next(iter(kept))) != len(ensemble.channels)
+
+
+def check_told(path: Path, ensemble: Ensemble) -> None:
+    """Raise ValueError if what ``prepare`` wrote beside an array says that it has other joints or channels."""
+    body, channels = told(path.parent)
+    if body and body.joints != ensemble.body.joints:
+        raise ValueError(
+            f"{path} has the joints of {body.name}, and the network wants {ensemble.body.name}; "
+            f"input={path.parent} brings them over"
+        )
+    if channels and channels != ensemble.channels:
+        raise ValueError(f"{path} has {', '.join(channels)}, and the network wants {', '.join(ensemble.channels)}")
 
 
 def warn_of_scale(ensemble: Ensemble, clips: ClipSequence) -> None:
@@ -214,6 +233,7 @@ def main(config: DictConfig) -> None:
             if has_kept_channels_only(config.input, ensemble):
                 ensemble = ensemble.of_kept_channels()
                 print(f"predict: clips of {', '.join(ensemble.channels)} alone", file=sys.stderr)
+            check_told(Path(config.input), ensemble)
             array = open_clips(config.input, ensemble.channels, ensemble.body, single=True)
             clips: ClipSequence = array
             places = [Place(i, end=array.shape[2]) for i in range(len(array))]

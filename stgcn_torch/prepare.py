@@ -93,6 +93,8 @@ def relabelled(found: Sequence[Recording], classes: Mapping[str, str]) -> list[R
 def without(found: Sequence[Recording], skip: str | None) -> list[Recording]:
     """The recordings but those that a file names, one a line, by source or by name with or without its suffix.
 
+    A line that names none is told of.
+
     Raises:
         FileNotFoundError: There is no such file.
     """
@@ -100,11 +102,15 @@ def without(found: Sequence[Recording], skip: str | None) -> list[Recording]:
         return list(found)
     if not Path(skip).is_file():
         raise FileNotFoundError(f"no file {skip}")
-    names = {line.strip() for line in Path(skip).read_text(encoding="utf-8", errors="replace").splitlines()}
+    lines = Path(skip).read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    names = dict.fromkeys(line.strip().replace("\\", "/") for line in lines if line.strip())
     paths = [PurePosixPath(recording.source) for recording in found]
-    return [
-        each for each, path in zip(found, paths, strict=True) if names.isdisjoint({str(path), path.name, path.stem})
-    ]
+    called = [{str(path), path.name, path.stem} for path in paths]
+    strange = list(names.keys() - set[str]().union(*called))
+    if strange:
+        said = f"{len(strange)} of {len(names)} lines of {skip} name no recording, such as {min(strange)}"
+        print(said, file=sys.stderr)
+    return [each for each, of in zip(found, called, strict=True) if of.isdisjoint(names)]
 
 
 def _say(doing: str, lines: Sequence[str]) -> None:
@@ -136,15 +142,16 @@ def main(config: DictConfig) -> None:
     )
     if out.exists():
         raise FileExistsError(f"{out} exists; name another, or remove it")
-    listed = recordings(config.input, config.format)
+    listed = recordings(config.input, config.format, apart=config.people == "each")
     found = relabelled(without(listed, config.skip), plain(config.relabel) or {})
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as aside:
+    near = next(folder for folder in out.absolute().parents if folder.exists())  # so that a failure leaves no folders
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=near) as aside:
         steps = track(found, "reading", disable=not sys.stderr.isatty())
         collection = collect(steps, Path(aside) / "clips", selection)
         leave_out_unlabelled(collection)
         write = write_pyskl if out.suffix in (".pkl", ".pickle") else write_arrays
         write(collection, Path(aside) / "whole")
+        out.parent.mkdir(parents=True, exist_ok=True)
         (Path(aside) / "whole").rename(out)
     _say("left out", collection.left_out)
     _say("in", collection.problems)

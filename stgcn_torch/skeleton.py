@@ -1,5 +1,6 @@
 """Joint layouts: which joints a skeleton has, which bones join them, where its centre lies, which sides mirror."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -27,11 +28,18 @@ class Skeleton:
     pairs: tuple[tuple[int, int], ...] = ()
 
     def index(self, joint: str | int) -> int:
-        """Index of a joint given by name or by index; ValueError if the layout has no such joint."""
+        """Index of a joint given by index or by name, such as ``LShoulder``, ``left_shoulder`` or ``LEFT_SHOULDER``.
+
+        Raises:
+            ValueError: The layout has no such joint.
+        """
         if isinstance(joint, int) and 0 <= joint < len(self.joints):
             return joint
         if joint in self.joints:
             return self.joints.index(str(joint))
+        alike = [v for v, name in enumerate(self.joints) if isinstance(joint, str) and _plain(name) == _plain(joint)]
+        if len(alike) == 1:
+            return alike[0]
         raise ValueError(
             f"layout {self.name!r} has no joint {joint!r}; "
             f"choose an index below {len(self.joints)} or one of {', '.join(self.joints)}"
@@ -59,6 +67,13 @@ class Skeleton:
         for left, right in self.pairs:
             order[[left, right]] = order[[right, left]]
         return tuple(order.tolist())
+
+
+def _plain(joint: str) -> str:
+    """A joint's name without case, signs and the words for its side: ``left_eye_inner`` as ``LEyeInner``."""
+    name = re.sub(r"[\W_]", "", joint).lower()
+    side = re.fullmatch(r"(left|right)(.+)|(.+)(left|right)", name)
+    return (side[1] or side[4])[0] + (side[2] or side[3]) if side else name
 
 
 def skeleton(layout: str | Mapping[str, Any]) -> Skeleton:

@@ -140,6 +140,21 @@ def read_labels(path: str | Path, count: int, num_classes: int | None = None) ->
     return labels
 
 
+def read_lines(path: str | Path) -> list[str]:
+    """The lines of a text file that are not blank, as UTF-8 with or without a byte order mark; none if it is not there.
+
+    Raises:
+        ValueError: It is no UTF-8.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise ValueError(f"{path} must be UTF-8, got byte {error.object[error.start]:#04x} in line {line}") from None
+    return [line.strip() for line in text.split("\n") if line.strip()]
+
+
 def read_groups(path: str | Path, column: str, count: int) -> np.ndarray[Any, Any]:
     """One column of a ``manifest.csv`` that has a row per clip, as strings.
 
@@ -150,7 +165,7 @@ def read_groups(path: str | Path, column: str, count: int) -> np.ndarray[Any, An
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}; held-out groups need it")
-    with path.open(newline="", encoding="utf-8-sig") as file:
+    with path.open(newline="", encoding="utf-8-sig", errors="backslashreplace") as file:
         rows = list(csv.DictReader(file))
     if rows and column not in rows[0]:
         raise ValueError(f"{path} has no column {column!r}; choose one of {', '.join(rows[0])}")

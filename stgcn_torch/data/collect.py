@@ -15,6 +15,7 @@ from stgcn_torch.skeleton import Skeleton, skeleton
 PEOPLE = ("together", "each")
 ABSENT = ("refuse", "missing")
 MAX_CLASSES = 100_000
+SPARSE = 0.5  # share of frames that show somebody: with fewer, frames are likely numbered in another unit
 QUOTED = 300  # characters of what is said about a recording
 
 
@@ -24,9 +25,10 @@ class Selection:
 
     Attributes:
         body: The layout of the joints; None for the one that the first recording has.
-        channels: What a pose's numbers are; None for what the first recording says.
-        to: The layout that the clips shall have, whatever the recordings have; their channels are then chosen by name
-            too, where they have more. None for ``body``.
+        channels: What a pose's numbers are, if there are as many; None for what each recording says.
+        keep: The channels that the clips shall have; None for ``channels``, or else those of the first recording.
+        to: The layout that the clips shall have, whatever the recordings have; recordings may then have more channels
+            than are kept. None for ``body``.
         absent: ``refuse`` recordings whose layout does not say where a joint of ``to`` is, or leave it ``missing``.
         unit: Every channel but the score is multiplied by it: 0.001 makes metres of millimetres.
         people: ``together`` in one clip, side by side, or ``each`` in a clip of its own.
@@ -36,6 +38,7 @@ class Selection:
 
     body: Skeleton | None = None
     channels: tuple[str, ...] | None = None
+    keep: tuple[str, ...] | None = None
     to: Skeleton | None = None
     absent: str = "refuse"
     unit: float = 1.0
@@ -47,9 +50,9 @@ class Selection:
     def told(self) -> tuple[Skeleton, tuple[str, ...]]:
         """Layout and channels of the clips; ValueError if they have not been told."""
         body = self.to or self.body
-        if body is None or self.channels is None:
+        if body is None or self.keep is None:
             raise ValueError("a selection must have a layout and channels")
-        return body, self.channels
+        return body, self.keep
 
     def __post_init__(self) -> None:
         if self.people not in PEOPLE:
@@ -136,12 +139,13 @@ def collect(recordings: Iterable[Recording], clips: Path, selection: Selection) 
             try:
                 scene = recording.read()
                 selection = completed(made.selection, scene)
-                parts = _parts(fitted(scene, selection), selection)
+                kept = fitted(scene, selection)
+                parts = _parts(kept, selection)
             except (ValueError, OSError) as error:
                 made.left_out.append(_line(recording, error))
                 continue
             made.selection = selection
-            made.problems += [_line(recording, problem) for problem in scene.problems]
+            made.problems += [_line(recording, problem) for problem in (*scene.problems, *_empty(kept))]
             made.crowd += max(0, len(scene.people) - selection.most) * (selection.people == "together")
             for person, start, clip in parts:
                 label = recording.label or scene.label
@@ -152,6 +156,15 @@ def collect(recordings: Iterable[Recording], clips: Path, selection: Selection) 
     if not made.rows:
         raise ValueError(f"none of {len(made.left_out)} recordings can be read; the first: {made.left_out[0]}")
     return made
+
+
+def _empty(scene: Scene) -> list[str]:
+    """That most frames show nobody, as where they are numbered by milliseconds, or where only every fifth is there."""
+    seen = np.zeros(scene.frames, dtype=bool)
+    for track in scene.people:
+        seen[track.start : track.end] |= track.poses.any(axis=(1, 2))
+    live = np.count_nonzero(seen)
+    return [f"only {live} of its {len(seen)} frames show anybody"] if live < SPARSE * len(seen) else []
 
 
 def _line(recording: Recording, problem: object) -> str:
@@ -173,29 +186,41 @@ def completed(selection: Selection, scene: Scene) -> Selection:
     if selection.body is None:
         if scene.layout is None and selection.to is None:
             raise ValueError("its layout cannot be told; give layout=NAME")
-        selection = replace(selection, body=skeleton(scene.layout) if scene.layout else selection.to)
-    if selection.channels is None:
-        if UNNAMED in scene.channels:
+        if scene.layout is None and selection.to and _numbers_others(scene, selection.to):
+            raise ValueError(
+                f"it numbers {len(scene.joints)} joints, and {selection.to.name} has {len(selection.to.joints)}; "
+                "layout=NAME says which they are"
+            )
+        known = skeleton(scene.layout) if isinstance(scene.layout, str) else scene.layout
+        selection = replace(selection, body=known or selection.to)
+    if selection.keep is None:
+        if selection.channels is None and UNNAMED in scene.channels:
             raise ValueError("its channels cannot be told; give channels=[x,y,score] or what they are")
-        selection = replace(selection, channels=scene.channels)
+        selection = replace(selection, keep=selection.channels or scene.channels)
     return selection
+
+
+def _numbers_others(scene: Scene, body: Skeleton) -> bool:
+    """Whether joints are told by numbers that may be another layout's: there are not as many."""
+    return 0 < len(scene.joints) != len(body.joints) and all(joint.isdecimal() for joint in scene.joints)
 
 
 def fitted(scene: Scene, selection: Selection) -> Scene:
     """The scene with the people that are wanted, the joints in the layout's order, and lengths in its unit.
 
     Raises:
-        ValueError: It has other joints or another number of channels than the selection.
+        ValueError: It has other joints or channels than the selection.
     """
     body, channels = selection.body, selection.told[1]
     assert body is not None, "a selection is completed first"
     V, found = len(body.joints), scene.people[0].poses.shape[1]
-    rows = _rows(scene, channels, by_name=selection.to is not None)
-    if rows is None or (not scene.joints and found != V):
-        C = scene.people[0].poses.shape[2]
+    names, rows = _names(scene, selection), _rows(scene, selection)
+    if (rows is None and len(names) != len(channels)) or (not scene.joints and found != V):
         raise ValueError(
-            f"(C, V) must be ({len(channels)}, {V}), {', '.join(channels)} of {body.name}, got ({C}, {found})"
+            f"(C, V) must be ({len(channels)}, {V}), {', '.join(channels)} of {body.name}, got ({len(names)}, {found})"
         )
+    if rows is None:
+        raise ValueError(f"it has {', '.join(names)} and not {', '.join(channels)}; channels=[...] says otherwise")
     order = [body.index(int(joint) if joint.isdecimal() else joint) for joint in scene.joints] or list(range(V))
     if len(set(order)) < len(order):
         raise ValueError(f"it names a joint in two ways: {', '.join(scene.joints)}")
@@ -209,12 +234,22 @@ def fitted(scene: Scene, selection: Selection) -> Scene:
     return replace(scene, people=people, channels=channels)
 
 
-def _rows(scene: Scene, channels: Sequence[str], *, by_name: bool) -> list[int] | None:
-    """Which of a pose's numbers are the channels: by name where the scene has all of them, else all in their order."""
-    if by_name and set(channels) <= set(scene.channels):
-        return [scene.channels.index(channel) for channel in channels]
+def _names(scene: Scene, selection: Selection) -> tuple[str, ...]:
+    """What the numbers of a pose are: as the user says, or else the recording, or else as they are wanted."""
     C = scene.people[0].poses.shape[2]
-    return list(range(C)) if len(channels) == C else None
+    given = selection.channels, (selection.keep if UNNAMED in scene.channels else None)
+    return next((names for names in given if names and len(names) == C), scene.channels)
+
+
+def _rows(scene: Scene, selection: Selection) -> list[int] | None:
+    """Which of a pose's numbers are the channels; None if it lacks one, or has more and no layout is asked for.
+
+    By name: three numbers may be x, y, z or x, y, score.
+    """
+    names, channels = _names(scene, selection), selection.told[1]
+    if not set(channels) <= set(names) or (selection.to is None and len(names) > len(channels)):
+        return None
+    return [names.index(channel) for channel in channels]
 
 
 def _parts(scene: Scene, selection: Selection) -> list[tuple[str, int, Clip]]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from stgcn_torch.data.arrays import Labels, open_clips, read_groups, read_labels
+from stgcn_torch.data.arrays import Labels, open_clips, read_groups, read_labels, read_lines
 from stgcn_torch.data.dataset import ClipDataset, as_is
 from stgcn_torch.data.preprocessing import Preprocessing
 from stgcn_torch.data.resident import ResidentLoader, fits
@@ -77,9 +77,7 @@ class SkeletonData(pl.LightningDataModule):
         self.preprocessing, self.body, self.seed = preprocessing, body, seed
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size or batch_size
         self.drop_last, self.num_workers, self.resident = drop_last, num_workers, resident
-        names = self.root / "classes.txt"
-        lines = names.read_text(encoding="utf-8").split("\n") if names.is_file() else []
-        self.classes = [line.strip() for line in lines if line.strip()]
+        self.classes = read_lines(self.root / "classes.txt")
         if not self.classes and num_classes is None:
             self.classes = list(classes)
         self.num_classes = num_classes or len(self.classes) or None

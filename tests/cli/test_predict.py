@@ -93,6 +93,9 @@ def test_several_checkpoints_answer_together(command: Command, checkpoint: str, 
         (["top_k=0"], "top_k and slide must be at least 1"),
         (["slide=0"], "top_k and slide must be at least 1"),
         (["slide=8", "form=submission"], "one class for a clip"),
+        (["windows=300"], "windows must be frames such as [300,350,500]"),
+        (["windows=[]"], "windows must be frames such as [300,350,500]"),
+        (["windows=[16,32]", "slide=8"], "without slide=, which has its own"),
         (["weights=[1,2]"], "weights must be 1 numbers"),
         (["input=nowhere"], "no file or folder nowhere"),
         (["format=bvh"], "format 'bvh' is unknown"),
@@ -130,3 +133,16 @@ def test_clips_without_the_score_are_taken(command: Command, checkpoint: str, sk
     np.save(tmp_path / "xy.npy", np.load(skating / "test_data.npy")[:3, :2])
     assert "clips of x, y alone" in command("predict", f"ckpt_path={checkpoint}", "input=xy.npy").stderr
     assert len(rows_of(tmp_path / "predictions.csv")) == 3
+
+
+def test_joints_of_another_layout_are_not_taken_for_the_network_s(
+    command: Command, checkpoint: str, tmp_path: Path
+) -> None:
+    """Both layouts have 25 joints, and both arrays 3 channels."""
+    rows = "".join(f"{t},{v},{t + 1},{v},1\n" for t in range(3) for v in range(25))
+    (tmp_path / "kinect.csv").write_text("frame,joint,x,y,z\n" + rows)
+    command("prepare", "input=kinect.csv", "out=kinect", "layout=ntu-rgb+d")
+    said = command("predict", f"ckpt_path={checkpoint}", "input=kinect/data.npy", code=1).stderr
+    assert "has the joints of ntu-rgb+d, and the network wants fsd10; input=kinect brings them over" in said
+    said = command("predict", f"ckpt_path={checkpoint}", "input=kinect", code=1).stderr
+    assert "it has x, y, z and not x, y, score" in said

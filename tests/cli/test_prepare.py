@@ -112,8 +112,8 @@ def test_arrays_want_layout_and_channels(command: Command, tmp_path: Path) -> No
         "prepare: none of 3 recordings can be read; the first: train_data.npy:0: its layout cannot be told; "
         "give layout=NAME\n"
     )
-    command("prepare", "input=train_data.npy", "out=out", "layout=fsd10", "channels=[x,y,score]")
-    assert (tmp_path / "out" / "channels.txt").read_text().split() == ["x", "y", "score"]
+    command("prepare", "input=train_data.npy", "out=new/out", "layout=fsd10", "channels=[x,y,score]")
+    assert (tmp_path / "new" / "out" / "channels.txt").read_text().split() == ["x", "y", "score"]
 
 
 def test_joints_of_a_table_have_the_layout_s_names(command: Command, tmp_path: Path) -> None:
@@ -127,8 +127,10 @@ def test_joints_of_a_table_have_the_layout_s_names(command: Command, tmp_path: P
 
 
 def test_listed_recordings_are_skipped(command: Command, videos: Path, tmp_path: Path) -> None:
-    (tmp_path / "skip.txt").write_text("Skeletons that are wrong:\r\nv1\r\njump/v2\r\n")
-    assert "5 of 6 recordings, 3 skipped" in command("prepare", "input=raw", "out=out", "skip=skip.txt").stdout
+    (tmp_path / "skip.txt").write_bytes(b"\xef\xbb\xbfv1\r\njump\\v2\r\n\r\nv99\r\n")
+    done = command("prepare", "input=raw", "out=out", "skip=skip.txt")
+    assert "5 of 6 recordings, 3 skipped" in done.stdout
+    assert "1 of 3 lines of skip.txt name no recording, such as v99" in done.stderr
     assert "no file none.txt" in command("prepare", "input=raw", "out=no", "skip=none.txt", code=1).stderr
 
 
@@ -151,12 +153,16 @@ def test_names_that_are_no_utf8_do(command: Command, tmp_path: Path) -> None:
         (["min_frames=13"], "it has 12 frames, fewer than min_frames=13"),
         (["layout=coco"], "(C, V) must be (3, 17), x, y, score of coco, got (3, 25)"),
         (["format=ntu"], "raw holds nothing of format ntu"),
+        (["most_people=1.5"], "most_people must be a whole number, got 1.5"),
+        (["input=2021"], "input must be text, got 2021; quotes make it one: 'input=\"2021\"'"),
+        (["input=[a,b]"], "input must be text, got ['a', 'b']; quotes make it one: 'input=\"[a,b]\"'"),
+        (["input=my clips (1)"], "input=my clips (1) cannot be read; values with spaces, commas, = and the like need"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_bad_options_are_one_line(command: Command, tmp_path: Path, overrides: list[str], message: str) -> None:
     video(tmp_path / "raw")
-    said = command("prepare", "input=raw", "out=out", *overrides, code=1).stderr
+    said = command("prepare", "input=raw", "out=new/out", *overrides, code=1).stderr
     assert said.startswith("prepare: ")
     assert message in said
     assert len(said.splitlines()) == 1

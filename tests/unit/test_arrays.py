@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from convert import UnsafeError
-from stgcn_torch.data.arrays import open_clips, open_npy, read_groups, read_labels, validate_clip
+from stgcn_torch.data.arrays import open_clips, open_npy, read_groups, read_labels, read_lines, validate_clip
 from stgcn_torch.data.preprocessing import Preprocessing
 from stgcn_torch.skeleton import Skeleton
 
@@ -341,3 +341,24 @@ def test_refuses_a_manifest_of_another_number_of_clips(tmp_path: Path, rows: str
     path.write_text("clip,skater\n" + rows, encoding="utf-8")
     with pytest.raises(ValueError, match=r"^.*manifest\.csv must have 2 rows, one per clip, got [013]$"):
         read_groups(path, "skater", 2)
+
+
+@pytest.mark.parametrize("text", [b"Axel\nLutz \n", b"\xef\xbb\xbfAxel\r\n\r\nLutz"])
+def test_lines_are_as_any_editor_saves_them(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "classes.txt").write_bytes(text)
+    assert read_lines(tmp_path / "classes.txt") == ["Axel", "Lutz"]
+
+
+def test_lines_of_no_file_are_none(tmp_path: Path) -> None:
+    assert read_lines(tmp_path / "classes.txt") == []
+
+
+def test_refuses_lines_that_are_no_utf8(tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_bytes(b"Axel\nSchlu\xdfpose\n")
+    with pytest.raises(ValueError, match=r"^.*classes\.txt must be UTF-8, got byte 0xdf in line 2$"):
+        read_lines(tmp_path / "classes.txt")
+
+
+def test_groups_that_are_no_utf8_are_escaped(tmp_path: Path) -> None:
+    (tmp_path / "manifest.csv").write_bytes(b"group\r\nJos\xe9\r\n")
+    assert read_groups(tmp_path / "manifest.csv", "group", 1).tolist() == ["Jos\\xe9"]

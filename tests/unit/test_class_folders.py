@@ -44,3 +44,13 @@ def test_refuses_what_is_no_clip(tmp_path: Path, array: np.ndarray) -> None:
 def test_refuses_a_folder_without_clips(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"^.* holds no clips; put one \.npy \(T, V, C\) per clip into a folder named"):
         recordings(tmp_path)
+
+
+def test_without_folders_there_are_no_classes(tmp_path: Path) -> None:
+    for name in ("b.npy", "a_10.npy", "a_9.npy"):
+        saved(tmp_path, name)
+    found = recordings(tmp_path)
+    assert [(each.source, each.label, each.group) for each in found] == [
+        (name, None, ".") for name in ("a_9.npy", "a_10.npy", "b.npy")
+    ]
+    assert found[0].read().frames == 6

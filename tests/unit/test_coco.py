@@ -88,6 +88,30 @@ def test_a_bare_list_of_results_is_read(tmp_path: Path) -> None:
     assert found.read().together().shape == (3, 2, 17, 1)
 
 
+@pytest.mark.parametrize("name", ["{}", "frame_{:04}.jpg", 7], ids=str)
+def test_frames_of_results_that_show_nobody_are_empty(tmp_path: Path, name: str | int) -> None:
+    results = [person(t) | {"image_id": t if name == 7 else str(name).format(t)} for t in (3, 4, 8)]
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    (found,) = recordings(tmp_path)
+    assert found.read().together().any(axis=(0, 2, 3)).tolist() == [True, True, False, False, False, True]
+
+
+def test_results_whose_names_have_no_numbers_are_in_their_order(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text(json.dumps([person(0) | {"image_id": name} for name in ("c1", "a9")]))
+    assert recordings(tmp_path)[0].read().frames == 2
+
+
+def test_refuses_numbers_that_run_too_far(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text(json.dumps([person(t) for t in (0, 10**9)]))
+    with pytest.raises(ValueError, match=r"^images are numbered from 0 to 1000000000; at most 1000000 are allowed$"):
+        recordings(tmp_path)[0].read()
+
+
+def test_folders_may_be_windows_own(tmp_path: Path) -> None:
+    images = [image(t, f"v{t // 2}\\{t}.jpg") for t in range(4)]
+    assert [each.source for each in recordings(saved(tmp_path, images, []))] == ["a.json:v0", "a.json:v1"]
+
+
 def test_a_folder_above_is_the_class(tmp_path: Path) -> None:
     saved(tmp_path, [image(0, "0.jpg")], [person(0)], "Ann/spin/a.json")
     (found,) = recordings(tmp_path)

@@ -2,12 +2,14 @@
 
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stgcn_torch.data.collect import Collection, Selection, classes_of, collect, leave_out_unlabelled
+from stgcn_torch.data.formats.arrays import UNNAMED
 from stgcn_torch.data.formats.recording import Label, Recording, Scene, Track, scene_of
 from stgcn_torch.skeleton import Skeleton, skeleton
 
@@ -177,3 +179,40 @@ def test_channels_are_chosen_by_name_where_the_source_has_names(tmp_path: Path) 
     np.testing.assert_array_equal(made[0], scene().together()[[2, 0]])
     with pytest.raises(ValueError, match="none of 1 recordings can be read"):  # a channel too many is a mistake
         collected(tmp_path, of(scene()), channels=("score", "x"))
+
+
+def test_a_confidence_is_not_taken_for_a_depth(tmp_path: Path) -> None:
+    wanted = {"keep": ("x", "y", "z"), "to": skeleton("coco")}
+    with pytest.raises(ValueError, match=r"it has x, y, score and not x, y, z; channels=\[\.\.\.\] says otherwise$"):
+        collected(tmp_path, of(scene()), **wanted)
+    made = collected(tmp_path, of(scene()), channels=("x", "y", "z"), **wanted)
+    np.testing.assert_array_equal(made[0], scene().together())
+
+
+def test_all_clips_have_the_channels_of_the_first(tmp_path: Path) -> None:
+    solid = replace(scene(), channels=("x", "y", "z"))
+    made = collected(tmp_path, of(scene(), solid))
+    assert made.left_out == ["r1: it has x, y, z and not x, y, score; channels=[...] says otherwise"]
+
+
+def test_numbers_without_names_are_what_is_wanted(tmp_path: Path) -> None:
+    made = collected(tmp_path, of(replace(scene(), channels=(UNNAMED,) * 3)), keep=CHANNELS, to=skeleton("coco"))
+    np.testing.assert_array_equal(made[0], scene().together())
+
+
+def test_numbers_of_joints_are_not_taken_for_another_layout_s(tmp_path: Path) -> None:
+    numbered = replace(scene(layout=None), joints=tuple(map(str, range(17))))
+    with pytest.raises(ValueError, match=r"it numbers 17 joints, and fsd10 has 25; layout=NAME says which they are$"):
+        collected(tmp_path, of(numbered), to=skeleton("fsd10"))
+    made = collected(tmp_path, of(numbered), body=skeleton("coco"), to=skeleton("openpose"))
+    assert made[0].shape == (3, 5, 18, 1)
+    assert collected(tmp_path, of(numbered), to=skeleton("coco"))[0].shape == (3, 5, 17, 1)
+
+
+@pytest.mark.parametrize(("step", "told"), [(1, []), (2, []), (33, ["r0: only 4 of its 100 frames show anybody"])])
+def test_a_recording_of_empty_frames_is_told_of(tmp_path: Path, step: int, told: list[str]) -> None:
+    """As where frames are numbered by milliseconds."""
+    poses = np.zeros((3 * step + 1, 17, 3), "f4")
+    poses[::step] = 1
+    made = collected(tmp_path, of(Scene(len(poses), [Track(0, poses)], CHANNELS, "coco")))
+    assert made.problems == told

@@ -65,6 +65,27 @@ def test_a_file_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
     assert format_of(tmp_path) == "openpose"
 
 
+@pytest.mark.parametrize("stray", ["0.json", "z.json"])
+def test_the_most_files_tell(tmp_path: Path, stray: str) -> None:
+    written(tmp_path, {stray: COCO, **{f"a/{t}.json": FRAME for t in range(3)}})
+    assert format_of(tmp_path) == "openpose"
+
+
+def test_people_who_shall_be_apart_are_followed(tmp_path: Path) -> None:
+    """In ST-GCN's arrays the surer of two is the first in each frame, whoever it is."""
+
+    def person(x: float, score: float) -> dict[str, list[float]]:
+        return {"pose": np.linspace(x, x + 0.1, 36).tolist(), "score": [score] * 18}
+
+    frames = [
+        {"frame_index": t, "skeleton": [person(0.1, 0.5 + 0.1 * (t % 2)), person(0.8, 0.55)]} for t in range(1, 9)
+    ]
+    (tmp_path / "a.json").write_text(json.dumps({"data": frames}))
+    for options, swaps in (({}, 7), ({"apart": True}, 0), ({"form": "kinetics", "apart": True}, 7)):
+        x = recordings(tmp_path, **options)[0].read().together()[0, :, 0, 0]  # type: ignore[arg-type]
+        assert np.count_nonzero(np.abs(np.diff(x)) > 0.5) == swaps
+
+
 def test_a_given_format_has_the_last_word(tmp_path: Path) -> None:
     written(tmp_path, SOURCES["ntu"][1])
     assert len(recordings(tmp_path, "ntu_active")) == 1

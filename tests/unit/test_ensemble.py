@@ -1,5 +1,6 @@
 """Networks that answer together say the mean of what each says alone."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,24 @@ def test_without_weights_all_count_alike(paths: list[str]) -> None:
 
 def test_all_can_take_the_window_in(paths: list[str]) -> None:
     assert load_ensemble(paths).window == 8
+
+
+def test_windows_are_averaged(paths: list[str]) -> None:
+    """Each network through each window, a kept length of its own raised to it."""
+    ensemble = load_ensemble(paths, [3, 1])
+    expected = np.zeros((5, len(CLASSES)))
+    for window in (6, 12):
+        for module, weight in zip(ensemble.modules, (0.75, 0.25), strict=True):
+            module.preprocessing = replace(module.preprocessing, window=window)
+            expected += weight * alone(module) / 2
+    ensemble = load_ensemble(paths, [3, 1])
+    ensemble.modules[0].preprocessing = replace(ensemble.modules[0].preprocessing, frames=8)
+    seen = ensemble.through([6, 12])
+    assert [module.preprocessing.frames for module in seen.modules] == [8, 12, None, None]
+    found = load_ensemble(paths, [3, 1]).through([6, 12]).probabilities(CLIPS, range(5))
+    np.testing.assert_allclose(found, expected, atol=ATOL)
+    with pytest.raises(ValueError, match=r"window must be a whole number of at least 1 frame, got 0$"):
+        ensemble.through([0])
 
 
 @pytest.mark.parametrize("weights", [[1], [1, -1], [0, 0], [1, float("inf")]])

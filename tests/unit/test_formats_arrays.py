@@ -8,6 +8,7 @@ import pytest
 
 from stgcn_torch.data.formats.arrays import recordings
 from stgcn_torch.data.formats.recording import Label
+from stgcn_torch.skeleton import Skeleton
 
 DATA = np.random.default_rng(0).uniform(0.1, 1, (3, 3, 8, 5, 2)).astype("f4")
 
@@ -63,3 +64,22 @@ def test_refuses_other_axes_and_other_labels(folder: Path) -> None:
     np.save(folder / "two.npy", [[1, 2]])
     with pytest.raises(ValueError, match=r"^.*two\.npy must hold numbers \(N, C, T, V, M\), got int64 \(1, 2\)$"):
         recordings(folder / "two.npy")
+
+
+def test_what_prepare_wrote_beside_tells_layout_and_channels(folder: Path) -> None:
+    (folder / "layout.yaml").write_text("{name: five, joints: [a, b, c, d, e], bones: [[0, 1]], center: a}")
+    with pytest.raises(ValueError, match=r"^.*layout\.yaml is no layout: layout 'five': no bones lead .*$"):
+        recordings(folder)
+    bones = [[v, 0] for v in range(1, 5)]
+    (folder / "layout.yaml").write_text(f"{{name: five, joints: [a, b, c, d, e], bones: {bones}, center: a}}")
+    (folder / "channels.txt").write_bytes(b"\xef\xbb\xbfx\r\ny\r\nz\r\n")
+    scene = recordings(folder)[0].read()
+    assert isinstance(scene.layout, Skeleton)
+    assert (scene.layout.name, scene.layout.joints, scene.channels) == ("five", tuple("abcde"), ("x", "y", "z"))
+
+
+@pytest.mark.parametrize("text", ["[", "7", "- a", "\ta: b"])
+def test_refuses_a_layout_that_is_none(folder: Path, text: str) -> None:
+    (folder / "layout.yaml").write_text(text)
+    with pytest.raises(ValueError, match=r"^.*layout\.yaml is no layout: .*$"):
+        recordings(folder)

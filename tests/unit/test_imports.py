@@ -69,8 +69,8 @@ def test_a_room_imports_only_those_it_may(room: str) -> None:
     assert {name for name in found if not within(name, ROOMS[room])} == set()
 
 
-def test_kernels_know_only_torch() -> None:
-    allowed = ("torch", "jaxtyping", "collections", "stgcn_torch.kernels")
+def test_kernels_know_only_torch_and_triton() -> None:
+    allowed = ("torch", "triton", "jaxtyping", "collections", "dataclasses", "typing", "stgcn_torch.kernels")
     assert [
         name for file in files_of("stgcn_torch/kernels") for name in imported(file) if not within(name, allowed)
     ] == []

@@ -59,6 +59,13 @@ def test_nobody_is_no_error(tmp_path: Path, held: dict[str, Any]) -> None:
     assert list(read_clip(saved(tmp_path / "a.json", held)).people) == []
 
 
+@pytest.mark.parametrize(("given", "name"), [("ice \r\n skating", "ice skating"), (" ", "3")])
+def test_a_label_is_one_line(tmp_path: Path, given: str, name: str) -> None:
+    """As classes.txt has one a line, and blank ones do not count."""
+    saved(tmp_path / "a.json", clip([person(0.5)]) | {"label": given})
+    assert read_clip(tmp_path / "a.json").label == Label(name, 3)
+
+
 def test_labels_come_from_the_file_beside_the_folder(tmp_path: Path) -> None:
     for split in ("train", "val"):
         saved(tmp_path / f"kinetics_{split}" / "a.json", clip([person(0.5)]))

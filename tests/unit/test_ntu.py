@@ -52,6 +52,12 @@ def test_bodies_by_number_are_ranked_by_motion(tmp_path: Path) -> None:
     assert scene.together()[0, :, 0].tolist() == [[2, 1], [3, 1], [4, 0], [5, 1], [6, 1]]
 
 
+def test_classes_that_are_counted_from_zero_are_sorted_by_name(tmp_path: Path) -> None:
+    (tmp_path / "S001C001P001R001A000.skeleton").write_text(text([(STILL, 0)]))
+    (found,) = recordings(tmp_path)
+    assert found.label == Label("A000", None)
+
+
 def test_the_name_tells_class_group_and_splits(tmp_path: Path) -> None:
     (found,) = recordings(saved(tmp_path, text([(STILL, 0)])).parent)
     assert (found.source, found.label, found.group) == (NAME, Label("A042", 41), "P005")

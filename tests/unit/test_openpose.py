@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from stgcn_torch.data.formats.openpose import people_of, read_folder, recordings
+from stgcn_torch.data.formats.recording import Label
 
 BODY_25 = np.random.default_rng(0).uniform(100, 200, (25, 3)).round(3) / (1, 1, 1000)
 
@@ -151,3 +152,33 @@ def test_hidden_files_are_no_frames(tmp_path: Path) -> None:
     folder = video(tmp_path / "one")
     (folder / "._video_000000000000_keypoints.json").write_bytes(b"\0\5\x16\7")
     assert read_folder(folder).problems == ()
+
+
+def test_a_file_that_is_no_frame_leaves_the_order_of_the_frames(tmp_path: Path) -> None:
+    """Frame 10 comes after frame 9, whatever lies beside them."""
+    for t in range(12):
+        (tmp_path / f"frame_{t}.json").write_text(frame([np.add(BODY_25, (t, 0, 0))]))
+    (tmp_path / "metadata.json").write_text('{"fps": 30}')
+    scene = read_folder(tmp_path)
+    np.testing.assert_allclose(scene.together()[0, :, 0, 0], BODY_25[0, 0] + np.arange(12), atol=1e-4)
+    assert scene.problems == ("1 files without a number in their names are no frames, such as metadata.json",)
+
+
+def test_videos_in_one_folder_are_recordings_of_its_class(tmp_path: Path) -> None:
+    for name, length in (("a1", 3), ("b-2", 5)):
+        video(tmp_path / name, range(length))
+        (tmp_path / "Ann" / "spin").mkdir(parents=True, exist_ok=True)
+        for path in (tmp_path / name).iterdir():
+            path.rename(tmp_path / "Ann" / "spin" / path.name.replace("video", name))
+    found = recordings(tmp_path / "Ann")
+    assert [(each.source, each.label, each.read().frames) for each in found] == [
+        ("spin/a1", Label("spin"), 3),
+        ("spin/b-2", Label("spin"), 5),
+    ]
+
+
+def test_two_files_of_one_frame_are_refused(tmp_path: Path) -> None:
+    for name in ("a_1.json", "a_01.json"):
+        (tmp_path / name).write_text(frame([BODY_25]))
+    with pytest.raises(ValueError, match=r"^two of its frames have the same number$"):
+        read_folder(tmp_path)

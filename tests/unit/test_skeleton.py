@@ -185,3 +185,24 @@ def test_lists_every_key_that_is_wrong() -> None:
 def test_an_unknown_name_is_answered_with_the_known() -> None:
     with pytest.raises(ValueError, match="layout 'body25' is unknown; choose one of coco, fsd10, h36m, mediapipe"):
         skeleton("body25")
+
+
+@pytest.mark.parametrize(
+    ("layout", "name", "joint"),
+    [
+        ("mediapipe", "LEFT_EYE_INNER", "LEyeInner"),
+        ("mediapipe", "mouth_right", "RMouth"),
+        ("mediapipe", "right foot index", "RFootIndex"),
+        ("coco", "left_shoulder", "LShoulder"),
+        ("coco", "nose", "Nose"),
+        ("fsd10", "mid_hip", "MidHip"),
+        ("ntu-rgb+d", "Spine-Base", "SpineBase"),
+    ],
+)
+def test_joints_are_known_by_the_names_that_others_give_them(layout: str, name: str, joint: str) -> None:
+    assert LAYOUTS[layout].joints[LAYOUTS[layout].index(name)] == joint
+
+
+def test_a_name_that_may_be_two_joints_is_none() -> None:
+    with pytest.raises(ValueError, match="has no joint 'LEFT_HAND'"):
+        skeleton({"joints": ["LHand", "lhand"], "bones": [[0, 1]], "center": 0}).index("LEFT_HAND")

@@ -34,6 +34,26 @@ def test_columns_are_found_by_name(tmp_path: Path) -> None:
     assert scene.together()[:, 0, 0, 0].tolist() == [1, 2, 3]
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_other_signs_may_stand_for_commas(tmp_path: Path, delimiter: str) -> None:
+    lines = [line.replace(",", delimiter) for line in ("frame,joint,x,y", "0,Hip,1.5,2")]
+    assert read_table(saved(tmp_path, *lines)).together()[:, 0, 0, 0].tolist() == [1.5, 2]
+
+
+@pytest.mark.parametrize("name", ["Visibility", "confidence", "likelihood"])
+def test_a_score_has_many_names(tmp_path: Path, name: str) -> None:
+    scene = read_table(saved(tmp_path, f"frame,joint,x,y,{name}", "0,Hip,1,2,0.5"))
+    assert scene.channels == ("x", "y", "score")
+    assert scene.together()[:, 0, 0, 0].tolist() == [1, 2, 0.5]
+
+
+@pytest.mark.parametrize("score", ["", ",score"])
+def test_who_is_seen_longest_comes_first(tmp_path: Path, score: str) -> None:
+    rows = ["0,passer,0,1,1", *(f"{t},skater,0,{t + 1},1" for t in range(9))]
+    lines = [f"frame,person,joint,x,y{score}", *(row + (",0.5" if score else "") for row in rows)]
+    assert [len(track.poses) for track in read_table(saved(tmp_path, *lines)).people] == [9, 1]
+
+
 @pytest.mark.parametrize("row", ["0,Hip,,2", "0,Hip,1,", "0,Hip, ,"])
 def test_an_empty_cell_is_an_undetected_joint(tmp_path: Path, row: str) -> None:
     clip = read_table(saved(tmp_path, "frame,joint,x,y", row, "0,Knee,1,1")).together()
@@ -59,6 +79,8 @@ def test_no_rows_show_nobody(tmp_path: Path) -> None:
         (["frame,joint,x,y", "0,0,1,1", "1000000,0,2,2"], r"frames run from 0 to 1000000; at most 1000000 .*"),
         (["frame,joint,x,y", *(f"0,{v},1,1" for v in range(1001))], r"it names 1001 joints; at most 1000 are allowed"),
         (["frame,joint,x,y", '0,"0,1,1'], r"line 2: unexpected end of data"),
+        (["frame,joint,x,y", "0,0,1,5,2,5"], r"line 2: it has more cells than there are columns"),
+        (["frame;joint;x;y", "0;0;1,5;2,5"], r"line 2: could not convert string to float: '1,5'"),
         (["frame,joint,x,y", "0"], r"line 2: it names no joint"),
         (["frame,joint,x,y", "0," + "a" * 200_000], r"line 2: field larger than field limit .*"),
     ],

@@ -60,6 +60,14 @@ def test_who_is_out_of_sight_for_too_long_is_another(gap: int, count: int) -> No
     assert len(tracks(frames)) == count
 
 
+@pytest.mark.parametrize("off", [-55, 30, 55])
+@pytest.mark.parametrize("stray", [{1}, {20}, {20, 21}], ids=str)
+def test_a_stray_pose_does_not_end_a_track(off: float, stray: set[int]) -> None:
+    """Not quite half a body away it may be its own; nobody goes on from there at the speed of the jump."""
+    frames = [(t, pose(100 + 3 * t + (off if t in stray else 0), 200)[None]) for t in range(60)]
+    assert [(track.start, track.end) for track in tracks(frames)] == [(0, 60)]
+
+
 def test_frames_without_anyone_are_zero() -> None:
     frames = [(t, pose(100, 100)[None] if t % 3 else np.zeros((0, 25, 3))) for t in range(10, 40)]
     (track,) = tracks(frames)

@@ -1,16 +1,19 @@
 """Reader of arrays of clips (N, C, T, V, M), or of one (C, T, V, M) or (C, T, V), with their labels if there are any.
 
 ``NAMEdata.npy`` goes with ``NAMElabel.npy``, ``NAMElabels.npy`` or the same in ``.pkl``, as the skating competition
-(``train_data.npy``) and PaddleVideo's NTU arrays have it; NAME becomes the split. Neither layout nor channels are told.
+(``train_data.npy``) and PaddleVideo's NTU arrays have it; NAME becomes the split. Layout and channels are told by the
+``layout.yaml`` and ``channels.txt`` beside them that ``prepare`` writes, or else not at all.
 """
 
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import yaml
 
-from stgcn_torch.data.arrays import Clips, open_npy, read_labels
+from stgcn_torch.data.arrays import Clips, open_npy, read_labels, read_lines
 from stgcn_torch.data.formats.recording import Label, Recording, Scene, scene_of, shown
+from stgcn_torch.skeleton import Skeleton, skeleton
 
 UNNAMED = "?"  # a channel of which the file does not say what it is
 
@@ -33,7 +36,18 @@ def is_array(path: Path) -> bool:
         return False
 
 
+def told(folder: Path) -> tuple[Skeleton | None, tuple[str, ...] | None]:
+    """Layout and channels of the arrays in a folder, None where no file says; ValueError if a file cannot be read."""
+    layout, channels = folder / "layout.yaml", folder / "channels.txt"
+    try:
+        body = skeleton(yaml.safe_load(layout.read_bytes())) if layout.is_file() else None
+    except (ValueError, AttributeError, yaml.YAMLError) as error:  # AttributeError: it is no mapping
+        raise ValueError(f"{shown(layout)} is no layout: {' '.join(str(error).split())}") from None
+    return body, tuple(read_lines(channels)) or None
+
+
 def _clips(path: Path) -> list[Recording]:
+    body, channels = told(path.parent)
     array = open_npy(path)
     if array.ndim in (3, 4):  # one clip, as predict takes it too
         array = array[None] if array.ndim == 4 else array[None, ..., None]
@@ -47,7 +61,7 @@ def _clips(path: Path) -> list[Recording]:
     return [
         Recording(
             f"{shown(Path(path.name))}:{i}",
-            partial(_scene, array, i),
+            partial(_scene, array, i, body, channels),
             None if label is None else Label(str(label), label),
             columns=columns,
         )
@@ -55,6 +69,6 @@ def _clips(path: Path) -> list[Recording]:
     ]
 
 
-def _scene(array: Clips, index: int) -> Scene:
+def _scene(array: Clips, index: int, body: Skeleton | None, channels: tuple[str, ...] | None) -> Scene:
     clip = np.asarray(array[index])
-    return scene_of(clip, (UNNAMED,) * len(clip))
+    return scene_of(clip, channels or (UNNAMED,) * len(clip), body)

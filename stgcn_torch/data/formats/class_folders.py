@@ -1,6 +1,7 @@
 """Reader of class folders: one ``.npy`` (T, V, C) per clip, in a folder named for its class.
 
 The folders above the class, if any, name the clip's group: ``Skater_A/Axel/Axel_1.npy`` is an Axel of group Skater_A.
+Where there are no folders the clips have no class, as ``predict`` may have them.
 """
 
 from pathlib import Path
@@ -17,9 +18,10 @@ def recordings(root: Path) -> list[Recording]:
     """The clips under a folder, in the order of their paths, numbers by value.
 
     Raises:
-        ValueError: It holds no ``.npy`` file in a class folder.
+        ValueError: It holds no ``.npy`` file.
     """
-    files = [path for path in files_in(root, ".npy") if path.parent != root]
+    found = files_in(root, ".npy")
+    files = [path for path in found if path.parent != root] or found
     if not files:
         raise ValueError(f"{root} holds no clips; put one .npy (T, V, C) per clip into a folder named for its class")
     return [recording(path, root, read_clip) for path in files]

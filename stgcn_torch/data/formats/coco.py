@@ -1,7 +1,8 @@
 """Reader of COCO keypoint JSON: ``images`` and ``annotations``, or a detector's bare list of results.
 
 Images of one ``video_id``, or else of one folder, are the frames of one recording, in the order of ``frame_id`` or else
-of their file names, numbers by value. Where every annotation has a ``track_id`` the people are those, else they are
+of their file names, numbers by value. A list of results has no word of images that show nobody: where names end in
+numbers, those between are empty frames. Where every annotation has a ``track_id`` the people are those, else they are
 linked into tracks. A file in a class folder, as in ``class_folders``, has that class.
 """
 
@@ -9,14 +10,24 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from stgcn_torch.data.formats.json_files import load_json, numbers, part
-from stgcn_torch.data.formats.recording import Recording, Scene, Track, by_number, files_in, recording, shown, track_of
+from stgcn_torch.data.formats.recording import (
+    MAX_FRAMES,
+    Recording,
+    Scene,
+    Track,
+    by_number,
+    files_in,
+    recording,
+    shown,
+    track_of,
+)
 from stgcn_torch.data.formats.tracking import tracks
 
 Images = list[Any]  # of one recording: their ids, in the order of frames
@@ -54,13 +65,33 @@ def _contents(path: Path, _written: int) -> tuple[dict[str, Images], Found]:
     for image in images:
         if not isinstance(image, dict) or not isinstance(image.get("id"), int | str):
             raise ValueError(f"it has {str(image)[:40]} where an image with an id belongs")
-        name = PurePosixPath(str(image.get("file_name", image["id"])))
+        # Windows' paths may have either slash.
+        name = PureWindowsPath(str(image.get("file_name", image["id"])))
         moment = (float(part(image, "frame_id", int)),) if "frame_id" in image else by_number(Path(name.name))
-        videos[shown(Path(str(image.get("video_id", name.parent))))].append((moment, image["id"]))
+        videos[shown(Path(str(image.get("video_id", name.parent.as_posix()))))].append((moment, image["id"]))
     try:
-        return {video: [name for _, name in sorted(frames)] for video, frames in videos.items()}, found
+        ordered = {video: sorted(frames) for video, frames in videos.items()}
     except TypeError:
         raise ValueError("only some of its images have a frame_id, or ids of one kind") from None
+    if isinstance(held, list):
+        return {video: _with_gaps(frames) for video, frames in ordered.items()}, found
+    return {video: [name for _, name in frames] for video, frames in ordered.items()}, found
+
+
+def _with_gaps(frames: list[tuple[tuple[Any, ...], Any]]) -> Images:
+    """The names of frames in order, None for each number that is missing between them if they differ by number alone.
+
+    Raises:
+        ValueError: The numbers run too far.
+    """
+    names, numbers = [name for _, name in frames], [moment[2] for moment, _ in frames]
+    first, last = numbers[0], numbers[-1]
+    if len({moment[1] for moment, _ in frames}) > 1 or len(set(numbers)) < len(names):
+        return names
+    if last - first >= MAX_FRAMES:
+        raise ValueError(f"images are numbered from {first} to {last}; at most {MAX_FRAMES} are allowed")
+    at = dict(zip(numbers, names, strict=True))
+    return [at.get(number) for number in range(first, last + 1)]
 
 
 def _scene(path: Path, video: str | None) -> Scene:

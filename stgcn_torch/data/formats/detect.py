@@ -1,6 +1,7 @@
 """Which reader takes a source: told by what its files hold, not by how they are called where that can be helped."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from itertools import islice
@@ -14,12 +15,14 @@ FORMATS: dict[str, Callable[[Path], list[Recording]]] = {
     "class_folders": class_folders.recordings,
     "openpose": openpose.recordings,
     "kinetics": kinetics.recordings,
+    "kinetics_tracked": partial(kinetics.recordings, people=kinetics.followed),
     "coco": coco.recordings,
     "ntu": ntu.recordings,
     "ntu_active": partial(ntu.recordings, bodies=ntu.most_active),
     "pyskl": pyskl.recordings,
     "csv": tables.recordings,
 }
+APART = {"kinetics": "kinetics_tracked", "ntu": "ntu_active"}  # where a place in published arrays may change hands
 SUFFIXES = {".skeleton": "ntu", ".json": None, ".csv": "csv", ".pkl": "pyskl", ".pickle": "pyskl"}
 JSON = {  # what only the files of a format say, near their start
     "openpose": re.compile(rb'"people"\s*:'),
@@ -30,12 +33,14 @@ START = 1 << 16  # bytes
 LOOKED_AT = 100  # files of a kind, before it counts as none
 
 
-def recordings(root: str | Path, form: str | None = None) -> list[Recording]:
+def recordings(root: str | Path, form: str | None = None, *, apart: bool = False) -> list[Recording]:
     """The recordings of a source.
 
     Args:
         root: File or folder.
         form: A key of ``FORMATS``; None to tell it from the files.
+        apart: Whether each person shall be told from the others over the whole recording: what is told from the files
+            is then read as in ``APART``.
 
     Raises:
         FileNotFoundError: There is no such file or folder.
@@ -44,7 +49,9 @@ def recordings(root: str | Path, form: str | None = None) -> list[Recording]:
     root = Path(root)
     if not root.exists():
         raise FileNotFoundError(f"no file or folder {root}")
-    form = form or format_of(root)
+    if form is None:
+        form = format_of(root)
+        form = APART.get(form, form) if apart else form
     if form not in FORMATS:
         raise ValueError(f"format {form!r} is unknown; choose one of {', '.join(FORMATS)}")
     found = FORMATS[form](root)
@@ -54,14 +61,14 @@ def recordings(root: str | Path, form: str | None = None) -> list[Recording]:
 
 
 def format_of(root: Path) -> str:
-    """The key in ``FORMATS`` of a file or folder; ValueError if no file tells it."""
+    """The key in ``FORMATS`` of a file, or of most files of a kind in a folder; ValueError if none tells it."""
     if root.suffix == ".npy" or (root.is_dir() and any(map(arrays.is_array, root.glob("*data*.npy")))):
         return "arrays"
     for suffix, form in SUFFIXES.items():
         files = root.rglob(f"*{suffix}") if root.is_dir() else [root] * (root.suffix == suffix)
-        for path in islice(files, LOOKED_AT):
-            if told := form or _json_format(path):
-                return told
+        told = Counter(said for path in islice(files, LOOKED_AT) if (said := form or _json_format(path)))
+        if told:
+            return told.most_common(1)[0][0]
     if root.is_dir() and next(root.rglob("*.npy"), None):
         return "class_folders"
     raise ValueError(f"{root} is of no format known; give format= one of {', '.join(FORMATS)}")

@@ -7,7 +7,7 @@ shifted by 0.5 (``preprocessing.center`` does better), and the clip starts with 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
@@ -28,12 +28,30 @@ from stgcn_torch.data.formats.recording import (
     shown,
     track_of,
 )
+from stgcn_torch.data.formats.tracking import tracks
 
+Frames = dict[int, list[Float[np.ndarray, "18 3"]]]  # the people of each frame, by its number
 LISTED, KEPT = 5, 2  # people of a frame that are looked at, and taken
 SPLIT = re.compile(r"(?:^|_)(train|val|test)$")
 
 
-def recordings(root: Path) -> list[Recording]:
+def surest(frames: Frames) -> list[Track]:
+    """The two of each frame's first five with the largest sums of scores, as in ST-GCN's data."""
+    places: list[tuple[list[int], list[np.ndarray]]] = [([], []) for _ in range(KEPT)]
+    for frame, listed in frames.items():
+        poses = sorted(listed[:LISTED], key=lambda pose: -pose[:, 2].sum(dtype=float))
+        for (seen, taken), pose in zip(places, poses, strict=False):
+            seen.append(frame)
+            taken.append(pose)
+    return [track_of(seen, taken) for seen, taken in places if seen]
+
+
+def followed(frames: Frames) -> list[Track]:
+    """Every person, followed from frame to frame."""
+    return tracks((frame, np.stack(poses)) for frame, poses in frames.items() if poses)
+
+
+def recordings(root: Path, people: Callable[[Frames], list[Track]] = surest) -> list[Recording]:
     """The clips of a folder and of those under it, those of one folder with the labels of its label file."""
     files = files_in(root, ".json")
     found, labels = [], {folder: _labels(folder) for folder in {path.parent for path in files}}
@@ -44,7 +62,7 @@ def recordings(root: Path) -> list[Recording]:
         found.append(
             Recording(
                 recording(path, root, read_clip).source,
-                partial(read_clip, path),
+                partial(read_clip, path, people),
                 labels[path.parent].get(path.stem),
                 columns={"split": split[1]} if split and path != root else {},
             )
@@ -67,10 +85,10 @@ def _labels(folder: Path) -> dict[str, Label]:
 
 def _label(about: Mapping[str, Any]) -> Label | None:
     name, number = part(about, "label", str), part(about, "label_index", int)
-    return Label(name, number) if number >= 0 else None
+    return Label(" ".join(name.split()) or str(number), number) if number >= 0 else None
 
 
-def read_clip(path: Path) -> Scene:
+def read_clip(path: Path, people: Callable[[Frames], list[Track]] = surest) -> Scene:
     """The people of one clip; ValueError says what is wrong with it."""
     held = load_json(path)
     data = part(held, "data", list)
@@ -81,16 +99,8 @@ def read_clip(path: Path) -> Scene:
     first, last = frames[0][0], frames[-1][0]
     if last - first >= MAX_FRAMES:
         raise ValueError(f"frames are numbered from {first} to {last}; at most {MAX_FRAMES} are allowed")
-    places: list[tuple[list[int], list[np.ndarray]]] = [([], []) for _ in range(KEPT)]
-    for frame, skeletons in frames:
-        poses = sorted(
-            (_pose(skeleton, frame) for skeleton in skeletons[:LISTED]), key=lambda pose: -pose[:, 2].sum(dtype=float)
-        )
-        for (seen, taken), pose in zip(places, poses, strict=False):
-            seen.append(frame - first)
-            taken.append(pose)
-    people: list[Track] = [track_of(seen, taken) for seen, taken in places if seen]
-    return Scene(last - first + 1, people, ("x", "y", "score"), "openpose", label=label)
+    poses = {frame - first: [_pose(skeleton, frame) for skeleton in skeletons] for frame, skeletons in frames}
+    return Scene(last - first + 1, people(poses), ("x", "y", "score"), "openpose", label=label)
 
 
 def _pose(skeleton: Any, frame: int) -> Float[np.ndarray, "18 3"]:

@@ -69,7 +69,8 @@ def _recording(path: Path, root: Path, bodies: Callable[[list[Bodies]], list[Tra
         "xview": "train" if camera in (2, 3) else "val",
         "xset": "train" if setup % 2 == 0 else "val",
     }
-    return Recording(found.source, found.read, Label(f"A{action:03}", action - 1), f"P{performer:03}", columns)
+    label = Label(f"A{action:03}", action - 1 if action else None)  # A000 is of people who count from 0, not of NTU
+    return Recording(found.source, found.read, label, f"P{performer:03}", columns)
 
 
 def read_skeletons(path: Path, bodies: Callable[[list[Bodies]], list[Track]] = listed) -> Scene:

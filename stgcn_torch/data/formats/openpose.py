@@ -1,18 +1,31 @@
 """Reader of OpenPose's JSON folders: one file per frame, named by its number, with every person found in it.
 
 Each folder is one recording, its people linked into tracks. ``GROUP/CLASS/VIDEO/..._000000000012_keypoints.json``: the
-folder above a video's is its class; videos right in the root, or the root as the one video, have none.
+folder above a video's is its class; videos right in the root, or the root as the one video, have none. Several videos
+that were written into one folder, ``GROUP/CLASS/VIDEO_000000000012_keypoints.json``, are told apart by their names.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
 from stgcn_torch.data.formats.json_files import load_json, numbers, part
-from stgcn_torch.data.formats.recording import MAX_FRAMES, Recording, Scene, files_in, hidden, recording, shown
+from stgcn_torch.data.formats.recording import (
+    MAX_FRAMES,
+    Recording,
+    Scene,
+    by_number,
+    files_in,
+    hidden,
+    recording,
+    shown,
+)
 from stgcn_torch.data.formats.tracking import tracks
 
 SIZES = {75: "BODY_25", 54: "COCO"}
@@ -20,47 +33,79 @@ LAYOUTS = {25: "fsd10", 18: "openpose"}
 NUMBER = re.compile(r"(\d+)(?:_keypoints)?$")
 
 
+Frames = list[tuple[int, Path]]  # with their numbers, in order
+
+
 def recordings(root: Path) -> list[Recording]:
-    """The folders of frames under a folder, in the order of their paths."""
+    """The videos of a folder and of those under it, in the order of their paths."""
     folders = sorted({path.parent for path in files_in(root, ".json")}) if root.is_dir() else [root]
-    return [recording(folder, root, read_folder) for folder in folders]
+    return [found for folder in folders for found in _videos(folder, root)]
+
+
+def _videos(folder: Path, root: Path) -> list[Recording]:
+    found = videos(folder)
+    if len(found) < 2:
+        return [recording(folder, root, read_folder)]
+    places = {name: folder / (name.rstrip(" _.-") or name) for name in found}
+    return [replace(recording(places[name], root, read_folder), read=partial(read, found[name])) for name in found]
 
 
 def read_folder(folder: Path) -> Scene:
     """The people of a folder of frames, or of one frame. A frame that is missing or cannot be read has no people.
 
     Raises:
-        ValueError: No frame can be read, or their numbers run too far.
+        ValueError: No frame can be read, or their numbers run too far, or they are of several videos.
     """
-    files = numbered(folder)
-    first, last = files[0][0], files[-1][0]
+    found = videos(folder)
+    if len(found) != 1:
+        raise ValueError(f"it holds {len(found)} videos" if found else "it holds no .json")
+    (frames,) = found.values()
+    scene = read(frames)
+    others = sorted(set(frames_in(folder)) - {path for _, path in frames})
+    if not others:
+        return scene
+    said = f"{len(others)} files without a number in their names are no frames, such as {shown(Path(others[0].name))}"
+    return replace(scene, problems=(*scene.problems, said))
+
+
+def frames_in(folder: Path) -> list[Path]:
+    """The JSON files of a folder, or the one."""
+    return [path for path in folder.glob("*.json") if not hidden(path, folder)] if folder.is_dir() else [folder]
+
+
+def videos(folder: Path) -> dict[str, Frames]:
+    """The videos of a folder by what their names have in common.
+
+    Each frame has the last number in its name; if no name has one, frames are counted. There is one video unless two
+    frames with names that differ before the number have the same.
+    """
+    paths = sorted(frames_in(folder), key=by_number)
+    named = [(match, path) for path in paths if (match := NUMBER.search(path.stem)) and len(match[1]) < 19]
+    if not named:
+        return {"": list(enumerate(paths))} if paths else {}
+    one = len({int(match[1]) for match, _ in named}) == len(named)
+    found: dict[str, Frames] = defaultdict(list)
+    for match, path in named:
+        found["" if one else path.stem[: match.start()]].append((int(match[1]), path))
+    return {name: sorted(frames) for name, frames in found.items()}
+
+
+def read(frames: Frames) -> Scene:
+    """The people of a video; errors as in ``read_folder``."""
+    first, last = frames[0][0], frames[-1][0]
     if last - first >= MAX_FRAMES:
         raise ValueError(f"frames are numbered from {first} to {last}; at most {MAX_FRAMES} are allowed")
-    reader = _Frames(files)
+    if len({frame for frame, _ in frames}) < len(frames):
+        raise ValueError("two of its frames have the same number")
+    reader = _Frames(frames)
     people = tracks((frame - first, found) for frame, found in reader)
-    if len(reader.unreadable) == len(files):
-        raise ValueError(f"none of its {len(files)} frames can be read; the first: {reader.unreadable[0]}")
+    if len(reader.unreadable) == len(frames):
+        raise ValueError(f"none of its {len(frames)} frames can be read; the first: {reader.unreadable[0]}")
     problems: tuple[str, ...] = ()
     if reader.unreadable:
-        problems = (f"{len(reader.unreadable)} of {len(files)} frames are taken as empty; {reader.unreadable[0]}",)
+        problems = (f"{len(reader.unreadable)} of {len(frames)} frames are taken as empty; {reader.unreadable[0]}",)
     layout = LAYOUTS.get(reader.joints or 0)
     return Scene(last - first + 1, people, ("x", "y", "score"), layout, problems=problems)
-
-
-def numbered(folder: Path) -> list[tuple[int, Path]]:
-    """The frames of a folder with the last number in their names, in its order; counted if any has none of its own.
-
-    Raises:
-        ValueError: There is none.
-    """
-    paths = sorted(path for path in folder.glob("*.json") if not hidden(path, folder)) if folder.is_dir() else [folder]
-    if not paths:
-        raise ValueError("it holds no .json")
-    found = [NUMBER.search(path.stem) for path in paths]
-    frames = [int(match[1]) for match in found if match and len(match[1]) < 19]
-    if len(set(frames)) < len(paths):
-        frames = list(range(len(paths)))
-    return sorted(zip(frames, paths, strict=True))
 
 
 def people_of(path: Path) -> list[Float[np.ndarray, "V 3"]]:
@@ -79,7 +124,7 @@ def people_of(path: Path) -> list[Float[np.ndarray, "V 3"]]:
 class _Frames:
     """The people of each frame, in order; those after the first must have as many joints."""
 
-    def __init__(self, files: list[tuple[int, Path]]) -> None:
+    def __init__(self, files: Frames) -> None:
         self.files = files
         self.joints: int | None = None
         self.unreadable: list[str] = []

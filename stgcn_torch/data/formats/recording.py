@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from stgcn_torch.data.preprocessing import Clip, live_frames
+from stgcn_torch.skeleton import Skeleton
 
 MAX_FRAMES = 1_000_000  # in one recording: nine hours at 30 frames a second
 Poses = Float[np.ndarray, "T V C"]
@@ -53,7 +54,7 @@ class Scene:
         frames: How many there are; people come and go within them.
         people: The most prominent first.
         channels: What the last axis of a pose holds; ``score`` is a detector's confidence.
-        layout: Name of the joint layout, where the source tells it.
+        layout: The joint layout or its name, where the source tells it.
         joints: Name or number of each joint where the source has them, in its own order; empty if as in the layout.
         label: The class, where the recording itself tells it.
         problems: What was passed over in reading, a line each.
@@ -62,7 +63,7 @@ class Scene:
     frames: int
     people: Sequence[Track]
     channels: tuple[str, ...]
-    layout: str | None = None
+    layout: str | Skeleton | None = None
     joints: tuple[str, ...] = ()
     label: Label | None = None
     problems: tuple[str, ...] = ()
@@ -153,7 +154,9 @@ def track_of(frames: Sequence[int], poses: Sequence[np.ndarray]) -> Track:
     return Track(frames[0], dense)
 
 
-def scene_of(clip: Clip, channels: tuple[str, ...], layout: str | None = None, label: Label | None = None) -> Scene:
+def scene_of(
+    clip: Clip, channels: tuple[str, ...], layout: str | Skeleton | None = None, label: Label | None = None
+) -> Scene:
     """The scene of an array (C, T, V, M): up to its last frame that is not zero, without people who never appear.
 
     Raises:

@@ -1,7 +1,8 @@
 """Reader of CSV: one file per clip, a row per joint, with columns frame, person, joint, x, y, z and score in any order.
 
-``person``, ``z`` and ``score`` may be lacking. A joint is a name or a number of the layout. Rows that lack, and empty
-cells, are undetected joints. A file in a class folder, as in ``class_folders``, has that class.
+``person``, ``z`` and ``score`` may be lacking; ``confidence``, ``visibility`` and ``likelihood`` are scores too.
+Semicolons or tabs may stand for commas. A joint is a name or a number of the layout. Rows that lack, and empty cells,
+are undetected joints. A file in a class folder, as in ``class_folders``, has that class.
 """
 
 import csv
@@ -15,6 +16,7 @@ from stgcn_torch.data.formats.recording import (
     MAX_FRAMES,
     Recording,
     Scene,
+    Track,
     files_in,
     recording,
     track_of,
@@ -22,6 +24,7 @@ from stgcn_torch.data.formats.recording import (
 
 NEEDED = ("frame", "joint", "x", "y")
 CHANNELS = ("x", "y", "z", "score")
+SCORES = ("score", "confidence", "visibility", "likelihood")  # as pose estimators call it; the first that is there
 MAX_JOINTS = 1000
 
 
@@ -31,10 +34,12 @@ def recordings(root: Path) -> list[Recording]:
 
 
 def read_table(path: Path) -> Scene:
-    """The people of one file, in the order of their first rows; ValueError names the line that is wrong."""
+    """The people of one file, those who are surest and longest seen first; ValueError names the line that is wrong."""
     people: dict[str, dict[int, dict[str, list[float]]]] = defaultdict(lambda: defaultdict(dict))
     with path.open(newline="", encoding="utf-8-sig", errors="backslashreplace") as file:
-        rows = csv.DictReader(file, skipinitialspace=True, strict=True)
+        delimiter = max(",;\t", key=file.readline(1 << 16).count)
+        file.seek(0)
+        rows = csv.DictReader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
         channels = _channels(rows)
         try:
             for row in rows:
@@ -59,7 +64,9 @@ def _channels(rows: "csv.DictReader[str]") -> tuple[str, ...]:
     lacking = [name for name in NEEDED if name not in names]
     if lacking:
         raise ValueError(f"it lacks the column {', '.join(lacking)}; it has {', '.join(names)[:200] or 'none'}")
-    rows.fieldnames = names
+    score = next((name for name in SCORES if name in names), None)
+    rows.fieldnames = ["score" if name == score else name for name in names]
+    names = rows.fieldnames
     return tuple(name for name in CHANNELS if name in names)
 
 
@@ -69,6 +76,8 @@ def _row(row: dict[str, str], channels: tuple[str, ...]) -> tuple[int, str, list
         raise ValueError(f"frame must be a whole number, got {row['frame']!r}")
     if not joint:
         raise ValueError("it names no joint")
+    if None in row:  # what stands behind the last column
+        raise ValueError("it has more cells than there are columns")
     cells = [row[channel] for channel in channels]
     if not all(cell and cell.strip() for cell in cells):
         return int(frame), joint, [0.0] * len(channels)
@@ -91,7 +100,12 @@ def _scene(
     for frames in people.values():
         order = sorted(frames)
         tracks.append(track_of([t - first for t in order], list(_poses(frames, order, place, len(channels)))))
-    return Scene(last - first + 1, tracks, channels, joints=joints)
+    return Scene(last - first + 1, sorted(tracks, key=lambda track: -_seen(track, channels)), channels, joints=joints)
+
+
+def _seen(track: Track, channels: tuple[str, ...]) -> float:
+    """The sum of a person's scores, or else of the joints that are there."""
+    return float(track.poses[..., -1].sum() if "score" in channels else track.poses.any(axis=2).sum())
 
 
 def _poses(

@@ -4,6 +4,7 @@ A person is expected where the last pose was, moved on at its own velocity; peop
 the joints that both have lie nearest to each other, over all people of the frame at once (Kuhn, 1955).
 """
 
+from collections import deque
 from collections.abc import Iterable
 
 import numpy as np
@@ -14,7 +15,7 @@ from stgcn_torch.data.formats.recording import Track, track_of
 
 GATE = 0.5  # body sizes: farther from where it is expected, a pose is another person's
 PATIENCE = 30  # frames that a person may be out of sight
-SMOOTHING = 0.3  # weight of the latest displacement in a velocity
+STEPS = 5  # displacements whose median is a velocity: one or two poses that are another person's do not throw it off
 SHRINKING = 0.95  # by which a body may seem smaller from one frame to the next: part of it is hidden
 MAX_PEOPLE = 200  # in a frame
 DOUBT = 0.2  # cost of having been out of sight, at most: of two who stand in one place, the one in sight is taken
@@ -31,7 +32,7 @@ class Walker:
         poses: And how.
         where: Last known position of each joint, moved along with the body.
         known: Joints that have been seen at all.
-        velocity: Of the body, per frame.
+        steps: Its last displacements, per frame; it starts at rest.
         size: Of the body, the diagonal of the box around its joints.
     """
 
@@ -39,12 +40,12 @@ class Walker:
         self.frames, self.poses = [frame], [pose]
         self.where: Float[np.ndarray, "V 2"] = pose[:, :2].astype(np.float64)
         self.known: Bool[np.ndarray, " V"] = pose[:, 2] > 0
-        self.velocity = np.zeros(2)
+        self.steps = deque([np.zeros(2)] * (STEPS // 2), maxlen=STEPS)
         self.size = _size(pose)
 
     def expected(self, frame: int) -> Float[np.ndarray, "V 2"]:
         """Where its joints should be."""
-        return np.asarray(self.where + self.velocity * (frame - self.frames[-1]))
+        return np.asarray(self.where + np.median(self.steps, axis=0) * (frame - self.frames[-1]))
 
     def lost(self, frame: int) -> bool:
         """Whether it has been out of sight for too long."""
@@ -55,9 +56,8 @@ class Walker:
         seen = pose[:, 2] > 0
         both = seen & self.known
         if both.any():
-            moved = np.median(pose[both, :2] - self.where[both], axis=0) / (frame - self.frames[-1])
-            weight = SMOOTHING if len(self.frames) > 1 else 1.0
-            self.velocity = (1 - weight) * self.velocity + weight * moved
+            moved = np.median(pose[both, :2] - self.where[both], axis=0)
+            self.steps.append(moved / (frame - self.frames[-1]))
         self.where = np.where(seen[:, None], pose[:, :2], self.expected(frame))
         self.known = self.known | seen
         self.size = max(_size(pose), SHRINKING * self.size)
