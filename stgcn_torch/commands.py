@@ -119,6 +119,7 @@ def quiet_known_warnings() -> None:
         r".*isinstance\(treespec, LeafSpec\).*",
         ".*The number of training batches.*",
         ".*You defined a .validation_step. but have no.*",
+        ".*Total length of `list` across ranks is zero.*",  # the loaders of a run that holds nothing out
     ):
         warnings.filterwarnings("ignore", message)
 
