@@ -22,10 +22,11 @@ from stgcn_torch.data.arrays import open_clips, open_npy
 from stgcn_torch.data.collect import Collection, Selection, collect
 from stgcn_torch.data.formats import recordings
 from stgcn_torch.data.preprocessing import live_frames, preprocess
-from stgcn_torch.data.windows import ClipSequence, Piece, Pieces, timeline, window_starts
+from stgcn_torch.data.windows import ClipSequence, Piece, Pieces, Segment, timeline, window_starts
 from stgcn_torch.ensemble import Ensemble, load_ensemble
 from stgcn_torch.files import written_whole
 from stgcn_torch.fingerprint import contradiction, other_scale
+from stgcn_torch.running import refuse_unstreamable, running_segments
 from stgcn_torch.skeleton import skeleton
 
 FORMS = ("probabilities", "submission")
@@ -71,6 +72,7 @@ def answers(
     *,
     top_k: int = 1,
     slide: int | None = None,
+    stream: int | None = None,
     batch_size: int = 64,
 ) -> Iterator[Answer]:
     """What the networks say of clips, in order.
@@ -82,8 +84,14 @@ def answers(
         top_k: Classes in an answer.
         slide: None for one answer to a clip; else frames from one window to the next, for an answer to each segment of
             a clip. Windows without anybody get no answer.
+        stream: None, or frames around each moment that its answer is the mean over, for the like in one pass.
         batch_size: Clips or windows at a time.
     """
+    if stream is not None:
+        for i, place in enumerate(places):
+            for part in running_segments(ensemble, clips[i], stream, f"clip {i}"):
+                yield _of_segment(place, part, top_k)
+        return
     if slide is None:
         whole = [Piece(i, 0, clips[i].shape[1]) for i in range(len(clips))]
         said = ensemble.probabilities(Pieces(clips, whole), range(len(whole)), batch_size)
@@ -98,8 +106,12 @@ def answers(
         pieces = [Piece(i, start, min(start + ensemble.window, T)) for start in starts]
         said = ensemble.probabilities(Pieces(clips, pieces), range(len(pieces)), batch_size)
         for part in timeline(starts, ensemble.window, T, said):
-            at = Place(place.index, place.source, place.person, place.start + part.start, place.start + part.end)
-            yield Answer(at, _top(part.probabilities, top_k))
+            yield _of_segment(place, part, top_k)
+
+
+def _of_segment(place: Place, part: Segment, top_k: int) -> Answer:
+    at = Place(place.index, place.source, place.person, place.start + part.start, place.start + part.end)
+    return Answer(at, _top(part.probabilities, top_k))
 
 
 def _top(probabilities: np.ndarray[Any, Any], k: int) -> list[tuple[int, float]]:
@@ -170,8 +182,12 @@ def check(config: DictConfig) -> None:
         raise ValueError(f"accelerator must be auto, cpu, or gpu where there is one, got {config.accelerator!r}")
     if config.top_k < 1 or (config.slide is not None and config.slide < 1):
         raise ValueError(f"top_k and slide must be at least 1, got {config.top_k} and {config.slide}")
-    if config.form == "submission" and config.slide is not None:
-        raise ValueError("form=submission has one class for a clip, and slide= several")
+    if config.stream is not None and (type(config.stream) is not int or config.stream < 1):
+        raise ValueError(f"stream must be a whole number of frames, at least 1, got {config.stream!r}")
+    if config.slide is not None and config.stream is not None:
+        raise ValueError("slide= and stream= both make timelines; give one of them")
+    if config.form == "submission" and (config.slide is not None or config.stream is not None):
+        raise ValueError("form=submission has one class for a clip, slide= and stream= have several")
 
 
 def load(config: DictConfig) -> Ensemble:
@@ -208,6 +224,8 @@ def main(config: DictConfig) -> None:
     """Predict as the composed configuration says."""
     check(config)
     ensemble = load(config)
+    if config.stream is not None:
+        refuse_unstreamable(ensemble)
     columns = ["index"]
     with tempfile.TemporaryDirectory() as folder:
         if config.format is None and Path(config.input).suffix == ".npy":
@@ -224,10 +242,10 @@ def main(config: DictConfig) -> None:
                 for i, row in enumerate(collection.rows)
             ]
             columns += ["source", "person", "start", "end"]
-        if config.slide:
+        if config.slide or config.stream:
             columns += [name for name in ("start", "end") if name not in columns]
         warn_of_scale(ensemble, clips)
-        options = {"top_k": config.top_k, "slide": config.slide, "batch_size": config.batch_size}
+        options = {name: config[name] for name in ("top_k", "slide", "stream", "batch_size")}
         found = list(answers(ensemble, clips, places, **options))
     if config.out and config.form == "submission":
         write_submission(config.out, found)
