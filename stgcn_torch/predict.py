@@ -26,7 +26,7 @@ from stgcn_torch.data.windows import ClipSequence, Piece, Pieces, Segment, timel
 from stgcn_torch.ensemble import Ensemble, load_ensemble
 from stgcn_torch.files import written_whole
 from stgcn_torch.fingerprint import contradiction, other_scale
-from stgcn_torch.running import refuse_unstreamable, running_segments
+from stgcn_torch.running import running_segments, streams_of
 from stgcn_torch.skeleton import skeleton
 
 FORMS = ("probabilities", "submission")
@@ -88,8 +88,9 @@ def answers(
         batch_size: Clips or windows at a time.
     """
     if stream is not None:
+        streams = streams_of(ensemble)
         for i, place in enumerate(places):
-            for part in running_segments(ensemble, clips[i], stream, f"clip {i}"):
+            for part in running_segments(ensemble, streams, clips[i], stream, f"clip {i}"):
                 yield _of_segment(place, part, top_k)
         return
     if slide is None:
@@ -225,7 +226,7 @@ def main(config: DictConfig) -> None:
     check(config)
     ensemble = load(config)
     if config.stream is not None:
-        refuse_unstreamable(ensemble)
+        streams_of(ensemble)  # or an error, before anything is read
     columns = ["index"]
     with tempfile.TemporaryDirectory() as folder:
         if config.format is None and Path(config.input).suffix == ".npy":

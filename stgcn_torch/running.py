@@ -5,7 +5,7 @@ what is said of a moment is the head's answer to the mean of the features around
 edges of that mean, as those of a window that is cut out have not.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -25,25 +25,33 @@ from stgcn_torch.streaming import StreamingSTGCN
 Probabilities = np.ndarray[Any, np.dtype[np.float64]]
 
 
-def refuse_unstreamable(ensemble: Ensemble) -> None:
-    """Raise ValueError for networks that cannot stream together, or whose preprocessing needs more than a frame."""
+def streams_of(ensemble: Ensemble) -> list[StreamingSTGCN]:
+    """A stream for each network.
+
+    Raises:
+        ValueError: The preprocessing of one needs more than a frame, or they answer at different frames.
+    """
     for module in ensemble.modules:
         refuse_more_than_frames(module.preprocessing)
-    strides = {StreamingSTGCN(module.backbone, module.head).stride for module in ensemble.modules}
+    streams = [StreamingSTGCN(module.backbone, module.head) for module in ensemble.modules]
+    strides = {stream.stride for stream in streams}
     if len(strides) > 1:
         raise ValueError(f"networks that stream together must have one stride, got {sorted(strides)} frames")
+    return streams
 
 
-def running_segments(ensemble: Ensemble, clip: Clip, frames: int, name: str = "the clip") -> Iterator[Segment]:
+def running_segments(
+    ensemble: Ensemble, streams: Sequence[StreamingSTGCN], clip: Clip, frames: int, name: str = "the clip"
+) -> Iterator[Segment]:
     """The segments of a recording, in order; frames with nobody around belong to none.
 
     Args:
-        ensemble: Networks that ``refuse_unstreamable`` lets pass.
+        ensemble: The networks.
+        streams: Theirs, as ``streams_of`` makes them; they begin anew.
         clip: (C, T, V, M) as recorded, of any length; memory stays flat but for a few numbers a frame.
         frames: What each answer is the mean over: so many around its moment, or those that there are at either end.
         name: What errors call the clip.
     """
-    streams = [StreamingSTGCN(module.backbone, module.head) for module in ensemble.modules]
     clips = [LongClip(clip, module.preprocessing, module.body, name) for module in ensemble.modules]
     live, stride = clips[0].live(), streams[0].stride
     width = max(1, round(frames / stride))
@@ -76,6 +84,7 @@ def _probabilities(module: LitSTGCN, stream: StreamingSTGCN, clip: LongClip, wid
 
 
 def _features(module: LitSTGCN, stream: StreamingSTGCN, clip: LongClip) -> Iterator[Float[Tensor, "S D"]]:
+    stream.reset()
     for part in clip.parts():
         joints = torch.from_numpy(part)[None].to(module.device)
         yield stream.features(stack_streams(joints, module.preprocessing.streams, module.body.parents))[:, 0]

@@ -120,7 +120,7 @@ class StreamingSTGCN:
         N, M = x.shape[0], x.shape[4]
         if self._shape is None:
             self._shape = (N, M)
-            self._total = torch.zeros(N, self.blocks[-1].D, dtype=torch.float64, device=x.device)
+            self._total = self.scale.new_zeros(N, self.blocks[-1].D, dtype=torch.float64)
             for block in self.blocks:
                 block.start(N * M * V)
         elif self._shape != (N, M):

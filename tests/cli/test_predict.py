@@ -10,7 +10,7 @@ import pytest
 
 from stgcn_torch.checkpoint import load_module
 from stgcn_torch.ensemble import load_ensemble
-from stgcn_torch.running import running_segments
+from stgcn_torch.running import running_segments, streams_of
 from tests.cli.commands import Command
 
 
@@ -89,7 +89,8 @@ def test_a_long_clip_becomes_a_timeline_in_one_pass(
     np.save(tmp_path / "long.npy", clip)
     command("predict", f"ckpt_path={checkpoint}", "input=long.npy", "stream=32", "out=timeline.json", "top_k=2")
     told = json.loads((tmp_path / "timeline.json").read_text())
-    expected = list(running_segments(load_ensemble([checkpoint]), clip, 32))
+    ensemble = load_ensemble([checkpoint])
+    expected = list(running_segments(ensemble, streams_of(ensemble), clip, 32))
     assert [(row["start"], row["end"]) for row in told] == [(part.start, part.end) for part in expected]
     for row, part in zip(told, expected, strict=True):
         first, second = (row["top"][k]["probability"] for k in (0, 1))

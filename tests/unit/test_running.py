@@ -1,5 +1,6 @@
 """A recording in one pass: each moment's answer is the head's to the mean of the features around it."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stgcn_torch.data.preprocessing import preprocess
+from stgcn_torch.data.windows import Segment
 from stgcn_torch.ensemble import Ensemble
 from stgcn_torch.lit import LitSTGCN
-from stgcn_torch.running import refuse_unstreamable, running_segments, sliding_mean
+from stgcn_torch.running import running_segments, sliding_mean, streams_of
 
 CLASSES = ("a", "b", "c")
 LAYOUT = {"joints": ["hip", "knee", "foot"], "bones": [["knee", "hip"], ["foot", "knee"]], "center": "hip"}
@@ -35,6 +37,10 @@ def recording(T: int = 60, M: int = 1) -> np.ndarray[Any, Any]:
     return clip
 
 
+def segments(ensemble: Ensemble, clip: np.ndarray[Any, Any], frames: int) -> Iterator[Segment]:
+    return running_segments(ensemble, streams_of(ensemble), clip, frames)
+
+
 def features(module: LitSTGCN, clip: np.ndarray[Any, Any]) -> torch.Tensor:
     """The deep features of the whole recording as one clip, each the mean over joints and people, (S, D)."""
     x = torch.from_numpy(preprocess(clip, module.preprocessing, module.body))[None].double()
@@ -55,7 +61,7 @@ def test_an_answer_is_the_heads_to_the_mean_of_the_features_around(M: int) -> No
         module.head.fcn.bias -= module.head(expected).mean(dim=0)  # no class is the most likely throughout
         rows = module.head(expected).softmax(dim=1).numpy()
     found = np.zeros((15, 3))
-    parts = list(running_segments(Ensemble([module], [1.0]), clip, 16))
+    parts = list(segments(Ensemble([module], [1.0]), clip, 16))
     for part in parts:
         assert part.start % 4 == 0
         cells = slice(part.start // 4, -(-part.end // 4))
@@ -68,7 +74,7 @@ def test_an_answer_is_the_heads_to_the_mean_of_the_features_around(M: int) -> No
 
 def test_a_mean_over_the_whole_recording_is_what_the_network_says_of_it() -> None:
     module, clip = module_of(), recording()
-    (part,) = running_segments(Ensemble([module], [1.0]), clip, 1000)
+    (part,) = segments(Ensemble([module], [1.0]), clip, 1000)
     with torch.inference_mode():
         x = torch.from_numpy(preprocess(clip, module.preprocessing, module.body))[None].double()
         expected = module(x).softmax(dim=1)[0].numpy()
@@ -78,32 +84,41 @@ def test_a_mean_over_the_whole_recording_is_what_the_network_says_of_it() -> Non
 
 def test_networks_answer_together_by_their_weights() -> None:
     one, other, clip = module_of(0), module_of(1, preprocessing={"streams": ["bone"], "center": None}), recording()
-    whole = [next(running_segments(Ensemble([module], [1.0]), clip, 1000)).probabilities for module in (one, other)]
-    (both,) = running_segments(Ensemble([one, other], [0.75, 0.25]), clip, 1000)
+    whole = [next(segments(Ensemble([module], [1.0]), clip, 1000)).probabilities for module in (one, other)]
+    (both,) = segments(Ensemble([one, other], [0.75, 0.25]), clip, 1000)
     np.testing.assert_allclose(both.probabilities, 0.75 * whole[0] + 0.25 * whole[1], atol=1e-12)
+
+
+def test_a_recording_that_was_left_in_the_middle_does_not_show_in_the_next() -> None:
+    ensemble, clip = Ensemble([module_of()], [1.0]), recording()
+    streams = streams_of(ensemble)
+    streams[0].push(torch.ones(1, 2, 30, 3, 1))
+    (part,) = running_segments(ensemble, streams, clip, 1000)
+    (expected,) = segments(ensemble, clip, 1000)
+    assert (part.probabilities == expected.probabilities).all()
 
 
 def test_segments_end_with_the_recording_and_where_nobody_is_around() -> None:
     module, clip = module_of(T=100), recording(100)
     clip[:, 40:70] = 0
     clip[:, 90:] = 0
-    parts = list(running_segments(Ensemble([module], [1.0]), clip, 8))  # a feature, and one behind it
+    parts = list(segments(Ensemble([module], [1.0]), clip, 8))  # a feature, and one behind it
     covered = [frame for part in parts for frame in range(part.start, part.end)]
     assert covered == [*range(40), *range(64, 90)]
 
 
 def test_nobody_at_all_gets_no_answer() -> None:
-    assert list(running_segments(Ensemble([module_of()], [1.0]), np.zeros((3, 60, 3, 1)), 8)) == []
+    assert list(segments(Ensemble([module_of()], [1.0]), np.zeros((3, 60, 3, 1)), 8)) == []
 
 
 def test_networks_of_other_strides_cannot_stream_together() -> None:
     with pytest.raises(ValueError, match=r"must have one stride, got \[2, 4\] frames"):
-        refuse_unstreamable(Ensemble([module_of(), module_of(strides=[1, 2])], [0.5, 0.5]))
+        streams_of(Ensemble([module_of(), module_of(strides=[1, 2])], [0.5, 0.5]))
 
 
 def test_what_needs_more_than_a_frame_is_refused() -> None:
     with pytest.raises(ValueError, match=r"teleports=drop \(allowed: keep\)"):
-        refuse_unstreamable(Ensemble([module_of(preprocessing={"teleports": "drop"})], [1.0]))
+        streams_of(Ensemble([module_of(preprocessing={"teleports": "drop"})], [1.0]))
 
 
 @settings(derandomize=True, deadline=None, max_examples=100, database=None)
