@@ -3,7 +3,7 @@
 Compares every prefix of a clip with the network, counts operations, measures times in rounds that alternate between the
 variants, and draws what is known at each frame. Writes docs/streaming.png and the tables of docs/streaming.md. With
 ``--checkpoint RUN/checkpoints/best.ckpt`` of a network for the synthetic set it also predicts its test clips as one
-recording, in windows and in one pass, and measures time and memory of ``predict`` on recordings of two lengths.
+recording, in windows and in one pass, and measures time and memory of ``predict`` on recordings of two lengths (Linux).
 """
 
 import argparse
@@ -156,11 +156,22 @@ def predicted(T: int, checkpoint: Path) -> tuple[float, float]:
             cwd=folder,
             env=os.environ | {"PYTHONPATH": str(DOCS.parent)},
         )
-        _, status, used = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        if status:
+        memory = 0.0
+        while child.poll() is None:
+            memory = max(memory, peak(child.pid))
+            time.sleep(0.1)
+        if child.returncode:
             raise RuntimeError(f"predict ended with exit code {child.returncode}")
-    return time.perf_counter() - begin, used.ru_maxrss / 1024
+    return time.perf_counter() - begin, memory
+
+
+def peak(process: int) -> float:
+    """Its peak memory so far, MiB; 0 when it has just ended. Not that of getrusage, which inherits its parent's."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM")), 0.0)
 
 
 def performance(checkpoint: Path, data: Path) -> str:
