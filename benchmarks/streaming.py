@@ -192,7 +192,7 @@ def performance(checkpoint: Path, data: Path) -> str:
             for part in answers(ensemble, long, place, **options)
         )
         name, value = next(iter(options.items()))
-        lines.append(f"| `{name}={value}` | {right / len(truth):.3f} | {time.perf_counter() - begin:.0f} |")
+        lines.append(f"| `{name}={value}` | {right / len(truth):.3f} | {time.perf_counter() - begin:.1f} |")
     told = f"{len(live)} clips of {len(truth) / len(live):.0f} frames in the mean, {len(truth):,} together"
     return f"{told}; a window of {window}:\n\n" + "\n".join(lines)
 
@@ -231,7 +231,7 @@ def main() -> None:
         table = ["| frames | seconds | peak memory, MiB |", "|---|---|---|"]
         for T in LENGTHS:
             seconds, memory = predicted(T, options.checkpoint)
-            table.append(f"| {T:,} | {seconds:.0f} | {memory:.0f} |")
+            table.append(f"| {T:,} | {seconds:.1f} | {memory:.0f} |")
         write("recordings", performance(options.checkpoint, options.data) + "\n\n" + "\n".join(table))
 
 
