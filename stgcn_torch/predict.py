@@ -23,10 +23,11 @@ from stgcn_torch.data.collect import Collection, Selection, collect
 from stgcn_torch.data.formats import recordings
 from stgcn_torch.data.formats.arrays import told
 from stgcn_torch.data.preprocessing import live_frames, preprocess
-from stgcn_torch.data.windows import ClipSequence, Piece, Pieces, timeline, window_starts
+from stgcn_torch.data.windows import ClipSequence, Piece, Pieces, Segment, timeline, window_starts
 from stgcn_torch.ensemble import Ensemble, load_ensemble
 from stgcn_torch.files import written_whole
 from stgcn_torch.fingerprint import contradiction, other_scale
+from stgcn_torch.running import running_segments, streams_of
 from stgcn_torch.skeleton import skeleton
 
 FORMS = ("probabilities", "submission")
@@ -72,6 +73,7 @@ def answers(
     *,
     top_k: int = 1,
     slide: int | None = None,
+    stream: int | None = None,
     batch_size: int = 64,
 ) -> Iterator[Answer]:
     """What the networks say of clips, in order.
@@ -83,8 +85,15 @@ def answers(
         top_k: Classes in an answer.
         slide: None for one answer to a clip; else frames from one window to the next, for an answer to each segment of
             a clip. Windows without anybody get no answer.
+        stream: None, or frames around each moment that its answer is the mean over, for the like in one pass.
         batch_size: Clips or windows at a time.
     """
+    if stream is not None:
+        streams = streams_of(ensemble)
+        for i, place in enumerate(places):
+            for part in running_segments(ensemble, streams, clips[i], stream, f"clip {i}"):
+                yield _of_segment(place, part, top_k)
+        return
     if slide is None:
         whole = [Piece(i, 0, clips[i].shape[1]) for i in range(len(clips))]
         said = ensemble.probabilities(Pieces(clips, whole), range(len(whole)), batch_size)
@@ -99,8 +108,12 @@ def answers(
         pieces = [Piece(i, start, min(start + ensemble.window, T)) for start in starts]
         said = ensemble.probabilities(Pieces(clips, pieces), range(len(pieces)), batch_size)
         for part in timeline(starts, ensemble.window, T, said):
-            at = Place(place.index, place.source, place.person, place.start + part.start, place.start + part.end)
-            yield Answer(at, _top(part.probabilities, top_k))
+            yield _of_segment(place, part, top_k)
+
+
+def _of_segment(place: Place, part: Segment, top_k: int) -> Answer:
+    at = Place(place.index, place.source, place.person, place.start + part.start, place.start + part.end)
+    return Answer(at, _top(part.probabilities, top_k))
 
 
 def _top(probabilities: np.ndarray[Any, Any], k: int) -> list[tuple[int, float]]:
@@ -173,10 +186,15 @@ def check(config: DictConfig) -> None:
     if config.top_k < 1 or (config.slide is not None and config.slide < 1):
         raise ValueError(f"top_k and slide must be at least 1, got {config.top_k} and {config.slide}")
     windows = plain(config.windows)
-    if windows is not None and (not windows or not isinstance(windows, list) or config.slide is not None):
-        raise ValueError("windows must be frames such as [300,350,500], and without slide=, which has its own")
-    if config.form == "submission" and config.slide is not None:
-        raise ValueError("form=submission has one class for a clip, and slide= several")
+    if windows is not None and (not windows or not isinstance(windows, list)):
+        raise ValueError("windows must be frames such as [300,350,500]")
+    if config.stream is not None and (type(config.stream) is not int or config.stream < 1):
+        raise ValueError(f"stream must be a whole number of frames, at least 1, got {config.stream!r}")
+    ways = [name for name in ("windows", "slide", "stream") if config[name] is not None]
+    if len(ways) > 1:
+        raise ValueError(f"{'= and '.join(ways)}= each say which frames an answer is from; give one of them")
+    if config.form == "submission" and (config.slide is not None or config.stream is not None):
+        raise ValueError("form=submission has one class for a clip, slide= and stream= have several")
 
 
 def load(config: DictConfig) -> Ensemble:
@@ -227,6 +245,8 @@ def main(config: DictConfig) -> None:
     """Predict as the composed configuration says."""
     check(config)
     ensemble = load(config)
+    if config.stream is not None:
+        streams_of(ensemble)  # or an error, before anything is read
     columns = ["index"]
     with tempfile.TemporaryDirectory() as folder:
         if config.format is None and Path(config.input).suffix == ".npy":
@@ -244,10 +264,10 @@ def main(config: DictConfig) -> None:
                 for i, row in enumerate(collection.rows)
             ]
             columns += ["source", "person", "start", "end"]
-        if config.slide:
+        if config.slide or config.stream:
             columns += [name for name in ("start", "end") if name not in columns]
         warn_of_scale(ensemble, clips)
-        options = {"top_k": config.top_k, "slide": config.slide, "batch_size": config.batch_size}
+        options = {name: config[name] for name in ("top_k", "slide", "stream", "batch_size")}
         found = list(answers(ensemble, clips, places, **options))
     if config.out and config.form == "submission":
         write_submission(config.out, found)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+from stgcn_torch.data.centring import centre_path, moved, seen_centre
 from stgcn_torch.data.cleaning import bridged, missing, stray_frames, without_frames
 from stgcn_torch.skeleton import Skeleton
 
@@ -285,19 +286,5 @@ def centre(clip: Clip, joint: int, channels: tuple[str, ...], preprocessing: Pre
             origin = origin[:, :1]
         return np.asarray(clip - origin)
     seen = detected(clip, channels)
-    coordinates = [i for i, channel in enumerate(channels) if channel != "score"]
-    moved = clip.astype(np.float64)
-    for m in range(clip.shape[3]):
-        place, there = moved[:, :, joint, m], seen[:, joint, m]
-        if preprocessing.absent_center == "visible":
-            shown = seen[:, :, m]
-            mean = (moved[..., m] * shown).sum(axis=2) / np.maximum(np.count_nonzero(shown, axis=1), 1)
-            place, there = np.where(there, place, mean), np.asarray(shown.any(axis=1))
-        frames = np.flatnonzero(there)
-        if not frames.size:
-            continue
-        for i in coordinates:
-            path = np.interp(np.arange(clip.shape[1]), frames, place[i, frames])
-            origin = path[frames[0]] if preprocessing.center_of == "clip" else path[:, None]
-            moved[i, :, :, m] = np.where(seen[:, :, m], clip[i, :, :, m] - origin, clip[i, :, :, m])
-    return moved
+    place, there = seen_centre(clip, seen, joint, channels, preprocessing.absent_center)
+    return moved(clip, seen, centre_path(place, there, preprocessing.center_of))

@@ -10,6 +10,7 @@ import pytest
 
 from stgcn_torch.checkpoint import load_module
 from stgcn_torch.ensemble import load_ensemble
+from stgcn_torch.running import running_segments, streams_of
 from tests.cli.commands import Command
 
 
@@ -79,6 +80,24 @@ def test_a_long_clip_becomes_a_timeline(command: Command, checkpoint: str, skati
     assert f"1 clips, {len(told)} answers" in done.stdout
 
 
+def test_a_long_clip_becomes_a_timeline_in_one_pass(
+    command: Command, checkpoint: str, skating: Path, tmp_path: Path
+) -> None:
+    clips = np.load(skating / "test_data.npy")[:6, :, :40]
+    clip = np.concatenate(list(clips), axis=1)
+    clip[:, 100:180] = 0  # nobody for longer than an answer looks around
+    np.save(tmp_path / "long.npy", clip)
+    command("predict", f"ckpt_path={checkpoint}", "input=long.npy", "stream=32", "out=timeline.json", "top_k=2")
+    told = json.loads((tmp_path / "timeline.json").read_text())
+    ensemble = load_ensemble([checkpoint])
+    expected = list(running_segments(ensemble, streams_of(ensemble), clip, 32))
+    assert [(row["start"], row["end"]) for row in told] == [(part.start, part.end) for part in expected]
+    for row, part in zip(told, expected, strict=True):
+        first, second = (row["top"][k]["probability"] for k in (0, 1))
+        assert [first, second] == pytest.approx(sorted(part.probabilities)[:-3:-1], abs=1e-6)
+    assert not any(row["start"] < 140 < row["end"] for row in told)
+
+
 def test_several_checkpoints_answer_together(command: Command, checkpoint: str, skating: Path, tmp_path: Path) -> None:
     command("predict", f"ckpt_path=[{checkpoint},{checkpoint}]", "weights=[3,1]", f"input={skating}/test_data.npy")
     clips = np.load(skating / "test_data.npy")
@@ -95,7 +114,15 @@ def test_several_checkpoints_answer_together(command: Command, checkpoint: str, 
         (["slide=8", "form=submission"], "one class for a clip"),
         (["windows=300"], "windows must be frames such as [300,350,500]"),
         (["windows=[]"], "windows must be frames such as [300,350,500]"),
-        (["windows=[16,32]", "slide=8"], "without slide=, which has its own"),
+        (["windows=[16,32]", "slide=8"], "windows= and slide= each say which frames"),
+        (["stream=8", "form=submission"], "one class for a clip"),
+        (["stream=0"], "stream must be a whole number of frames, at least 1, got 0"),
+        (["stream=true"], "stream must be a whole number of frames, at least 1, got True"),
+        (["stream=8", "slide=8"], "slide= and stream= each say which frames"),
+        (
+            ["stream=8", "preprocessing=fixed", "preprocessing.gaps=interpolate"],
+            "preprocessing.gaps=interpolate (allowed: keep)",
+        ),
         (["weights=[1,2]"], "weights must be 1 numbers"),
         (["input=nowhere"], "no file or folder nowhere"),
         (["format=bvh"], "format 'bvh' is unknown"),
