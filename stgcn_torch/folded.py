@@ -127,8 +127,15 @@ class FoldedSTGCN(nn.Module):
         self.head = head
 
     def people(self, x: Float[Tensor, "N C T V M"]) -> Float[Tensor, "NM C T V"]:
-        """Each person of each clip by themselves, normalised per joint and coordinate."""
+        """Each person of each clip by themselves, normalised per joint and coordinate.
+
+        Raises:
+            ValueError: Clips have another number of channels or joints.
+        """
         N, C, T, V, M = x.shape
+        if (C, V) != self.scale.shape:
+            channels, joints = self.scale.shape
+            raise ValueError(f"clips must have {channels} channels and {joints} joints, got {C} and {V}")
         x = x.permute(0, 4, 1, 2, 3).reshape(N * M, C, T, V)
         return x * self.scale[:, None, :] + self.shift[:, None, :]
 

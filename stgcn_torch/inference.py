@@ -25,7 +25,7 @@ Network = TypeVar("Network", bound=nn.Module)
 PASS = {"cpu": 1024}
 LARGEST_PASS = 32768  # elsewhere
 LONGER = 16  # frames of padding that a person may get in a pass with longer ones; about what a pass of their own costs
-KEPT = 4  # lengths whose all-zero clip is kept, 50 MB for 350 frames of the article's network in float32
+KEPT = 4  # zero clips that are kept, each 47 MB for 350 frames of the article's network in float32
 
 
 def for_inference(network: Network) -> Network:
@@ -37,9 +37,10 @@ def for_inference(network: Network) -> Network:
     Args:
         network: An ``STGCN``, or a ``LitSTGCN`` with its streams and crops.
     """
-    made = copy.deepcopy(network).eval()
-    if isinstance(made.backbone, STGCNBackbone):
-        made.backbone = InferenceBackbone(made.backbone)
+    with torch.inference_mode(False):  # tensors made in it are of no use outside
+        made = copy.deepcopy(network).eval()
+        if isinstance(made.backbone, STGCNBackbone):
+            made.backbone = InferenceBackbone(made.backbone)
     return made
 
 
@@ -68,13 +69,18 @@ class InferenceBackbone(FoldedSTGCN):
     """
 
     def __init__(self, backbone: STGCNBackbone) -> None:
-        with torch.inference_mode(False):  # the weights count their changes
+        with torch.inference_mode(False):  # so that the weights count their changes
             super().__init__(backbone, nn.Identity())
         self._zero_clips: dict[Any, ZeroClip] = {}
-        self._made_of: list[tuple[Tensor, int]] = []
+        self._weights: list[Tensor] = []
+        self._versions: list[tuple[int, int]] = []
 
     def forward(self, x: Float[Tensor, "N C T V M"]) -> Float[Tensor, "N D"]:
-        """Clips (N, C, T, V, M) to features (N, D), D the last block's channels."""
+        """Clips (N, C, T, V, M) to features (N, D), D the last block's channels.
+
+        Raises:
+            ValueError: Clips have another number of channels or joints.
+        """
         N, C, T, V, M = x.shape
         zero = self.zero_clip(x)
         people = x.permute(0, 4, 1, 2, 3).reshape(N * M, C, T, V)
@@ -82,9 +88,8 @@ class InferenceBackbone(FoldedSTGCN):
         for some, length in passes(live_lengths(people), PASS.get(x.device.type, LARGEST_PASS)):
             who = torch.tensor(some, device=x.device)
             total[who] = self._live_total(people[who, :, :length], zero, T)
-        S = zero.hidden[-1].shape[2]
-        frames = -(-S // cast(FoldedBlock, self.blocks[-1]).stride)
-        return (total / (frames * V)).to(zero.dtype).view(N, M, total.shape[1]).mean(dim=1)
+        S = len(zero.rest) - 1
+        return (total / (S * V)).to(zero.dtype).view(N, M, total.shape[1]).mean(dim=1)
 
     def _live_total(self, x: Float[Tensor, "N C L V"], zero: ZeroClip, T: int) -> Float[Tensor, "N D"]:
         """The sum over all T frames and the joints of the last features of people who are zero after L frames."""
@@ -95,20 +100,18 @@ class InferenceBackbone(FoldedSTGCN):
 
     def zero_clip(self, x: Float[Tensor, "N C T V M"]) -> ZeroClip:
         """What the network makes of a clip of zeros as long as these, computed once while the weights stay the same."""
-        made_of = [(weight, weight._version) for weight in self.buffers()]
-        if len(made_of) != len(self._made_of) or any(
-            weight is not old or version != was
-            for (weight, version), (old, was) in zip(made_of, self._made_of, strict=True)
-        ):
-            self._zero_clips, self._made_of = {}, made_of
+        weights = list(self.buffers())
+        versions = [(id(weight), weight._version) for weight in weights]
+        if versions != self._versions:  # the weights are held too: no other tensor gets the identity of one
+            self._zero_clips, self._weights, self._versions = {}, weights, versions
         device = x.device.type
         autocast = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
-        key = (x.shape[2], x.dtype, x.device, autocast)
+        key = (x.shape[1:4], x.dtype, x.device, autocast)
         if key not in self._zero_clips:
             with torch.inference_mode(False), torch.no_grad():
                 made = self._zero_clip(x.new_zeros(1, *x.shape[1:4], 1))
-            for oldest in list(self._zero_clips)[: 1 - KEPT or None]:
-                del self._zero_clips[oldest]
+            while len(self._zero_clips) >= KEPT:
+                del self._zero_clips[next(iter(self._zero_clips))]  # the oldest
             self._zero_clips[key] = made
         return self._zero_clips[key]
 

@@ -85,6 +85,14 @@ def test_no_clips_get_no_answers() -> None:
     assert for_inference(lived_in(**SMALL))(torch.zeros(0, 2, 9, 25, 2)).shape == (0, 7)
 
 
+@pytest.mark.parametrize("shape", [(1, 2, 45, 24, 1), (1, 1, 45, 25, 1), (1, 3, 45, 25, 1)])
+def test_clips_of_another_body_are_refused(shape: tuple[int, ...]) -> None:
+    fast = for_inference(lived_in(**SMALL))
+    fast(clips([[0]]))  # what is known of 45 frames without anybody is not known of others
+    with pytest.raises(ValueError, match=rf"must have 2 channels and 25 joints, got {shape[1]} and {shape[3]}"):
+        fast(torch.zeros(shape))
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
 def test_answers_have_the_dtype_of_the_network(dtype: torch.dtype) -> None:
     network = lived_in(**SMALL).to(dtype)
@@ -121,6 +129,15 @@ def test_the_network_is_left_as_it_is_and_the_copy_does_not_follow_it() -> None:
             weight.mul_(2)
     assert torch.equal(fast(x), before)
     assert_same(for_inference(network)(x), network.eval()(x))
+
+
+def test_made_in_inference_mode_it_serves_outside() -> None:
+    network, x = lived_in(**SMALL), clips([[20, 0]])
+    with torch.inference_mode():
+        fast = for_inference(network)
+        before = fast(x)
+    assert torch.equal(fast(x), before)
+    fast(x).sum().backward()
 
 
 def test_made_twice_is_made_once() -> None:
