@@ -6,12 +6,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stgcn_torch.checkpoint import load_model
     from stgcn_torch.graph import adjacency
+    from stgcn_torch.inference import for_inference
     from stgcn_torch.lit import LitSTGCN
     from stgcn_torch.model import STGCN
 
-__all__ = ["STGCN", "LitSTGCN", "adjacency", "load_model"]
+__all__ = ["STGCN", "LitSTGCN", "adjacency", "for_inference", "load_model"]
 
-_HOMES = {"STGCN": "model", "LitSTGCN": "lit", "adjacency": "graph", "load_model": "checkpoint"}
+_HOMES = {
+    "STGCN": "model",
+    "LitSTGCN": "lit",
+    "adjacency": "graph",
+    "for_inference": "inference",
+    "load_model": "checkpoint",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,7 @@ from stgcn_torch.checkpoint import load_module
 from stgcn_torch.commands import command, given_preprocessing, plain
 from stgcn_torch.data.module import SkeletonData
 from stgcn_torch.fingerprint import contradiction
+from stgcn_torch.inference import for_inference
 from stgcn_torch.lit import LitSTGCN
 from stgcn_torch.report import one_line, summarize, write_report
 
@@ -18,7 +19,7 @@ def evaluate(module: LitSTGCN, data: SkeletonData, split: str | None, trainer: p
     """The results of one split as plain values (see ``report.summarize``).
 
     Args:
-        module: Evaluated as it is.
+        module: Left as it is; a copy that is made for inference answers.
         data: Where the split comes from.
         split: ``test`` or ``val``; None for the test if there is one.
         trainer: What runs it.
@@ -32,8 +33,9 @@ def evaluate(module: LitSTGCN, data: SkeletonData, split: str | None, trainer: p
         raise ValueError(f"there is no {split} split to evaluate on; the data hold out {held_out or 'nothing'}")
     run = trainer.test if split == "test" else trainer.validate
     loader = data.test_dataloader() if split == "test" else data.val_dataloader()
-    metrics = run(module, loader, verbose=False, weights_only=True)
-    return summarize(split, metrics[0], module.confusion.numpy(), module.classes)
+    fast = for_inference(module)
+    metrics = run(fast, loader, verbose=False, weights_only=True)
+    return summarize(split, metrics[0], fast.confusion.numpy(), module.classes)
 
 
 @command("evaluate")

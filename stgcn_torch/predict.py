@@ -94,6 +94,7 @@ def answers(
             for part in running_segments(ensemble, streams, clips[i], stream, f"clip {i}"):
                 yield _of_segment(place, part, top_k)
         return
+    ensemble = ensemble.for_inference()
     if slide is None:
         whole = [Piece(i, 0, clips[i].shape[1]) for i in range(len(clips))]
         said = ensemble.probabilities(Pieces(clips, whole), range(len(whole)), batch_size)

@@ -11,6 +11,7 @@ import torch
 from stgcn_torch.data.preprocessing import preprocess
 from stgcn_torch.ensemble import Ensemble, load_ensemble
 from stgcn_torch.lit import LitSTGCN
+from stgcn_torch.model import STGCNBackbone
 from tests.unit.test_checkpoint import CLASSES, module_of, write_ckpt
 
 CLIPS = np.random.default_rng(0).normal(size=(5, 3, 12, 3, 1)).astype(np.float32)
@@ -99,6 +100,15 @@ def test_networks_that_see_or_say_other_things_are_refused(
     write_ckpt(LitSTGCN(made.hparams["model"], preprocessing, change.get("classes", CLASSES)), tmp_path / "other.ckpt")
     with pytest.raises(ValueError, match=f"cannot answer together, they differ: .*{told}"):
         load_ensemble([paths[0], tmp_path / "other.ckpt"])
+
+
+def test_made_for_inference_it_answers_the_same(paths: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    clips = CLIPS.copy()
+    clips[1:3, :, 5:] = 0
+    ensemble = load_ensemble(paths)
+    expected = ensemble.probabilities(clips, range(5))
+    monkeypatch.setattr(STGCNBackbone, "forward", lambda *_: pytest.fail("a network itself was run"))
+    np.testing.assert_allclose(ensemble.for_inference().probabilities(clips, range(5)), expected, atol=ATOL)
 
 
 def test_it_moves_as_one(paths: list[str]) -> None:

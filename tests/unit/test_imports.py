@@ -20,6 +20,7 @@ ROOMS = {  # what a file, or the files of a folder, may import of the project
     "stgcn_torch/kernels": ("stgcn_torch.kernels",),
     "stgcn_torch/model.py": ("stgcn_torch.graph", "stgcn_torch.kernels"),
     "stgcn_torch/folded.py": ("stgcn_torch.model",),
+    "stgcn_torch/inference.py": ("stgcn_torch.folded", "stgcn_torch.model"),
     "stgcn_torch/fused.py": ("stgcn_torch.model", "stgcn_torch.kernels"),
     "stgcn_torch/streaming.py": ("stgcn_torch.folded", "stgcn_torch.model"),
     "stgcn_torch/running.py": tuple(f"stgcn_torch.{room}" for room in ("data", "ensemble", "lit", "streaming")),
