@@ -129,7 +129,7 @@ class FusedTraining(Callback):
     @staticmethod
     def _hindrance(trainer: pl.Trainer, module: LitSTGCN) -> str | None:
         if module.device.type != "cuda":
-            return f"they need a GPU, this is a {module.device.type}"
+            return f"the kernels need a GPU, this run is on the {module.device.type}"
         if trainer.precision != "bf16-mixed":
-            return f"they are for trainer.precision=bf16-mixed, it is {trainer.precision}"
+            return f"the kernels are for trainer.precision=bf16-mixed, it is {trainer.precision}"
         return hindrance(module.backbone)

@@ -6,6 +6,7 @@ forward and the backward pass of the first batch's shape are therefore captured 
 """
 
 import importlib.util
+import logging
 from typing import cast
 
 import torch
@@ -13,6 +14,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from stgcn_torch.model import STGCNBackbone, STGCNBlock, STGCNHead
+
+log = logging.getLogger(__name__)
 
 
 def hindrance(backbone: STGCNBackbone) -> str | None:
@@ -56,18 +59,25 @@ class FusedNetwork:
         with torch.autocast(x.device.type, enabled=False):
             if self.captured and self.graph is None:
                 self.graph, self.shape = self._capture(x), x.shape
+                self.captured = self.graph is not None
             network = self.network if self.graph is None or x.shape != self.shape else self.graph
             logits: Tensor = network(x)
         return logits
 
-    def _capture(self, x: Tensor) -> nn.Module:
-        """The network as a CUDA graph; the passes that warm it up leave no trace in the running statistics."""
+    def _capture(self, x: Tensor) -> nn.Module | None:
+        """The network as a CUDA graph, or None; the passes that warm it up leave no trace in the running statistics."""
         before = [buffer.clone() for buffer in self.network.buffers()]
         graph = _Network(self.network.backbone, self.network.head, self.network.dtype)
-        torch.cuda.make_graphed_callables(graph, (x.clone(),))
-        for buffer, value in zip(self.network.buffers(), before, strict=True):
-            buffer.copy_(value)
-        return graph
+        torch.autograd.graph.set_warn_on_accumulate_grad_stream_mismatch(False)  # capturing has a stream of its own
+        try:
+            torch.cuda.make_graphed_callables(graph, (x.clone(),))
+            return graph
+        except RuntimeError as error:
+            log.warning("batches are not replayed from a CUDA graph: %s", str(error).partition("\n")[0])
+            return None
+        finally:
+            for buffer, value in zip(self.network.buffers(), before, strict=True):
+                buffer.copy_(value)
 
 
 class _Network(nn.Module):

@@ -77,6 +77,22 @@ def test_without_triton_the_kernels_are_not_used(monkeypatch: pytest.MonkeyPatch
     assert hindrance(STGCN(5, **SMALL).backbone) == "Triton is not installed"  # type: ignore[arg-type]
 
 
+@needs_triton
+def test_where_nothing_can_be_captured_training_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    refused = Mock(side_effect=RuntimeError("no graphs here\nand more"))
+    monkeypatch.setattr(torch.cuda, "make_graphed_callables", refused)
+    torch.manual_seed(0)
+    network = STGCN(5, channels=[4], strides=[1]).to(DEVICE)
+    fused = FusedNetwork(network.backbone, network.head, captured=True, dtype=torch.float32)
+    x = torch.randn(2, 2, 6, 25, 1, device=DEVICE)
+    torch.testing.assert_close(fused(x), copy.deepcopy(network)(x), rtol=0, atol=1e-5)
+    fused(x)
+    assert refused.call_count == 1
+    assert caplog.messages == ["batches are not replayed from a CUDA graph: no graphs here"]
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA graphs need a GPU")
 def test_a_captured_step_is_the_same_to_the_bit() -> None:
     def trained(captured: bool) -> dict[str, torch.Tensor]:
