@@ -140,5 +140,5 @@ def quiet_trainer(accelerator: Any = "auto", precision: Any = "32-true") -> pl.T
 
 def _lines(path: Path) -> list[str]:
     if not path.is_file():
-        raise FileNotFoundError(f"no file {path}; it names the channels, or data.channels=[x,y,score] does")
+        raise FileNotFoundError(f"no file {path}; it names the channels, or 'data.channels=[x,y,score]' does")
     return read_lines(path)

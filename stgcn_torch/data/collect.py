@@ -195,7 +195,7 @@ def completed(selection: Selection, scene: Scene) -> Selection:
         selection = replace(selection, body=known or selection.to)
     if selection.keep is None:
         if selection.channels is None and UNNAMED in scene.channels:
-            raise ValueError("its channels cannot be told; give channels=[x,y,score] or what they are")
+            raise ValueError("its channels cannot be told; give 'channels=[x,y,score]' or what they are")
         selection = replace(selection, keep=selection.channels or scene.channels)
     return selection
 

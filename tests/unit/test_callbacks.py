@@ -59,5 +59,5 @@ def test_a_cpu_is_not_worth_a_word(caplog: pytest.LogCaptureFixture) -> None:
     FusedTraining().on_train_start(trainer(), module)
     assert module.fused is None
     assert not caplog.messages
-    with pytest.raises(ValueError, match="the kernels need a GPU, this run is on the cpu$"):
+    with pytest.raises(ValueError, match=r"the kernels need a GPU, this run is on the cpu$"):
         FusedTraining(True).on_train_start(trainer(), module)

@@ -13,7 +13,7 @@ STRAYS: Final = 0.02  # share of frames
 UNCENTRED: Final = 0.10  # share of frames; over fewer, a centre interpolated from its neighbours is near the truth
 GAP: Final = 8.0  # near and far bodies in one unit differ gradually: no such factor lies between two neighbouring sizes
 UNITS: Final = (  # body sizes up to which coordinates look like a unit: the diagonal of an adult is 1 to 2.5 m
-    (1.6, "shares of the image, or a body scaled to 1"),
+    (1.6, "shares of the image, a body scaled to 1, or a small one in metres"),
     (4.0, "metres"),
     (30.0, "no usual unit"),
     (400.0, "pixels or centimetres"),
