@@ -165,7 +165,7 @@ def _edge_products(x: Tensor, dy: Tensor, source: Tensor, target: Tensor) -> Ten
 
 
 def _conv_tile(C: int, D: int, V: int) -> dict[str, Any]:
-    """Shape of a tile: what measured fastest on an H100 (docs/performance.md)."""
+    """Shape of a tile: what measured fastest on an H100 (docs/performance_gpu.md)."""
     if max(C, D) <= 64 and V <= 64:
         return {"ROWS": 64, "BC": _block(C, 64), "BD": _block(D, 64), "num_warps": 4, "num_stages": 2}
     return {"ROWS": 128, "BC": _block(C, 64), "BD": _block(D, 256), "num_warps": 8, "num_stages": 3}
