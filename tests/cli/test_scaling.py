@@ -33,6 +33,7 @@ class Halves:
         self.size = data.batch_size
 
     def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning as each epoch starts."""
         for sampler in self.ranks:
             sampler.set_epoch(epoch)
 
@@ -48,6 +49,7 @@ class FirstHalfCounts(Callback):
     """Lets only the first process's halves move the running statistics, as DDP keeps those of rank 0."""
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
+        """Every second half belongs to the other process."""
         for norm in module.modules():
             if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
                 norm.momentum = 0.0 if batch_idx % 2 else 0.1
