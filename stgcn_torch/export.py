@@ -145,7 +145,7 @@ def card_of(module: LitSTGCN, output: str) -> dict[str, Any]:
         "layout": {
             "name": body.name,
             "joints": list(body.joints),
-            "parents": [body.joints[parent] for parent in body.parents],
+            "bones": [[body.joints[v], body.joints[w]] for v, w in enumerate(body.parents) if v != w],
             "center": body.joints[body.center],
         },
         "preprocessing": made.plain,

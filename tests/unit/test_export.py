@@ -15,6 +15,7 @@ from stgcn_torch import export as exporting
 from stgcn_torch.data.preprocessing import Preprocessing
 from stgcn_torch.export import CARD, Exported, export, open_onnx, open_pt2
 from stgcn_torch.lit import LitSTGCN
+from stgcn_torch.skeleton import skeleton
 from tests.unit.test_folded import lived_in
 
 TOLERANCE = 1e-5  # of probabilities, and of the largest logit; measured: 2.2e-7
@@ -113,9 +114,9 @@ def test_onnx_says_what_it_takes_and_gives(told: tuple[LitSTGCN, Path, Path]) ->
     card = {key: json.loads(value) for key, value in session.get_modelmeta().custom_metadata_map.items()}
     assert card["classes"] == list("abcdefg")
     assert Preprocessing.of(card["preprocessing"]) == module.preprocessing
-    joints = card["layout"]["joints"]
-    assert joints == list(module.body.joints)
-    assert [joints.index(name) for name in card["layout"]["parents"]] == list(module.body.parents)
+    body = skeleton(card["layout"])
+    assert (body.name, body.joints, body.center) == ("fsd10", module.body.joints, module.body.center)
+    assert body.parents == module.body.parents
     assert card["version"].startswith("stgcn-torch ")
 
 
