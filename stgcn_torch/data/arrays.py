@@ -109,9 +109,7 @@ def read_labels(path: str | Path, count: int, num_classes: int | None = None) ->
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(
-            f"no file {path}, which says the class of each clip; none trains without"
-        )
+        raise FileNotFoundError(f"no file {path}, which says the class of each clip; none trains without")
     if path.suffix in (".pkl", ".pickle"):
         held = unpickle(path.read_bytes(), source=str(path))
         if not isinstance(held, list | tuple) or len(held) != 2:

@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -63,11 +64,18 @@ class ClipDataset(Dataset[tuple[Tensor, Tensor]]):
         self.keeps = not (preprocessing.random_pad and seed is not None)
         self._make_room()
 
-    def _make_room(self) -> None:
+    def _make_room(self, folder: Path | None = None) -> None:
         # Both in files: forked workers then share them, and what one has preprocessed none does again.
         rows = len(self.indices) if self.keeps else 0
-        self.kept = _temporary_array((rows, *self.shape), np.float32)
-        self.done = _temporary_array((rows,), np.bool_)
+        self.kept = _array_on_disk((rows, *self.shape), np.float32, folder and folder / "kept")
+        self.done = _array_on_disk((rows,), np.bool_, folder and folder / "done")
+
+    def share(self, folder: Path) -> None:
+        """Keep preprocessed clips in files of this folder, as other processes with the same dataset do.
+
+        The first to come makes the files; once all have come, the folder may be removed.
+        """
+        self._make_room(folder)
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -131,12 +139,12 @@ def _mapping(array: np.memmap[Any, Any]) -> partial[np.memmap[Any, Any]]:
     return partial(np.memmap, array.filename, dtype=array.dtype, mode="r", **place)
 
 
-def _temporary_array(shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray[Any, Any]:
-    """An array of zeros in a file that has no name and goes with the process."""
+def _array_on_disk(shape: tuple[int, ...], dtype: type[np.generic], path: Path | None) -> np.ndarray[Any, Any]:
+    """The array in a file, zeros if that is new; without a path the file has no name, and goes with the process."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     if size == 0:
         return np.zeros(shape, dtype)
-    with tempfile.TemporaryFile() as file:
+    with tempfile.TemporaryFile() if path is None else path.open("a+b") as file:
         try:
             file.truncate(size)
             if hasattr(os, "posix_fallocate"):  # a full disk is an error now, not a crash in mid-epoch

@@ -75,7 +75,7 @@ def take_frames(
         frame = ((step + within) * (length / window)[:, None]).long()
     short = (length <= window)[:, None]  # padded, not stretched
     frame = torch.where(short, step, frame).minimum(length[:, None] - 1)
-    clip = torch.arange(len(x), device=x.device)[:, None]
+    clip = torch.arange(x.shape[0], device=x.device)[:, None]  # not len(x), which torch.export takes for a constant
     taken = x.transpose(1, 2)[clip, start[:, None] + frame].transpose(1, 2)
     inside = ~short | (step < length[:, None])
     return taken * inside[:, None, :, None, None]

@@ -1,5 +1,7 @@
 """The Lightning data module: which clips train, validate and test, and the loaders that serve them."""
 
+import shutil
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -136,6 +138,25 @@ class SkeletonData(pl.LightningDataModule):
         self.classes = self.classes or [str(i) for i in range(self.num_classes)]
         if len(self.classes) != self.num_classes:
             raise ValueError(f"classes.txt names {len(self.classes)} classes, got num_classes={self.num_classes}")
+
+    def setup(self, stage: str) -> None:
+        """Let the processes of one machine keep preprocessed clips in the same files, once and not each for itself."""
+        if not self.trainer or self.trainer.world_size == 1:
+            return
+        first = self.trainer.local_rank == 0
+        own = tempfile.mkdtemp() if first else None
+        told: list[Any] = [None] * self.trainer.world_size
+        torch.distributed.all_gather_object(told, (self.trainer.node_rank, own))
+        folder = next(Path(name) for node, name in told if name and node == self.trainer.node_rank)
+        try:
+            for name, dataset in self.datasets.items():
+                if folder.is_dir():  # not where each process has a container, and its own folder for such files
+                    (folder / name).mkdir(exist_ok=True)
+                    dataset.share(folder / name)
+            torch.distributed.barrier()
+        finally:
+            if first:
+                shutil.rmtree(folder)  # the files go with their last process
 
     def train_dataloader(self) -> Loader | ResidentLoader:
         """Training batches in an order that (seed, epoch) decides, the same whether the run was resumed or not."""

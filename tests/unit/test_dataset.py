@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import pickle
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -229,3 +230,25 @@ def test_temporary_files_have_no_name(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 def test_a_dataset_may_be_empty() -> None:
     assert len(dataset_of(indices=[])) == 0
+
+
+def test_datasets_that_share_a_folder_preprocess_each_clip_once(preprocessed: Counted, tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    one, other = dataset_of(), dataset_of()
+    for clips in (one, other):
+        clips.share(tmp_path / "shared")
+    shutil.rmtree(tmp_path / "shared")  # as the first process does once all have come
+    batch, _ = one.__getitems__([0, 4, 7])
+    again, _ = other.__getitems__([7, 0, 4])
+    assert preprocessed() == [0, 4, 7]
+    assert torch.equal(again, batch[[2, 0, 1]])
+    other.__getitems__(range(N))
+    one.__getitems__(range(N))
+    assert sorted(preprocessed()) == list(range(N))
+
+
+def test_what_is_padded_at_random_shares_nothing(tmp_path: Path) -> None:
+    clips = dataset_of(preprocessing=RANDOM, seed=0)
+    clips.share(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert clips[0][0].shape == (2, 6, 3, 1)

@@ -1,6 +1,9 @@
 """Laws of the data module: who trains, validates and tests, in which order, and what is refused before work starts."""
 
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -272,3 +275,30 @@ def test_prediction_serves_every_clip_in_order() -> None:
     batches = list(loader_of(clips, 2))
     assert numbers(batches) == list(range(5))
     assert [len(labels) for _, labels in batches] == [2, 2, 1]
+
+
+def process(root: Path, rank: int, machines: int) -> int:
+    """One of two processes: the first preprocesses all clips; tells how many are then there for this one."""
+    torch.distributed.init_process_group("gloo", f"file://{root}/store", rank=rank, world_size=2)
+    node, local = (0, rank) if machines == 1 else (rank, 0)
+    data = data_of(root, val=EVERY)
+    data.trainer = SimpleNamespace(world_size=2, global_rank=rank, local_rank=local, node_rank=node)  # type: ignore[assignment]
+    data.setup("fit")
+    clips = data.datasets["train"]
+    if rank == 0:
+        clips.__getitems__(range(len(clips)))
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()
+    return int(clips.done.sum())
+
+
+@pytest.mark.parametrize("machines", [1, 2])
+def test_processes_share_preprocessed_clips_with_those_of_their_machine(
+    root: Path, machines: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(root))
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        ranks = [pool.submit(process, root, rank, machines) for rank in (0, 1)]
+        there = [rank.result(timeout=120) for rank in ranks]
+    assert there == ([24, 24] if machines == 1 else [24, 0])
+    assert [path.name for path in root.iterdir() if path.is_dir()] == []
