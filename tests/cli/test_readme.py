@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from omegaconf import OmegaConf
@@ -387,6 +388,25 @@ def test_a_long_clip_becomes_a_timeline(type_row: Type, rows: Path) -> None:
     assert (told[0]["start"], told[-1]["end"]) == (0, 120)
     assert {name for part in told for name in part} == {"index", "start", "end", "top"}
     assert {name for part in told for name in part["top"][0]} == {"class", "probability"}
+
+
+@row("a recording of any length")
+def test_a_recording_becomes_a_timeline_in_one_pass(type_row: Type, rows: Path) -> None:
+    shutil.rmtree(rows / "FOLDER")
+    video(rows / "FOLDER", people=3)
+    type_row()
+    told = json.loads((rows / "timeline.json").read_text())
+    assert told
+    assert all(part["start"] < part["end"] for part in told)
+    assert {part["top"][0]["class"] for part in told} <= {"jump", "spin"}
+
+
+@row("a checkpoint, for another program")
+def test_a_checkpoint_becomes_a_file_of_another_program(type_row: Type, rows: Path) -> None:
+    type_row()
+    network = onnx.load(rows / "model.onnx")
+    onnx.checker.check_model(network)
+    assert {entry.key for entry in network.metadata_props}
 
 
 @row("several checkpoints, of several streams for instance")
