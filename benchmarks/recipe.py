@@ -24,7 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from stgcn_torch.build import make_data, make_module, make_trainer
 from stgcn_torch.callbacks import History
 from stgcn_torch.commands import load_layout
-from stgcn_torch.model import STGCN
+from stgcn_torch.lit import LitSTGCN
 from stgcn_torch.skeleton import skeleton
 
 RECIPES = {"paddlevideo_fsd": "goal: 60 s on one H200", "article": "goal: 150 s on one H200"}
@@ -37,14 +37,18 @@ class Clock(Callback):
     def __init__(self) -> None:
         self.epochs: list[float] = []
         self.steps: list[int] = []
+        self.clips = 0
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock."""
         wait(pl_module.device)
-        self.start, self.before = time.perf_counter(), trainer.global_step
+        self.start, self.before, self.clips = time.perf_counter(), trainer.global_step, 0
 
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
+    def on_train_batch_end(  # type: ignore[override]
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         """Stop it after the last batch, before checkpoints and validation."""
+        self.clips += len(batch[1])
         if trainer.is_last_batch:
             wait(pl_module.device)
             self.epochs.append(time.perf_counter() - self.start)
@@ -60,6 +64,7 @@ def wait(device: torch.device) -> None:
 def matrix_rate(device: torch.device, dtype: torch.dtype, n: int = 8192) -> float:
     """Operations per second of a large matrix product."""
     n = n if device.type == "cuda" else 1024
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32  # convolutions may, and are most of it
     a, b = torch.randn(2, n, n, device=device, dtype=dtype)
     times = []
     for _ in range(13):
@@ -71,10 +76,12 @@ def matrix_rate(device: torch.device, dtype: torch.dtype, n: int = 8192) -> floa
     return 2 * n**3 / statistics.median(times[3:])
 
 
-def operations(window: int) -> int:
+def operations(module: LitSTGCN) -> int:
     """Of the network's forward pass over one clip: the multiplications and additions of its products."""
+    made = module.preprocessing
+    clip = torch.zeros(1, len(made.keep), made.window, len(module.body.joints), 1, device=module.device)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        STGCN(CLASSES)(torch.zeros(1, 2, window, 25, 1))
+        module.eval().logits(clip)
     return int(counter.get_total_flops())
 
 
@@ -102,8 +109,7 @@ def measure(recipe: str, root: Path, epochs: int, overrides: list[str]) -> dict[
         trainer.fit(module, datamodule=data)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     seconds = statistics.median(clock.epochs[1:])
-    batch = config.data.batch_size
-    work = 3 * operations(config.preprocessing.window) * batch * clock.steps[-1]
+    work = 3 * operations(module) * clock.clips
     rate = matrix_rate(device, torch.bfloat16 if "bf16" in str(config.trainer.precision) else torch.float32)
     return {
         "recipe": recipe,
@@ -114,7 +120,7 @@ def measure(recipe: str, root: Path, epochs: int, overrides: list[str]) -> dict[
         "epochs": whole,
         "training_seconds": seconds * whole,
         "ms_per_step": 1e3 * seconds / clock.steps[-1],
-        "clips_per_second": batch * clock.steps[-1] / seconds,
+        "clips_per_second": clock.clips / seconds,
         "tflops": work / seconds / 1e12,
         "matrix_tflops": rate / 1e12,
         "floor_seconds": work / rate * whole,
@@ -132,6 +138,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="file for everything measured")
     parser.add_argument("overrides", nargs="*", default=["trainer.precision=bf16-mixed"], help="as for train")
     options = parser.parse_args()
+    if options.epochs < 2:
+        parser.error("--epochs must be at least 2, the first is not counted")
     results = []
     with tempfile.TemporaryDirectory() as root:
         write_clips(Path(root))

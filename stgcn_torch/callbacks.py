@@ -10,7 +10,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 
 from stgcn_torch.files import written_whole
-from stgcn_torch.fused import FusedNetwork, hindrance
+from stgcn_torch.fused import FusedNetwork, failure, hindrance
 from stgcn_torch.lit import LitSTGCN
 
 log = logging.getLogger(__name__)
@@ -117,6 +117,7 @@ class FusedTraining(Callback):
             if on_gpu and trainer.is_global_zero:
                 log.info("without the fused kernels: %s", reason)
             return
+        self.benchmark = torch.backends.cudnn.benchmark
         torch.backends.cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
         captured = trainer.world_size == 1 and trainer.accumulate_grad_batches == 1
         pl_module.fused = FusedNetwork(pl_module.backbone, pl_module.head, captured=captured)
@@ -124,7 +125,8 @@ class FusedTraining(Callback):
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Give the memory of the graph back."""
         assert isinstance(pl_module, LitSTGCN)
-        pl_module.fused = None
+        if pl_module.fused is not None:
+            pl_module.fused, torch.backends.cudnn.benchmark = None, self.benchmark
 
     @staticmethod
     def _hindrance(trainer: pl.Trainer, module: LitSTGCN) -> str | None:
@@ -132,4 +134,4 @@ class FusedTraining(Callback):
             return f"the kernels need a GPU, this run is on the {module.device.type}"
         if trainer.precision != "bf16-mixed":
             return f"the kernels are for trainer.precision=bf16-mixed, it is {trainer.precision}"
-        return hindrance(module.backbone)
+        return hindrance(module.backbone) or failure(module.backbone, module.head)

@@ -5,8 +5,10 @@ kernels are bfloat16. A step of the ten-block network is some 700 launches, whic
 forward and the backward pass of the first batch's shape are therefore captured once and then launched as one.
 """
 
+import copy
 import importlib.util
 import logging
+import math
 from typing import cast
 
 import torch
@@ -15,6 +17,7 @@ from torch import Tensor, nn
 
 from stgcn_torch.model import STGCNBackbone, STGCNBlock, STGCNHead
 
+HALF = torch.bfloat16
 log = logging.getLogger(__name__)
 
 
@@ -22,16 +25,28 @@ def hindrance(backbone: STGCNBackbone) -> str | None:
     """Why the kernels cannot train this network here, or None if they can."""
     if importlib.util.find_spec("triton") is None:
         return "Triton is not installed"
-    from stgcn_torch.kernels.graph_conv import MOST_JOINTS
+    from stgcn_torch.kernels.graph_conv import MOST_EDGES, MOST_JOINTS
 
-    V = backbone.A.shape[1]
-    if V > MOST_JOINTS:
-        return f"the layout has {V} joints, the kernels take {MOST_JOINTS}"
+    V, E = backbone.A.shape[1], int(backbone.A.count_nonzero())
+    if V > MOST_JOINTS or E > MOST_EDGES:
+        return f"the graph has {V} joints and {E} edges, the kernels take {MOST_JOINTS} and {MOST_EDGES}"
     for module in backbone.modules():
         if isinstance(module, nn.Dropout) and module.p:
             return f"the kernels have no dropout, the network has {module.p:g}"
         if isinstance(module, nn.SyncBatchNorm):
             return "the kernels have no synchronised batch norm"
+    return None
+
+
+def failure(backbone: STGCNBackbone, head: STGCNHead) -> str | None:
+    """What goes wrong in a small step through the kernels, or None: this GPU may be too small for their tiles."""
+    backbone, head = copy.deepcopy(backbone), copy.deepcopy(head)
+    frames = 16 * math.prod(conv.stride[0] for conv in backbone.modules() if isinstance(conv, nn.Conv2d))
+    x = torch.randn(1, backbone.in_channels, min(frames, 256), backbone.A.shape[1], 1, device=backbone.A.device)
+    try:
+        FusedNetwork(backbone, head, captured=False, dtype=HALF)(x).sum().backward()  # type: ignore[no-untyped-call]
+    except Exception as error:  # those of Triton, its compiler and the driver have nothing in common
+        return f"a step fails with {type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
     return None
 
 
@@ -46,9 +61,7 @@ class FusedNetwork:
         dtype: Of the features between the kernels.
     """
 
-    def __init__(
-        self, backbone: STGCNBackbone, head: STGCNHead, *, captured: bool, dtype: torch.dtype = torch.bfloat16
-    ) -> None:
+    def __init__(self, backbone: STGCNBackbone, head: STGCNHead, *, captured: bool, dtype: torch.dtype = HALF) -> None:
         self.network = _Network(backbone, head, dtype)
         self.captured = captured
         self.graph: nn.Module | None = None

@@ -79,6 +79,7 @@ class SkeletonData(pl.LightningDataModule):
         self.preprocessing, self.body, self.seed = preprocessing, body, seed
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size or batch_size
         self.drop_last, self.num_workers, self.resident = drop_last, num_workers, resident
+        self.kept: ResidentLoader | None = None
         self.classes = read_lines(self.root / "classes.txt")
         if not self.classes and num_classes is None:
             self.classes = list(classes)
@@ -170,8 +171,13 @@ class SkeletonData(pl.LightningDataModule):
         device = trainer.strategy.root_device if trainer else torch.device("cpu")
         if self.resident and not dataset.keeps:
             raise ValueError("data.resident keeps clips on the GPU, preprocessing.random_pad changes them every epoch")
-        if self.resident or (self.resident is None and fits(dataset, device)):
-            return ResidentLoader(dataset, sampler, self.batch_size, self.drop_last, device)
+        overfits = bool(
+            trainer and getattr(trainer, "overfit_batches", 0)
+        )  # Lightning then wants a dataset to take the order from
+        if not overfits and (self.resident or (self.resident is None and (self.kept or fits(dataset, device)))):
+            self.kept = self.kept or ResidentLoader(dataset, sampler, self.batch_size, self.drop_last, device)
+            self.kept.sampler = sampler
+            return self.kept
         return self._loader("train", sampler, self.batch_size, self.drop_last)
 
     def val_dataloader(self) -> Loader | list[Loader]:

@@ -36,8 +36,10 @@ class ResidentLoader:
         self.sampler = sampler
         self.batch_size, self.drop_last = batch_size, drop_last
         self.clips = torch.empty(len(dataset), *dataset.shape, device=device)
-        for rows in torch.split(torch.arange(len(dataset)), batch_size):
-            self.clips[rows[0] : rows[-1] + 1] = dataset.__getitems__(rows.tolist())[0].to(device)
+        N = len(dataset)
+        order = torch.arange(N).roll(-N * sampler.rank // sampler.num_replicas)  # others begin elsewhere, and share
+        for rows in torch.split(order, batch_size):
+            self.clips[rows.to(device)] = dataset.__getitems__(rows.tolist())[0].to(device)
         self.labels = torch.as_tensor(dataset.labels, device=device)
 
     def __len__(self) -> int:

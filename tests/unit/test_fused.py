@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from stgcn_torch.fused import FusedNetwork, hindrance
+from stgcn_torch.fused import FusedNetwork, failure, hindrance
 from stgcn_torch.model import STGCN
 
 needs_triton = pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="Triton is not installed")
@@ -70,6 +70,18 @@ def test_what_hinders_the_kernels_is_named() -> None:
     joints = [f"j{i}" for i in range(129)]
     layout = {"joints": joints, "bones": [[joints[0], joint] for joint in joints[1:]], "center": joints[0]}
     assert "129 joints" in str(hindrance(STGCN(5, layout=layout, **SMALL).backbone))  # type: ignore[arg-type]
+
+
+@needs_triton
+def test_a_gpu_that_is_too_small_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = STGCN(5, channels=[4, 4], strides=[1, 2]).to(DEVICE)
+    before = copy.deepcopy(network.state_dict())
+    monkeypatch.setattr("stgcn_torch.fused.HALF", torch.float16)  # the interpreter multiplies no bfloat16
+    assert failure(network.backbone, network.head) is None
+    monkeypatch.setattr("stgcn_torch.kernels.unit.unit", Mock(side_effect=MemoryError("shared: too much\nof it")))
+    assert failure(network.backbone, network.head) == "a step fails with MemoryError: shared: too much"
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, before[name]), f"{name} is left as it was"
 
 
 def test_without_triton_the_kernels_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,20 @@ def test_the_same_batches_in_the_same_order(root: Path, batch_size: int, drop_la
             assert torch.equal(labels, other_labels)
 
 
+def test_clips_are_moved_once(root: Path) -> None:
+    data = data_of(root, resident=True)
+    first, second = data.train_dataloader(), data.train_dataloader()
+    assert first is second
+
+
+def test_a_run_that_overfits_has_a_loader_whose_order_can_be_taken(root: Path) -> None:
+    data = data_of(root, resident=True)
+    data.trainer = Mock(overfit_batches=2, world_size=1, global_rank=0)
+    data.trainer.fit_loop.epoch_progress.current.processed = 0
+    data.trainer.strategy.root_device = torch.device("cpu")
+    assert not isinstance(data.train_dataloader(), ResidentLoader)
+
+
 def test_every_epoch_has_its_order(root: Path) -> None:
     assert served(data_of(root, resident=True), 1) != served(data_of(root, resident=True), 2)
     assert sorted(served(data_of(root, resident=True), 1)) == sorted(numbers(data_of(root).train_dataloader()))
