@@ -20,7 +20,7 @@ INTRODUCTION = """\
 Written by `python -m benchmarks.performance` from the results of `python -m benchmarks.speed --json FILE`, one
 interleaved run: after a round that warms up, each round times every row once in turn. Times are medians, ratios are of
 medians. What differs from the network as the original writes it (einsum, float32) by more than it may is not timed:
-logits by 1e-5 of the largest, gradients by 1e-3 of their norm; the last column is the difference found.
+logits by 1e-5 of the largest, gradients by 1e-3 of the largest; the last column is the difference found.
 
 The share is what the einsum network's operations make a second, multiplications and additions apart, of the rate of a
 large matrix product in the same rounds; it exceeds 100% where work is skipped. Memory is what two calls add to the

@@ -58,7 +58,8 @@ def main(arguments: list[str]) -> None:
             return None
         command = [sys.executable, "-m", "benchmarks.speed", *arguments, "--memory-of", *row]
         child = subprocess.run(command, capture_output=True, text=True, check=True)
-        return json.loads(child.stdout.splitlines()[-1])
+        peak: float | None = json.loads(child.stdout.splitlines()[-1])
+        return peak
 
     with tempfile.TemporaryDirectory() as folder:
         setting = Setting(

@@ -5,13 +5,14 @@ import warnings
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.export import Dim
 
 from benchmarks.speed import with_paddle
-from benchmarks.speed.setting import EINSUM, Missing, Ready, Setting
+from benchmarks.speed.setting import EINSUM, Missing, Ready, Setting, Variant
 from stgcn_torch import for_inference
 from stgcn_torch.folded import FoldedSTGCN
 from stgcn_torch.streaming import StreamingSTGCN
@@ -58,7 +59,7 @@ def onnxruntime(setting: Setting, x: Tensor) -> Ready:
     return Ready(run, run)
 
 
-def write_onnx(setting: Setting, path: object) -> None:
+def write_onnx(setting: Setting, path: Path) -> None:
     """Export the folded network, for any N, T and M."""
     network = setting.network()
     folded = FoldedSTGCN(network.backbone, network.head).eval()
@@ -113,13 +114,13 @@ def exact_answer(setting: Setting, x: Tensor) -> Ready:
     return Ready(streamed(setting, x).answer, partial(whole_stream, setting, x), whole_clips=False)
 
 
-EVERY_KIND = {
+EVERY_KIND: dict[str, Variant] = {
     EINSUM: partial(plain, "einsum"),
     "torch matmul": partial(plain, "matmul"),
     "for_inference": fast,
     "onnxruntime, folded": onnxruntime,
 }
-VARIANTS = {
+VARIANTS: dict[str, dict[str, Variant]] = {
     "dense": {
         "Paddle, eager": with_paddle.eager,
         "Paddle Inference, oneDNN": with_paddle.inference,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from stgcn_torch.data.preprocessing import Preprocessing, live_frames, preprocess
 from stgcn_torch.model import CHANNELS, STGCN, STRIDES
@@ -42,6 +42,9 @@ class Ready:
     most_rounds: int = 1000
 
 
+Variant = Callable[["Setting", Tensor], Ready]  # of clips (N, C, T, V, M)
+
+
 @dataclass(frozen=True)
 class Setting:
     """What all variants of a run have in common.
@@ -70,12 +73,11 @@ class Setting:
         """The network with weights and statistics as training leaves them: zeros would stay zeros."""
         torch.manual_seed(0)
         network = STGCN(CLASSES, aggregation=aggregation, channels=self.channels, strides=self.strides)
-        for module in network.modules():
-            if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-                nn.init.normal_(module.running_mean, 0, 0.2)
-                nn.init.uniform_(module.running_var, 0.5, 1.5)
-            if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.Conv2d):
-                nn.init.normal_(module.bias, 0, 0.2)
+        for name, tensor in network.state_dict().items():
+            if name.endswith(("bias", "running_mean")):
+                tensor.normal_(0, 0.2)
+            elif name.endswith("running_var"):
+                tensor.uniform_(0.5, 1.5)
         return network.to(self.device)
 
     @cached_property
@@ -83,8 +85,7 @@ class Setting:
         """A clip (C, T, V, 1) that ends before its window."""
         if self.recorded:
             raw = np.load(self.recorded).astype(np.float32)
-            clip = preprocess(raw, Preprocessing(window=self.frames), skeleton("fsd10"))
-            return torch.from_numpy(clip)[..., :1]
+            return torch.from_numpy(preprocess(raw, Preprocessing(window=self.frames), skeleton("fsd10")))[..., :1]
         clip = torch.randn(2, self.frames, 25, 1, generator=torch.Generator().manual_seed(0))
         clip[:, self.live :] = 0
         return clip
