@@ -1,0 +1,116 @@
+"""``python -m benchmarks.performance RESULTS.json... > docs/performance.md``: the page of ``benchmarks.speed``.
+
+Every figure, and whether it is what was aimed at, comes from the results; the same results make the same page.
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.speed.setting import EINSUM
+from benchmarks.speed.table import Results, kinds, lines, machine, sizes
+
+ON_A_GPU = Path(__file__).parents[1] / "docs" / "performance_gpu.md"
+INTRODUCTION = """\
+# Performance
+
+Written by `python -m benchmarks.performance` from the results of `python -m benchmarks.speed --json FILE`, one
+interleaved run: after a round that warms up, each round times every row once in turn. Times are medians, ratios are of
+medians. What differs from the network as the original writes it (einsum, float32) by more than it may is not timed:
+logits by 1e-5 of the largest, gradients by 1e-3 of the largest; the last column is the difference found.
+
+The share is what the einsum network's operations make a second, multiplications and additions apart, of the rate of a
+large matrix product in the same rounds; it exceeds 100% where work is skipped. Memory is what two calls add to the
+resident set of a process of their own at its peak, kept features and buffers included, or what CUDA's allocator says.
+Paddle's side is `tests/parity/reference.py`.
+"""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A ratio of two rows' speeds that is aimed at.
+
+    Attributes:
+        task: Of both rows.
+        clips: Likewise.
+        variant: The faster row.
+        least: The ratio.
+        other: The row it is compared with.
+    """
+
+    task: str
+    clips: str
+    variant: str
+    least: float
+    other: str = EINSUM
+
+
+TARGETS = (
+    Target("inference", "padded", "for_inference", 2.4),
+    Target("inference", "padded, nobody second", "for_inference", 6.0),
+    Target("inference", "dense, nobody second", "for_inference", 2.0),
+    Target("inference", "dense", "for_inference", 1.0),
+    Target("inference", "dense", "for_inference", 2.3, "Paddle Inference, oneDNN"),
+    Target("inference", "1 clip, dense", "StreamingSTGCN, one frame", 30.0),
+    Target("inference", "1 clip, dense", "StreamingSTGCN, an exact answer", 2.5),
+    Target("training", "dense", "torch matmul", 0.97),
+)
+
+
+def ratio(results: Results, target: Target) -> float | None:
+    """How much faster a target's row was; None if either was not timed."""
+    ms = {
+        row["variant"]: row["ms"]
+        for row in results["rows"]
+        if (row["task"], row["clips"]) == (target.task, target.clips)
+    }
+    mine, other = ms.get(target.variant), ms.get(target.other)
+    return None if mine is None or other is None else other / mine
+
+
+def targets(results: Results) -> Iterator[str]:
+    """The table of targets; those for a CPU are no others'."""
+    yield "| | against | at least | measured | met |"
+    yield "|---|---|---:|---:|---|"
+    for target in TARGETS:
+        found = ratio(results, target)
+        measured = ("not timed", "no") if found is None else (f"{found:.3g}", "yes" if found >= target.least else "no")
+        yield f"| {target.task}, {target.clips}: {target.variant} | {target.other} | {target.least:g} | " + (
+            " | ".join(measured) + " |"
+        )
+
+
+def section(results: Results) -> str:
+    """One run."""
+    text = f"\n## {results['machine']['device']}\n\n{machine(results)}\n\n{sizes(results)}\n"
+    if results["machine"]["device"].startswith("CPU"):
+        text += "\n### What was aimed at\n\n" + "\n".join(targets(results)) + "\n"
+    for task, kind, rows in kinds(results):
+        text += f"\n### {task.capitalize()}: {kind}\n\n" + "\n".join(lines(rows)) + "\n"
+    return text
+
+
+def written(runs: Sequence[Any], on_a_gpu: str | None) -> str:
+    """The page of these runs.
+
+    Args:
+        runs: Results of ``benchmarks.speed``.
+        on_a_gpu: The name of a page beside it that a hand wrote about GPUs.
+    """
+    told = f"See [{on_a_gpu}]({on_a_gpu})." if on_a_gpu else "Not measured beyond what stands above."
+    return INTRODUCTION + "".join(map(section, runs)) + f"\n## On a GPU\n\n{told}\n"
+
+
+def main(paths: Sequence[str]) -> None:
+    """Print the page."""
+    if not paths:
+        raise SystemExit("benchmarks.performance: which results? give the files that benchmarks.speed --json wrote")
+    runs = [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
+    print(written(runs, ON_A_GPU.name if ON_A_GPU.exists() else None), end="")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
