@@ -22,10 +22,11 @@ interleaved run: after a round that warms up, each round times every row once in
 medians. What differs from the network as the original writes it (einsum, float32) by more than it may is not timed:
 logits by 1e-5 of the largest, gradients by 1e-3 of the largest; the last column is the difference found.
 
-The share is what the einsum network's operations make a second, multiplications and additions apart, of the rate of a
-large matrix product in the same rounds; it exceeds 100% where work is skipped. Memory is what two calls add to the
-resident set of a process of their own at its peak, kept features and buffers included, or what CUDA's allocator says.
-Paddle's side is `tests/parity/reference.py`.
+The share is what the einsum network's operations make a second, multiplications and additions apart, of the rate that
+the device reached at best in the same rounds, in a large matrix product or a large convolution over 9 frames with
+channels last (torch takes them from different libraries); it may exceed 100% where work is skipped. Memory is what two
+calls add to the resident set of a process of their own at its peak, kept features and buffers included, or what CUDA's
+allocator says. Paddle's side is `tests/parity/reference.py`.
 """
 
 

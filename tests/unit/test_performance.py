@@ -41,7 +41,7 @@ def results() -> dict[str, Any]:
         },
         "sizes": {"clips": 4, "frames": 350, "live": 117, "recorded": False},
         "rounds": 3,
-        "product": {"size": 2048, "gflop_per_s": {"torch.float32": 123.4}},
+        "product": {"size": 2048, "gflop_per_s": {"torch.float32 matrix product": 123.4}},
         "rows": sorted(rows.values(), key=lambda row: (row["task"], row["clips"])),
     }
 
@@ -85,7 +85,7 @@ def test_figures_stand_in_their_columns(results: dict[str, Any]) -> None:
     assert "| one | 1,234.6 | 3.2 | 2.50 | 46% | 79 | 1.0e-07 |" in page
     assert "| a frame | 2.0 |  | 1.00 |  |  | 0 |" in page
     assert "CPU, of a test, 2 cores, 2 threads; Python 3.11.0, torch 2.13.0. " in page
-    assert "float32 123 GFLOP/s" in page
+    assert "float32 matrix product 123 GFLOP/s" in page
 
 
 def test_the_same_results_make_the_same_page(results: dict[str, Any]) -> None:
