@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.speed import inference, training
-from benchmarks.speed.clock import difference, median, operations, peak_mib, product, times_in_rounds
+from benchmarks.speed.clock import difference, median, operations, peak_mib, times_in_rounds, yardsticks
 from benchmarks.speed.setting import EINSUM, Missing, Ready, Setting, Variant
 
 PACKAGES = ("torch", "numpy", "paddlepaddle", "onnx", "onnxruntime", "triton")
@@ -45,7 +45,7 @@ class Timing:
     Attributes:
         rounds: In each of which every row is timed once.
         pause: Seconds before each call (see ``times_in_rounds``).
-        size: Of the square matrices whose product is the device's rate.
+        size: Of ``yardsticks``.
     """
 
     rounds: int = 11
@@ -78,9 +78,15 @@ def measured(
             for variant, make in variants.items():
                 row: dict[str, Any] = {"task": name, "clips": kind, "variant": variant, "tolerance": task.tolerance}
                 rows.append(row | checked(make, setting, x, expected, task, ready, f"{name}/{kind}/{variant}"))
-    products = {str(row.dtype): product(timing.size, row.dtype, setting.device) for row in ready.values()}
-    times = times_in_rounds(products | ready, setting.device, timing.rounds, timing.pause)
-    rates = {dtype: 2 * timing.size**3 / median(times[dtype]) * 1e3 for dtype in products}
+    dtypes = sorted({row.dtype for row in ready.values()}, key=str)
+    sticks = {
+        f"{dtype} {name}": stick
+        for dtype in dtypes
+        for name, stick in yardsticks(timing.size, dtype, setting.device).items()
+    }
+    times = times_in_rounds(sticks | ready, setting.device, timing.rounds, timing.pause)
+    reached = {name: operations(stick.run) / median(times[name]) * 1e3 for name, stick in sticks.items()}
+    rates = {dtype: max(rate for name, rate in reached.items() if name.startswith(str(dtype))) for dtype in dtypes}
     for row in rows:
         place = "{task}/{clips}/{variant}".format(**row)
         if place in ready:
@@ -102,7 +108,7 @@ def measured(
             "strides": list(setting.strides),
         },
         "rounds": timing.rounds,
-        "product": {"size": timing.size, "gflop_per_s": {dtype: rate / 1e9 for dtype, rate in rates.items()}},
+        "product": {"size": timing.size, "gflop_per_s": {name: rate / 1e9 for name, rate in reached.items()}},
         "rows": rows,
     }
 
@@ -132,7 +138,7 @@ def figures(
     kind: str,
     setting: Setting,
     useful: int,
-    rates: Mapping[str, float],
+    rates: Mapping[torch.dtype, float],
 ) -> dict[str, Any]:
     """What a row's times say.
 
@@ -143,7 +149,7 @@ def figures(
         kind: Of clips.
         setting: What was run.
         useful: Operations of the einsum network.
-        rates: Operations a second of matrix products, by dtype.
+        rates: Operations a second that the device can reach, by dtype.
     """
     ms = median(times)
     clips = setting.batches[kind].shape[0]
@@ -152,7 +158,7 @@ def figures(
         "times_ms": [spent * 1e3 for spent in times],
         "ratio": median(original) / ms,
         "clips_per_s": clips / ms * 1e3 if row.whole_clips else None,
-        "share": useful / ms * 1e3 / rates[str(row.dtype)] if row.whole_clips else None,
+        "share": useful / ms * 1e3 / rates[row.dtype] if row.whole_clips else None,
     }
 
 

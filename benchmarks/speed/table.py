@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import Any
 
 Results = Mapping[str, Any]
-HEAD = ("", "ms", "clips/s", "speed / einsum", "share of product rate", "peak MiB", "difference")
+HEAD = ("", "ms", "clips/s", "speed / einsum", "share of best rate", "peak MiB", "difference")
 COLUMNS = "| " + " | ".join(HEAD) + " |\n" + "|---" + "|---:" * (len(HEAD) - 1) + "|"
 
 
@@ -19,7 +19,7 @@ def machine(results: Results) -> str:
     )
     return (
         f"{told['device']}, {told['cores']} cores, {told['threads']} threads; Python {told['python']}, {versions}. "
-        f"Matrix product of {results['product']['size']} rows and columns: {rates} "
+        f"At best, sizes of {results['product']['size']}: {rates} "
         f"(float32 products: {told['float32_products']})."
     )
 

@@ -22,6 +22,7 @@ def network_of(setting: Setting) -> tuple[Any, Any]:
         raise Missing("measured on CPUs only")
     from tests.parity.reference import STGCN, paddle
 
+    paddle.set_flags({"FLAGS_paddle_num_threads": torch.get_num_threads()})  # 1 by itself
     theirs = STGCN(CLASSES, channels=setting.channels, strides=setting.strides)
     state = {name: value.numpy() for name, value in setting.network().state_dict().items()}
     theirs.set_state_dict(restore_state_dict(state))
