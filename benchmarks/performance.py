@@ -26,7 +26,8 @@ The share is what the einsum network's operations make a second, multiplications
 the device reached at best in the same rounds, in a large matrix product or a large convolution over 9 frames with
 channels last (torch takes them from different libraries); it may exceed 100% where work is skipped. Memory is what two
 calls add to the resident set of a process of their own at its peak, kept features and buffers included, or what CUDA's
-allocator says. Paddle's side is `tests/parity/reference.py`.
+allocator says. Paddle's side is `tests/parity/reference.py`. The fused row is compared in float32 and timed in
+bfloat16.
 """
 
 

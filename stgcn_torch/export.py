@@ -212,13 +212,16 @@ def compare(module: LitSTGCN, run: Run, output: str, sizes: Iterable[Sequence[in
         clips = likely_clips(module, shape, generator)
         with torch.inference_mode():
             logits = module.logits(clips) if is_whole(module.preprocessing) else module(clips)
-            expected, got = logits.softmax(dim=1) if output == "probabilities" else logits, run(clips)
-        difference = float((got - expected).abs().max())
-        if not difference <= TOLERANCE * max(1.0, float(expected.abs().max())):
-            raise ValueError(
-                f"the exported graph does not answer as the checkpoint does: {output} differ by {difference:.1e} "
-                f"for clips {tuple(shape)}; nothing was written"
-            )
+            # Logits of the graph too: where an answer is certain, probabilities hide what is wrong.
+            pairs = {"logits": (Exported(module, "logits")(clips), logits)}
+            pairs[output] = run(clips), logits.softmax(dim=1) if output == "probabilities" else logits
+        for name, (got, expected) in pairs.items():
+            difference = float((got - expected).abs().max())
+            if not difference <= TOLERANCE * max(1.0, float(expected.abs().max())):
+                raise ValueError(
+                    f"the exported graph does not answer as the checkpoint does: {name} differ by {difference:.1e} "
+                    f"for clips {tuple(shape)}; nothing was written"
+                )
         largest = max(largest, difference)
     return largest
 

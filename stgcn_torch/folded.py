@@ -5,6 +5,7 @@ Per block, with running statistics frozen, graph convolution, batch norm and ReL
 ``relu(conv(h) + c + shortcut(x))``. The folding itself is done in float64.
 """
 
+import copy
 from typing import Any, cast
 
 import torch
@@ -124,7 +125,7 @@ class FoldedSTGCN(nn.Module):
             FoldedBlock(cast(STGCNBlock, block), backbone.A * factor)
             for block, factor in zip(backbone.st_gcn_networks, importance, strict=True)
         )
-        self.head = head
+        self.head = copy.deepcopy(head)  # with the backbone: neither follows later changes
 
     def people(self, x: Float[Tensor, "N C T V M"]) -> Float[Tensor, "NM C T V"]:
         """Each person of each clip by themselves, normalised per joint and coordinate.

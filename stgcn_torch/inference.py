@@ -31,8 +31,9 @@ KEPT = 4  # zero clips that are kept, each 47 MB for 350 frames of the article's
 def for_inference(network: Network) -> Network:
     """A copy of a network that answers the same in less time: folded, and free of work on padding and absent people.
 
-    Logits and features are the network's own in evaluation mode within 1e-5 of the largest; it may be trained on, the
-    copy does not follow.
+    Logits and features are the network's own in evaluation mode within 1e-5 of the largest; the network
+    may be trained on, and the copy does not follow. The weights of the copy are
+    not trained, and gradients reach what is live in its clips, not the padding.
 
     Args:
         network: An ``STGCN``, or a ``LitSTGCN`` with its streams and crops.
@@ -41,6 +42,7 @@ def for_inference(network: Network) -> Network:
         made = copy.deepcopy(network).eval()
         if isinstance(made.backbone, STGCNBackbone):
             made.backbone = InferenceBackbone(made.backbone)
+        made.requires_grad_(False)
     return made
 
 
@@ -82,14 +84,28 @@ class InferenceBackbone(FoldedSTGCN):
             ValueError: Clips have another number of channels or joints.
         """
         N, C, T, V, M = x.shape
-        zero = self.zero_clip(x)
         people = x.permute(0, 4, 1, 2, 3).reshape(N * M, C, T, V)
+        lengths = live_lengths(people)
+        if lengths and min(lengths) == T:  # no padding to be known beforehand
+            return self._dense(people).view(N, M, -1).mean(dim=1)
+        zero = self.zero_clip(x)
         total = zero.rest[0].repeat(N * M, 1)
-        for some, length in passes(live_lengths(people), PASS.get(x.device.type, LARGEST_PASS)):
+        for some, length in passes(lengths, PASS.get(x.device.type, LARGEST_PASS)):
             who = torch.tensor(some, device=x.device)
             total[who] = self._live_total(people[who, :, :length], zero, T)
         S = len(zero.rest) - 1
         return (total / (S * V)).to(zero.dtype).view(N, M, total.shape[1]).mean(dim=1)
+
+    def _dense(self, people: Float[Tensor, "N C T V"]) -> Float[Tensor, "N D"]:
+        """The mean features of people who are there to the last frame."""
+        most = max(PASS.get(people.device.type, LARGEST_PASS) // max(people.shape[2], 1), 1)
+        found = []
+        for some in torch.split(people, most):
+            x = self.people(some[..., None])
+            for block in self.blocks:
+                x = block(x)
+            found.append(x.mean(dim=(2, 3)))
+        return torch.cat(found)
 
     def _live_total(self, x: Float[Tensor, "N C L V"], zero: ZeroClip, T: int) -> Float[Tensor, "N D"]:
         """The sum over all T frames and the joints of the last features of people who are zero after L frames."""
@@ -107,13 +123,14 @@ class InferenceBackbone(FoldedSTGCN):
         device = x.device.type
         autocast = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
         key = (x.shape[1:4], x.dtype, x.device, autocast)
-        if key not in self._zero_clips:
+        made = self._zero_clips.get(key)
+        if made is None:
             with torch.inference_mode(False), torch.no_grad():
                 made = self._zero_clip(x.new_zeros(1, *x.shape[1:4], 1))
-            while len(self._zero_clips) >= KEPT:
-                del self._zero_clips[next(iter(self._zero_clips))]  # the oldest
+            for oldest in list(self._zero_clips)[: 1 - KEPT]:
+                self._zero_clips.pop(oldest, None)  # another thread may have been here
             self._zero_clips[key] = made
-        return self._zero_clips[key]
+        return made
 
     def _zero_clip(self, zeros: Float[Tensor, "1 C T V 1"]) -> ZeroClip:
         x = self.people(zeros)
@@ -125,6 +142,10 @@ class InferenceBackbone(FoldedSTGCN):
         frames = x.sum(dim=3, dtype=torch.promote_types(x.dtype, torch.float32))[0].t()
         rest = F.pad(frames.flip(0).cumsum(0).flip(0), (0, 0, 0, 1))
         return ZeroClip(hidden, residual, rest, x.dtype)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the zero clips: a saved network makes its own."""
+        return self.__dict__ | {"_zero_clips": {}, "_weights": [], "_versions": []}
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
         with torch.inference_mode(False):

@@ -18,7 +18,7 @@ from rich.progress import track
 from rich.table import Table
 
 from stgcn_torch.commands import command, given_preprocessing, load_layout, plain
-from stgcn_torch.data.arrays import open_clips, open_npy
+from stgcn_torch.data.arrays import open_clips, open_npy, validate_clip
 from stgcn_torch.data.collect import Collection, Selection, collect
 from stgcn_torch.data.formats import recordings
 from stgcn_torch.data.formats.arrays import told
@@ -96,8 +96,12 @@ def answers(
         return
     ensemble = ensemble.for_inference()
     if slide is None:
-        whole = [Piece(i, 0, clips[i].shape[1]) for i in range(len(clips))]
-        said = ensemble.probabilities(Pieces(clips, whole), range(len(whole)), batch_size)
+        said = np.empty((len(places), len(ensemble.classes)))
+        people = np.array([clips[i].shape[3] for i in range(len(clips))])
+        for M in np.unique(people):  # apart: absent people beside those of a clip would take part in its mean
+            alike = np.flatnonzero(people == M)
+            whole = [Piece(i, 0, clips[i].shape[1]) for i in alike.tolist()]
+            said[alike] = ensemble.probabilities(Pieces(clips, whole), range(len(whole)), batch_size)
         yield from (Answer(place, _top(row, top_k)) for place, row in zip(places, said, strict=True))
         return
     for i, place in enumerate(places):
@@ -106,6 +110,8 @@ def answers(
         starts = [s for s in window_starts(T, ensemble.window, slide) if clip[:, s : s + ensemble.window].any()]
         if not starts:
             continue
+        for module in ensemble.modules:  # before it is cut, so that an error names the clip and the frame
+            validate_clip(clip, i, module.preprocessing)
         pieces = [Piece(i, start, min(start + ensemble.window, T)) for start in starts]
         said = ensemble.probabilities(Pieces(clips, pieces), range(len(pieces)), batch_size)
         for part in timeline(starts, ensemble.window, T, said):

@@ -37,6 +37,10 @@ def streams_of(ensemble: Ensemble) -> list[StreamingSTGCN]:
     strides = {stream.stride for stream in streams}
     if len(strides) > 1:
         raise ValueError(f"networks that stream together must have one stride, got {sorted(strides)} frames")
+    ends = {(module.preprocessing.select, module.preprocessing.nan) for module in ensemble.modules}
+    if len(ends) > 1:  # else a recording could end later for one than for another
+        told = ", ".join(f"select={select} nan={nan}" for select, nan in sorted(ends))
+        raise ValueError(f"networks that stream together must be alike in preprocessing.select and nan, got {told}")
     return streams
 
 

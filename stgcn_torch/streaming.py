@@ -37,7 +37,7 @@ class StreamingSTGCN:
 
     def __init__(self, backbone: STGCNBackbone, head: STGCNHead) -> None:
         folded = FoldedSTGCN(backbone, head)
-        self.scale, self.shift, self.head = folded.scale, folded.shift, head
+        self.scale, self.shift, self.head = folded.scale, folded.shift, folded.head
         self.blocks = [_BlockStream(cast(FoldedBlock, block)) for block in folded.blocks]
         self.stride, self.delay = 1, 0
         for block in self.blocks:
@@ -159,7 +159,7 @@ class _BlockStream:
         K, self.D, self.C = block.pointwise.shape
         self.V, kernel = block.A.shape[1], block.temporal.shape[2]
         self.reach, self.stride, self.has_shortcut = block.reach, block.stride, block.has_shortcut
-        self.neighbours_first = self.C < self.D  # the order with less work, as in FoldedBlock
+        self.neighbours_first = self.C < self.D  # the order with less work
         if self.neighbours_first:
             self.A = block.A.permute(2, 0, 1).reshape(self.V * K, self.V)
             self.pointwise = block.pointwise.transpose(1, 2).reshape(K * self.C, self.D)

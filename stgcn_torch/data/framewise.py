@@ -77,7 +77,7 @@ class LongClip:
         found = [
             (self._part(start, start + PART) != 0).any(axis=(0, 2, 3)) for start in range(0, self.clip.shape[1], PART)
         ]
-        live = np.concatenate(found)
+        live = np.concatenate([np.zeros(0, np.bool_), *found])
         return live[: np.flatnonzero(live)[-1] + 1] if live.any() else live[:0]
 
     def _path(self, joint: int, T: int) -> Float[np.ndarray, "C T M"]:

@@ -67,6 +67,34 @@ def test_a_person_is_classified_as_its_clip_would_be(
     assert float(person["probability"]) == pytest.approx(float(clip["probability"]), abs=1e-5)
 
 
+def test_an_answer_does_not_depend_on_who_else_is_in_the_folder(
+    command: Command, checkpoint: str, skating: Path, tmp_path: Path
+) -> None:
+    clips = np.load(skating / "test_data.npy")[:3, :, :20]
+    for folder, together in (("alone", []), ("beside", [2])):
+        for i, clip in enumerate([clips[0], *(np.concatenate(clips[1:], axis=-1) for _ in together)]):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            frames = np.moveaxis(clip, (1, 3, 2, 0), (0, 1, 2, 3))  # T M V C
+            told = [{"people": [{"pose_keypoints_2d": pose.ravel().tolist()} for pose in frame]} for frame in frames]
+            (tmp_path / folder / f"video{i}").mkdir()
+            for t, frame in enumerate(told):
+                (tmp_path / folder / f"video{i}" / f"v_{t:012}_keypoints.json").write_text(json.dumps(frame))
+        command("predict", f"ckpt_path={checkpoint}", f"input={folder}", "people=together", f"out={folder}.csv")
+    alone, beside = rows_of(tmp_path / "alone.csv"), rows_of(tmp_path / "beside.csv")
+    assert len(beside) == 2
+    assert beside[0]["probability"] == alone[0]["probability"]
+
+
+def test_an_error_in_a_window_names_the_clip_and_its_frame(
+    command: Command, checkpoint: str, skating: Path, tmp_path: Path
+) -> None:
+    clips = np.load(skating / "test_data.npy")[:3, :, :40].copy()
+    clips[1, 0, 30, 4] = np.nan
+    np.save(tmp_path / "clips.npy", clips)
+    done = command("predict", f"ckpt_path={checkpoint}", "input=clips.npy", "slide=8", code=1)
+    assert "clip 1 has 1 NaN or infinite values, the first at channel 0, frame 30, joint 4" in done.stderr
+
+
 def test_a_long_clip_becomes_a_timeline(command: Command, checkpoint: str, skating: Path, tmp_path: Path) -> None:
     clips = np.load(skating / "test_data.npy")[:6, :, :40]
     np.save(tmp_path / "long.npy", np.concatenate(list(clips), axis=1))

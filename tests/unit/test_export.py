@@ -155,6 +155,23 @@ def test_a_graph_that_answers_otherwise_gets_no_name(
     assert [(left, left.read_bytes()) for left in tmp_path.iterdir()] == ([(path, stood)] if stood else [])
 
 
+def test_a_graph_that_is_wrong_of_a_network_that_is_certain_gets_no_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Other(Exported):
+        def __init__(self, module: LitSTGCN, output: str) -> None:
+            super().__init__(module, output)
+            self.folded.scale *= 1.001
+
+    module = module_of()
+    with torch.no_grad():
+        module.head.fcn.weight *= 1e4  # every probability is 0 or 1, right or wrong
+    monkeypatch.setattr(exporting, "Exported", Other)
+    with pytest.raises(ValueError, match=r"logits differ by .*nothing was written"):
+        export(module, tmp_path / "net.pt2", "probabilities")
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_existing_file_is_replaced_and_the_module_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "net.pt2").write_bytes(b"an older file")
     module = module_of()

@@ -59,6 +59,16 @@ def test_folding_takes_the_running_statistics_of_a_network_in_training() -> None
     assert network.training, "the network is left as it is"
 
 
+def test_later_changes_of_the_network_do_not_come_through() -> None:
+    network = lived_in(channels=[4, 4], strides=[1, 1])
+    folded, x = FoldedSTGCN(network.backbone, network.head), torch.randn(1, 2, 9, 25, 1)
+    with torch.inference_mode():
+        before = folded(x)
+        for tensor in network.state_dict().values():
+            tensor.mul_(2)
+        assert torch.equal(folded(x), before)
+
+
 def test_folded_weights_have_the_dtype_of_the_network() -> None:
     network = lived_in(channels=[4, 4], strides=[1, 1]).double()
     folded = FoldedSTGCN(network.backbone, network.head)

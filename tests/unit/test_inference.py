@@ -1,5 +1,6 @@
 """A network made for inference gives the same answers, and does not work for padding and absent people."""
 
+import copy
 from collections.abc import Callable
 
 import pytest
@@ -137,7 +138,19 @@ def test_made_in_inference_mode_it_serves_outside() -> None:
         fast = for_inference(network)
         before = fast(x)
     assert torch.equal(fast(x), before)
-    fast(x).sum().backward()
+    fast(x.requires_grad_()).sum().backward()
+    assert not any(parameter.requires_grad for parameter in fast.parameters())
+
+
+def test_dense_clips_need_no_zero_clip_and_a_saved_network_keeps_none() -> None:
+    network, x = lived_in(**SMALL), clips([[45, 45], [45, 45]])
+    fast = for_inference(network)
+    expected = network(x)
+    torch.testing.assert_close(fast(x), expected, rtol=0, atol=1e-5 * float(expected.detach().abs().max()))
+    assert not fast.backbone._zero_clips
+    fast(clips([[20, 0]]))
+    assert len(fast.backbone._zero_clips) == 1
+    assert not copy.deepcopy(fast).backbone._zero_clips
 
 
 def test_made_twice_is_made_once() -> None:

@@ -116,6 +116,18 @@ def test_networks_of_other_strides_cannot_stream_together() -> None:
         streams_of(Ensemble([module_of(), module_of(strides=[1, 2])], [0.5, 0.5]))
 
 
+def test_networks_that_see_other_ends_cannot_stream_together() -> None:
+    modules = [module_of(preprocessing={"select": select}) for select in ("before", "after")]
+    with pytest.raises(
+        ValueError, match=r"alike in preprocessing\.select and nan, got select=after nan=refuse, select=b"
+    ):
+        streams_of(Ensemble(modules, (0.5, 0.5)))
+
+
+def test_a_recording_without_frames_gets_no_answer() -> None:
+    assert not list(segments(Ensemble([module_of()], (1.0,)), recording(T=0), 12))
+
+
 def test_what_needs_more_than_a_frame_is_refused() -> None:
     with pytest.raises(ValueError, match=r"teleports=drop \(allowed: keep\)"):
         streams_of(Ensemble([module_of(preprocessing={"teleports": "drop"})], [1.0]))
