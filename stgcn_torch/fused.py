@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from stgcn_torch.model import STGCNBackbone, STGCNBlock, STGCNHead
 
-HALF = torch.bfloat16
 log = logging.getLogger(__name__)
 
 
@@ -38,13 +37,13 @@ def hindrance(backbone: STGCNBackbone) -> str | None:
     return None
 
 
-def failure(backbone: STGCNBackbone, head: STGCNHead) -> str | None:
+def failure(backbone: STGCNBackbone, head: STGCNHead, dtype: torch.dtype = torch.bfloat16) -> str | None:
     """What goes wrong in a small step through the kernels, or None: this GPU may be too small for their tiles."""
     backbone, head = copy.deepcopy(backbone), copy.deepcopy(head)
     frames = 16 * math.prod(conv.stride[0] for conv in backbone.modules() if isinstance(conv, nn.Conv2d))
     x = torch.randn(1, backbone.in_channels, min(frames, 256), backbone.A.shape[1], 1, device=backbone.A.device)
     try:
-        FusedNetwork(backbone, head, captured=False, dtype=HALF)(x).sum().backward()  # type: ignore[no-untyped-call]
+        FusedNetwork(backbone, head, captured=False, dtype=dtype)(x).sum().backward()  # type: ignore[no-untyped-call]
     except Exception as error:  # those of Triton, its compiler and the driver have nothing in common
         return f"a step fails with {type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
     return None
@@ -61,7 +60,9 @@ class FusedNetwork:
         dtype: Of the features between the kernels.
     """
 
-    def __init__(self, backbone: STGCNBackbone, head: STGCNHead, *, captured: bool, dtype: torch.dtype = HALF) -> None:
+    def __init__(
+        self, backbone: STGCNBackbone, head: STGCNHead, *, captured: bool, dtype: torch.dtype = torch.bfloat16
+    ) -> None:
         self.network = _Network(backbone, head, dtype)
         self.captured = captured
         self.graph: nn.Module | None = None

@@ -171,9 +171,8 @@ class SkeletonData(pl.LightningDataModule):
         device = trainer.strategy.root_device if trainer else torch.device("cpu")
         if self.resident and not dataset.keeps:
             raise ValueError("data.resident keeps clips on the GPU, preprocessing.random_pad changes them every epoch")
-        overfits = bool(
-            trainer and getattr(trainer, "overfit_batches", 0)
-        )  # Lightning then wants a dataset to take the order from
+        # To overfit, Lightning takes the order from the loader's dataset, and a resident loader has none.
+        overfits = bool(trainer and getattr(trainer, "overfit_batches", 0))
         if not overfits and (self.resident or (self.resident is None and (self.kept or fits(dataset, device)))):
             self.kept = self.kept or ResidentLoader(dataset, sampler, self.batch_size, self.drop_last, device)
             self.kept.sampler = sampler

@@ -76,10 +76,10 @@ def test_what_hinders_the_kernels_is_named() -> None:
 def test_a_gpu_that_is_too_small_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     network = STGCN(5, channels=[4, 4], strides=[1, 2]).to(DEVICE)
     before = copy.deepcopy(network.state_dict())
-    monkeypatch.setattr("stgcn_torch.fused.HALF", torch.float16)  # the interpreter multiplies no bfloat16
-    assert failure(network.backbone, network.head) is None
+    half = torch.bfloat16 if DEVICE == "cuda" else torch.float16  # the interpreter multiplies no bfloat16
+    assert failure(network.backbone, network.head, half) is None
     monkeypatch.setattr("stgcn_torch.kernels.unit.unit", Mock(side_effect=MemoryError("shared: too much\nof it")))
-    assert failure(network.backbone, network.head) == "a step fails with MemoryError: shared: too much"
+    assert failure(network.backbone, network.head, half) == "a step fails with MemoryError: shared: too much"
     for name, value in network.state_dict().items():
         assert torch.equal(value, before[name]), f"{name} is left as it was"
 
