@@ -1,0 +1,1 @@
+"""Figures of layouts, graphs, networks, clips and runs (matplotlib)."""
