@@ -1,6 +1,6 @@
 """From a joint layout to the adjacency A (K, V, V) that the network aggregates with. NumPy only.
 
-Source: section 3.3 of arXiv:1801.07455, and the released code where the two differ.
+Source: sections 3.3 and 3.4 of arXiv:1801.07455, and the released code where the two differ.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -52,9 +52,9 @@ def adjacency(
 
     Args:
         layout: A layout's name, a mapping as ``skeleton`` takes it, or a skeleton.
-        strategy: ``uniform`` (K = 1), ``distance`` (one partition per hop), ``spatial`` (section 3.3: root,
-            centripetal and centrifugal joints, with the quirk of the released code) or ``spatial_fixed`` (the same
-            with true distances to the centre).
+        strategy: ``uniform`` (K = 1), ``distance`` (one partition per hop), ``spatial`` (section 3.4: the
+            joint itself, neighbours further from the centre, neighbours nearer to it, with the quirk of the released
+            code) or ``spatial_fixed`` (the same with true distances to the centre).
         max_hop: Joints up to this many bones apart are neighbours.
         dilation: Step between the hop distances that count as neighbours: 0, dilation, 2 dilation, ...
 
@@ -86,7 +86,9 @@ def by_distance(A: HopDistance, distance: HopDistance, hops: range, body: Skelet
 
 
 def spatial(A: HopDistance, distance: HopDistance, hops: range, body: Skeleton) -> Partition:
-    """Root, centripetal and centrifugal joints as the released code and PaddleVideo split them.
+    """The joint itself, neighbours further out, neighbours nearer the centre, as the released code splits them.
+
+    The paper calls the nearer ones centripetal and the further ones centrifugal, and lists them in that order.
 
     Hop distance is cut at max_hop here: beyond it all joints count as equally far from the centre, so 32 of BODY_25's
     48 directed bones tie and join the second partition: 25, 40 and 8 non-zeros where true distances give 25, 24 and
@@ -96,7 +98,7 @@ def spatial(A: HopDistance, distance: HopDistance, hops: range, body: Skeleton) 
 
 
 def spatial_fixed(A: HopDistance, distance: HopDistance, hops: range, body: Skeleton) -> Partition:
-    """Root, centripetal and centrifugal joints as the paper means them, by true distance to the centre."""
+    """The same by true distance to the centre, as the paper means it."""
     return _split_by_centre(A, distance, hops, hop_distance(len(A), body.bones)[:, body.center])
 
 

@@ -31,7 +31,7 @@ class SpatialGraphConv(nn.Module):
 
 
 class STGCNBlock(nn.Module):
-    """One ST-GCN unit: graph convolution over joints, convolution over frames, residual (section 3.4)."""
+    """One ST-GCN unit: graph convolution over joints, convolution over frames, residual (section 3.6)."""
 
     def __init__(
         self,
