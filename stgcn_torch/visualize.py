@@ -116,7 +116,7 @@ def chosen(there: Given, only: Sequence[str] | None) -> dict[str, Subject]:
 def draw(there: Given, subjects: Mapping[str, Subject], out: Path, form: str, themes: Sequence[str]) -> list[Path]:
     """Write the figures and texts of subjects into a folder; returns the files."""
     written = []
-    words = there[Graph].body.joints
+    words = [word for thing in there.values() for word in thing.words]
     for name, subject in subjects.items():
         for theme in themes:
             path = out / f"{name}{'-dark' if theme == 'dark' and len(themes) > 1 else ''}.{form}"

@@ -14,7 +14,8 @@ from stgcn_torch.report import drawable
 from stgcn_torch.skeleton import Skeleton
 
 MARKERS = {"left": "s", "right": "o", "middle": "D"}  # sides are told apart without colour too
-GAP = 0.045  # between two names in a column, in body heights
+GAP = 0.045  # between two labels in a column, in body heights
+LETTER = 0.0185  # width of a letter of a label, in body heights
 Edges = Bool[np.ndarray, "V V"]
 Weights = Float[np.ndarray, "V V"]
 
@@ -60,44 +61,44 @@ def draw_body(axes: Axes, body: Skeleton, theme: Theme, *, size: float = 5, plai
 
 def side_legend(theme: Theme) -> list[Line2D]:
     """Entries of a legend that says which side is which."""
-    words = {"left": "left, as the person says it", "right": "right", "middle": "neither"}
+    words = {"left": "left (the person's own)", "right": "right", "middle": "middle"}
     return [
         Line2D([], [], color=getattr(theme, side), marker=marker, linewidth=2.2, label=words[side])
         for side, marker in MARKERS.items()
     ]
 
 
-def write_names(axes: Axes, body: Skeleton, theme: Theme, pose: Pose, more: Mapping[int, str] | None = None) -> None:
-    """Write every joint's name in a column beside its side of the body, with a line that leads to it.
+def write_labels(
+    axes: Axes, theme: Theme, pose: Pose, labels: Mapping[int, str], colours: Mapping[int, str] | None = None
+) -> None:
+    """Write labels of joints in two columns beside the body, each with a line that leads to its joint.
 
     Args:
         axes: Where ``draw_body`` drew; become wide enough for the columns.
-        body: The layout.
         theme: Its colours.
         pose: What ``draw_body`` returned.
-        more: What follows the names of some joints.
+        labels: Of some joints or of all.
+        colours: Of some labels; the others are as all text.
     """
-    names, middle = names_of(body), pose[:, 0].mean()
-    right = {v for v in range(len(pose)) if pose[v, 0] > middle + 1e-9}
-    for v in sorted(set(range(len(pose))) - right, key=lambda v: -pose[v, 1]):  # those in the middle even the columns
-        if abs(pose[v, 0] - middle) <= 1e-9 and len(right) < len(pose) / 2:
-            right.add(v)
-    reach = np.abs(pose[:, 0] - middle).max() + 0.1
-    for column, sign in ((sorted(right), 1), (sorted(set(range(len(pose))) - right), -1)):
-        # From top to bottom; of joints at one height the outer one first below the waist, so that no lines cross.
-        order = sorted(column, key=lambda v: (-pose[v, 1], -abs(pose[v, 0] - middle)))
+    middle = pose[:, 0].mean()
+    away = pose[:, 0] - middle
+    reach = np.abs(away).max() + 0.1
+    columns: dict[int, list[int]] = {sign: [v for v in labels if sign * away[v] > 1e-9] for sign in (1, -1)}
+    for v in sorted(set(labels) - {*columns[1], *columns[-1]}, key=lambda v: -pose[v, 1]):
+        columns[min(columns, key=lambda sign: len(columns[sign]))].append(v)
+    (low, high), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    for sign, column in columns.items():
+        order = sorted(column, key=lambda v: (-pose[v, 1], -abs(away[v])))
         for v, y in zip(order, spread(pose[order, 1]), strict=True):
-            x = middle + sign * reach
-            elbow = middle + sign * (reach - 0.03)
+            x, elbow = middle + sign * reach, middle + sign * (reach - 0.03)
             axes.plot([pose[v, 0], elbow, x], [pose[v, 1], y, y], color=theme.muted, linewidth=0.7, zorder=0)
-            text = names[v] + (more or {}).get(v, "")
-            axes.text(x + sign * 0.01, y, text, ha="left" if sign > 0 else "right", va="center", fontsize=9, gid="name")
-    low, high = axes.get_ylim()
-    room = GAP * max(len(right), len(pose) - len(right)) / 2
-    axes.set(
-        xlim=(middle - reach - 0.3, middle + reach + 0.3),
-        ylim=(min(low, (low + high) / 2 - room - GAP), max(high, (low + high) / 2 + room + GAP)),
-    )
+            axes.text(
+                x + sign * 0.01, y, labels[v], ha="left" if sign > 0 else "right", va="center", fontsize=9,
+                color=(colours or {}).get(v, theme.text), gid="label",
+            )  # fmt: skip
+            end = x + sign * (0.01 + LETTER * len(labels[v]))
+            low, high, bottom, top = min(low, end), max(high, end), min(bottom, y - GAP), max(top, y + GAP)
+    axes.set(xlim=(low, high), ylim=(bottom, top))
 
 
 def spread(heights: Sequence[float] | np.ndarray) -> np.ndarray:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from matplotlib.figure import Figure
 
-from stgcn_torch.drawing.body import draw_body, names_of, side_legend, write_names
+from stgcn_torch.drawing.body import draw_body, names_of, side_legend, write_labels
 from stgcn_torch.drawing.matrix import Matrix, draw_matrix, matrix_text
 from stgcn_torch.drawing.style import Theme
 from stgcn_torch.graph import adjacency, hop_distance
@@ -35,17 +35,29 @@ class Graph:
     dilation: int = 1
 
     @property
+    def words(self) -> tuple[str, ...]:
+        """What figures write in a script of the user's."""
+        return self.body.joints
+
+    @property
     def normalized(self) -> Matrix:
         """The normalised adjacency of the layout, before it is split; a column sums to 1."""
-        whole: Matrix = adjacency(self.body, "uniform", self.max_hop, self.dilation)[0]
+        whole: Matrix
+        (whole,) = adjacency(self.body, "uniform", self.max_hop, self.dilation)
         return whole
 
     @property
-    def ties(self) -> Matrix:
-        """Whether two joints count as equally far from the centre for the strategy: its cut makes many so."""
+    def ties(self) -> Bool[np.ndarray, "V V"]:
+        """Whether two joints count as equally far from the centre, so that neither way between them is inwards.
+
+        The cut at ``max_hop`` makes many so. The other strategies ask for no centre, and none are.
+        """
+        V = len(self.body.joints)
+        if not self.strategy.startswith("spatial"):
+            return np.zeros((V, V), dtype=bool)
         bound = self.max_hop if self.strategy == "spatial" else None
-        far = hop_distance(len(self.body.joints), self.body.bones, bound)[:, self.body.center]
-        ties: Matrix = far[:, None] == far[None, :]
+        far = hop_distance(V, self.body.bones, bound)[:, self.body.center]
+        ties: np.ndarray = np.equal(far[:, None], far[None, :]) & ~np.eye(V, dtype=bool)
         return ties
 
     def check_sum(self) -> float:
@@ -70,10 +82,12 @@ class Graph:
 def skeleton_figure(graph: Graph, theme: Theme) -> Figure:
     """The layout on a standing body, all joints named and the centre marked."""
     body = graph.body
-    figure = Figure(figsize=(7.6, 7.6), layout="constrained")
+    figure = Figure(figsize=(7.6, 7.6), layout="compressed")
     axes = figure.subplots()
     pose = draw_body(axes, body, theme, size=6)
-    write_names(axes, body, theme, pose, {body.center: " (centre)"})
+    labels = dict(enumerate(names_of(body)))
+    labels[body.center] += " (centre)"
+    write_labels(axes, theme, pose, labels)
     axes.plot(*pose[body.center], "o", markersize=15, markerfacecolor="none", markeredgecolor=theme.text, gid="centre")
     axes.set_title(f"{body.name}: {len(body.joints)} joints, {len(body.bones)} bones", fontsize=12)
     figure.legend(handles=side_legend(theme), loc="outside lower center", ncols=3, fontsize=9)
@@ -91,13 +105,15 @@ def hops_figure(graph: Graph, theme: Theme) -> Figure:
     names = names_of(graph.body)
     cut, true = hops_of(graph)
     side = CELL * len(names) + 0.9
-    figure = Figure(figsize=(2 * side + 0.6, side + 1.0), layout="constrained")
+    figure = Figure(figsize=(2 * side + 0.3, side + 0.6), layout="compressed")
     left, right = figure.subplots(1, 2)
     for axes, hops in ((left, cut), (right, true)):
         image = draw_matrix(
             axes, hops, names, theme.quantity, limits=(0, true.max()), number=whole_number, rows=axes is left
         )
-    left.set_title(f"cut at max_hop = {graph.max_hop}, as the network is built: ∞ beyond", fontsize=10)
+        axes.set_xlabel("to this joint")
+    left.set_ylabel("from this joint")
+    left.set_title(f"hop distance as the graph takes it: cut at max_hop = {graph.max_hop}, ∞ beyond", fontsize=10)
     right.set_title("true hop distance", fontsize=10)
     figure.colorbar(image, ax=right, shrink=0.7, label="bones on the shortest way", format="%d")
     return figure
@@ -120,7 +136,7 @@ def adjacency_figure(graph: Graph, theme: Theme) -> Figure:
     """The normalised adjacency with its numbers: each joint takes the mean over itself and its neighbours."""
     names = names_of(graph.body)
     side = CELL * len(names) + 1.2
-    figure = Figure(figsize=(side + 1.0, side + 0.5), layout="constrained")
+    figure = Figure(figsize=(side + 1.0, side + 0.5), layout="compressed")
     axes = figure.subplots()
     A = graph.A.sum(axis=0)
     image = draw_matrix(

@@ -49,7 +49,7 @@ def draw_matrix(
             if text := number(float(value)):
                 colour = contrast(image.to_rgba(value)) if np.isfinite(value) else None
                 given: dict[str, Any] = {"color": colour} if colour else {}
-                axes.text(w, v, text, ha="center", va="center", fontsize=size - 0.5, gid="number", **given)
+                axes.text(w, v, text, ha="center", va="center", fontsize=size, gid="number", **given)
     return image
 
 

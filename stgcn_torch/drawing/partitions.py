@@ -1,38 +1,37 @@
 """The partitions of a graph, on the body and as matrices: whom each joint takes from, and in which subset."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from stgcn_torch.drawing.body import draw_arrows, draw_body, names_of
-from stgcn_torch.drawing.graph import Graph
+from stgcn_torch.drawing.body import draw_arrows, draw_body, names_of, write_labels
+from stgcn_torch.drawing.graph import Graph, fraction
 from stgcn_torch.drawing.matrix import draw_matrix, matrix_text
+from stgcn_torch.drawing.pose import Pose, standing
 from stgcn_torch.drawing.style import Theme
-from stgcn_torch.graph import hop_distance
 
 COLUMNS = 4  # panels beside each other
 HOW_TO_READ = """\
 How to read it
 
-An arrow runs from the joint
-that gives to the joint that
-takes; a ring is what a joint
-keeps of itself.
+An arrow runs from the joint that gives
+to the joint that takes. A ring is what
+a joint keeps of itself.
 
-In the matrix the row gives
-and the column takes, in the
-same colour. All matrices
-together are the normalised
-adjacency: a column sums to 1.
+In the matrices the row gives and the
+column takes. Together they are the
+normalised adjacency: every column
+sums to 1, each joint takes a mean.
 
-Each subset has weights of
-its own, so the network can
-treat what comes from the
-limb and what comes from
-the trunk differently."""
+Each subset has weights of its own, so
+the network can tell them apart."""
+OF_TIES = """
+
+Dashed arrows, dotted cells: both joints
+are equally far from the centre as the
+graph counts (infinitely far if beyond
+max_hop), so neither way is inwards,
+and both are in the same subset."""
 
 
 def titles(graph: Graph) -> list[str]:
@@ -54,63 +53,75 @@ def titles(graph: Graph) -> list[str]:
 
 
 def partitions_figure(graph: Graph, theme: Theme) -> Figure:
-    """Every partition as arrows on the body and as a matrix; dashed where two joints tie and neither is nearer."""
+    """Every partition as arrows on the body and as a matrix, beside one joint to explain them with."""
     K = len(graph.A)
-    colours = [theme.categories[(k - 1) % 6] if k else theme.middle for k in range(K)]
-    ties = graph.ties if graph.strategy.startswith("spatial") else np.zeros_like(graph.A[0], dtype=bool)
-    bands = -(-(K + 1) // COLUMNS)
-    columns = min(K + 1, COLUMNS)
-    figure = Figure(figsize=(3.5 * columns, 9.6 * bands), layout="constrained")
-    grid = figure.subplots(2 * bands, columns, squeeze=False, height_ratios=[1.75, 1] * bands)
+    bands, columns = -(-(K + 1) // COLUMNS), min(K + 1, COLUMNS)
+    figure = Figure(figsize=(3.5 * columns + 1, 9.7 * bands), layout="compressed")
+    ratios = {"height_ratios": [1.75, 1] * bands, "width_ratios": [1.3, *[1] * (columns - 1)]}  # labels on the left
+    grid = figure.subplots(2 * bands, columns, squeeze=False, gridspec_kw=ratios)
     for axes in grid.flat:
         axes.set_axis_off()
-    places = [(grid[2 * (i // COLUMNS), i % COLUMNS], grid[2 * (i // COLUMNS) + 1, i % COLUMNS]) for i in range(K + 1)]
-    _example(places[0][0], graph, theme, colours)
-    places[0][1].text(0.02, 0.98, HOW_TO_READ, va="top", fontsize=9.5, transform=places[0][1].transAxes)
-    names = names_of(graph.body)
-    for k, (top, bottom) in enumerate(places[1:]):
-        pose = draw_body(top, graph.body, theme, size=4, plain=True)
-        edges = graph.A[k] != 0
-        dashed = edges & ties & ~np.eye(len(edges), dtype=bool)
-        draw_arrows(top, pose, edges, colours[k], dashed=dashed)
-        _centre(top, graph, pose, theme)
-        count = f"{edges.sum()} weights" + (f", {dashed.sum()} of them ties (dashed)" if dashed.any() else "")
-        top.set_title(f"A[{k}]  {titles(graph)[k]}\n{count}", fontsize=10.5, color=colours[k])
-        bottom.set_axis_on()
-        draw_matrix(
-            bottom, np.where(edges, graph.A[k], np.nan), names, theme.fade(colours[k]),
-            limits=(-0.3, max(float(graph.A.max()), 1e-9)), rows=k == 0, size=6,
-        )  # fmt: skip
-        bottom.plot(*np.argwhere(dashed).T[::-1], "o", color=theme.background, markersize=1.6, gid="tie")
+    bodies, matrices = [*grid[::2].flat], [*grid[1::2].flat]
+    _one_joint(bodies[0], graph, theme)
+    told = HOW_TO_READ + (OF_TIES if (graph.A[:, graph.ties] != 0).any() else "")
+    matrices[0].text(0, 1, told, va="top", fontsize=9.5, transform=matrices[0].transAxes)
+    for k in range(K):
+        _on_the_body(bodies[k + 1], graph, k, theme)
+        _as_matrix(matrices[k + 1], graph, k, theme, rows=k == 0 or (k + 1) % COLUMNS == 0)
     return figure
 
 
-def _centre(axes: Axes, graph: Graph, pose: np.ndarray, theme: Theme) -> None:
+def _colour(theme: Theme, k: int) -> str:
+    return theme.categories[(k - 1) % 6] if k else theme.middle
+
+
+def _on_the_body(axes: Axes, graph: Graph, k: int, theme: Theme) -> None:
+    edges, colour = graph.A[k] != 0, _colour(theme, k)
+    dashed = edges & graph.ties
+    pose = draw_body(axes, graph.body, theme, size=4, plain=True)
+    draw_arrows(axes, pose, edges, colour, dashed=dashed)
+    _star(axes, graph, pose, theme)
+    count = f"{edges.sum()} weights" + (f", {dashed.sum()} of them ties" if dashed.any() else "")
+    axes.set_title(f"A[{k}]  {titles(graph)[k]}\n{count}", fontsize=10.5, color=colour)
+
+
+def _as_matrix(axes: Axes, graph: Graph, k: int, theme: Theme, *, rows: bool) -> None:
+    A = graph.A[k]
+    axes.set_axis_on()
+    draw_matrix(
+        axes, np.where(A, A, np.nan), names_of(graph.body), theme.fade(_colour(theme, k)),
+        limits=(-0.3, float(graph.A.max())), rows=rows, size=6,
+    )  # fmt: skip
+    axes.plot(*np.argwhere(graph.ties & (A != 0)).T[::-1], "o", color=theme.background, markersize=1.6, gid="tie")
+
+
+def _star(axes: Axes, graph: Graph, pose: Pose, theme: Theme) -> None:
     axes.plot(*pose[graph.body.center], "*", color=theme.text, markersize=8, zorder=5, gid="centre")
 
 
 def example(graph: Graph) -> int:
-    """The joint to explain partitions with: it takes from as few others as tell the most subsets."""
+    """The joint to explain partitions with: of most subsets, and of those with fewest others the longest arrows."""
     off = graph.A * (1 - np.eye(graph.A.shape[1]))
-    subsets, others = (off != 0).any(axis=1).sum(axis=0), (off != 0).any(axis=0).sum(axis=0)
-    far = hop_distance(len(others), graph.body.bones)[:, graph.body.center]
-    return int(np.lexsort((-far, others, -subsets))[0])
+    pose = standing(graph.body)
+    lengths = np.linalg.norm(pose[:, None] - pose[None], axis=-1)
+    subsets, edges = (off != 0).any(axis=1).sum(axis=0), off.any(axis=0)
+    shortest = np.where(edges, lengths, np.inf).min(axis=0)
+    return int(np.lexsort((-shortest.round(6), edges.sum(axis=0), -subsets))[0])
 
 
-def _example(axes: Axes, graph: Graph, theme: Theme, colours: Sequence[str]) -> None:
+def _one_joint(axes: Axes, graph: Graph, theme: Theme) -> None:
     w, names = example(graph), names_of(graph.body)
     pose = draw_body(axes, graph.body, theme, size=4, plain=True)
-    for k, A in enumerate(graph.A):
-        edges = np.zeros_like(A, dtype=bool)
-        edges[:, w] = A[:, w] != 0
-        draw_arrows(axes, pose, edges, colours[k])
-    _centre(axes, graph, pose, theme)
-    axes.set_title(f"one joint: what {names[w]} takes\n(★ the centre, {names[graph.body.center]})", fontsize=10.5)
-    handles = [
-        Line2D([], [], color=colours[k], marker=">" if v != w else "o", label=f"A[{k}]: from {names[v]}")
-        for k, v in np.argwhere(graph.A[:, :, w]).tolist()
-    ]
-    axes.legend(handles=handles, loc="upper left", fontsize=8.5, bbox_to_anchor=(-0.05, 0.62))
+    labels, painted = {}, {}
+    for k, v in np.argwhere(graph.A[:, :, w]).tolist():
+        edges = np.zeros_like(graph.A[k], dtype=bool)
+        edges[v, w] = True
+        draw_arrows(axes, pose, edges, _colour(theme, k))
+        labels[v] = f"{names[v]}: {fraction(graph.A[k, v, w])}"
+        painted[v] = _colour(theme, k)
+    write_labels(axes, theme, pose, labels, painted)
+    _star(axes, graph, pose, theme)
+    axes.set_title(f"what one joint takes: {names[w]}\n★ the centre: {names[graph.body.center]}", fontsize=10.5)
 
 
 def partitions_text(graph: Graph) -> str:

@@ -70,6 +70,7 @@ class Theme:
             "grid.color": self.muted,
             "legend.labelcolor": self.text,
             "legend.frameon": False,
+            **dict.fromkeys(("figure.constrained_layout.h_pad", "figure.constrained_layout.w_pad"), 0.08),
             "axes.prop_cycle": cycler(color=self.categories),
             "image.cmap": self.quantity,
             "text.parse_math": False,  # a name may hold a dollar
@@ -88,7 +89,7 @@ THEMES = {
         middle="#57606a",
         categories=("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"),
         quantity="viridis_r",
-        diverging=("#0072b2", "#e4e6e9", "#c04a00"),
+        diverging=("#0072b2", "#d3d7dc", "#c04a00"),
     ),
     "dark": Theme(
         "dark",
@@ -100,7 +101,7 @@ THEMES = {
         middle="#adb5bf",
         categories=("#56b4e9", "#e69f00", "#2bc59b", "#dd9fc2", "#f0e442", "#3d8fd1", "#ffffff"),
         quantity="viridis",
-        diverging=("#56b4e9", "#30363d", "#ff9d3c"),
+        diverging=("#56b4e9", "#454d57", "#ff9d3c"),
     ),
 }
 
