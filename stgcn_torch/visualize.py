@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from stgcn_torch.checkpoint import Checkpoint, read_checkpoint
-from stgcn_torch.commands import command, load_layout, plain
+from stgcn_torch.commands import command, given_preprocessing, load_layout, plain
 from stgcn_torch.drawing.graph import (
     Graph,
     adjacency_figure,
@@ -70,8 +70,8 @@ def graph_given(config: DictConfig) -> Graph:
     return Graph(body, A, config.strategy, config.max_hop, config.dilation)
 
 
-def network_of(held: Checkpoint) -> Network:
-    """What the figures show of a checkpoint's network."""
+def network_of(held: Checkpoint, window: int | None) -> Network:
+    """What the figures show of a checkpoint's network, whose clips have a window of so many frames."""
     backbone = held.build().backbone
     options = {name: held.model[name] for name in ("strategy", "max_hop", "dilation") if name in held.model}
     graph = Graph(skeleton(held.model.get("layout", "fsd10")), backbone.A.double().numpy(), **options)
@@ -82,7 +82,7 @@ def network_of(held: Checkpoint) -> Network:
         None if learned is None else torch.stack([*learned]).detach().double().numpy(),
         [convolution.kernel_size[0] for convolution in temporal],
         [convolution.stride[0] for convolution in temporal],
-        held.preprocessing.window if held.preprocessing else None,
+        window,
     )
 
 
@@ -93,7 +93,8 @@ def given(config: DictConfig) -> Given:
     held = read_checkpoint(config.ckpt_path)
     if config.strides is not None:
         held = replace(held, model=held.model | {"strides": plain(config.strides)})
-    network = network_of(held)
+    window = given_preprocessing(config).get("window", held.preprocessing and held.preprocessing.window)
+    network = network_of(held, window)
     return {Graph: network.graph, Network: network}
 
 
@@ -137,6 +138,9 @@ def check(config: DictConfig) -> None:
         raise ValueError(f"format {config.format!r} is unknown; choose {' or '.join(FORMATS)}")
     if config.theme not in (*THEMES, "both"):
         raise ValueError(f"theme {config.theme!r} is unknown; choose {', '.join(THEMES)} or both")
+    only = plain(config.only)
+    if only is not None and (not only or not isinstance(only, list)):
+        raise ValueError(f"only must be a list such as [partitions,hops], got {only!r}")
 
 
 @command("visualize")
