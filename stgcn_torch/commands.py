@@ -25,7 +25,7 @@ from torch.distributed.rendezvous import rendezvous
 from stgcn_torch.data.preprocessing import PREPROCESSINGS
 
 TEXT = ("input", "out", "skip", "data.root")  # paths, which Hydra takes for numbers or lists if they look so
-COUNTS = ("slide", "top_k", "most_people", "min_frames", "batch_size")
+COUNTS = ("slide", "top_k", "most_people", "min_frames", "batch_size", "max_hop", "dilation")
 EXPECTED = (ValueError, OSError, HydraException, OmegaConfBaseException, MisconfigurationException)
 
 
