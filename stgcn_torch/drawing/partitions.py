@@ -41,13 +41,11 @@ def titles(graph: Graph) -> list[str]:
         return ["all neighbours alike"]
     if graph.strategy == "distance":
         return ["itself" if hop == 0 else f"{hop} bone{'s' * (hop > 1)} away" for hop in hops]
-    found = ["root: itself"]
+    found = ["itself"]
     for hop in hops[1:]:
-        further = f", {hop} bones away" if hop > 1 else ""
-        found += [
-            "centripetal" + (further or ": towards the centre"),
-            "centrifugal" + (further or ": away from the centre"),
-        ]
+        away = f", {hop} bones away" if hop > 1 else ""
+        # Not the paper's centripetal and centrifugal, which say where a neighbour lies, against the way of the arrows.
+        found += [f"from further out{away}", f"from nearer the centre{away}"]
     return found
 
 

@@ -103,6 +103,6 @@ def test_words_say_which_way_the_arrows_run(strategy: str) -> None:
     hops = graph("distance", 24).A  # a partition a distance: the first that is not zero is the distance
     far = hops[:, :, made.body.center].argmax(axis=0)
     inwards, outwards = (np.argwhere((made.A[k] != 0) & ~made.ties) for k in (1, 2))
-    assert [title.split(":")[0] for title in titles(made)] == ["root", "centripetal", "centrifugal"]
+    assert titles(made) == ["itself", "from further out", "from nearer the centre"]
     assert (far[inwards[:, 0]] > far[inwards[:, 1]]).all()
     assert (far[outwards[:, 0]] < far[outwards[:, 1]]).all()
