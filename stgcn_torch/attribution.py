@@ -9,6 +9,7 @@ from torch import Tensor
 from stgcn_torch.lit import LitSTGCN
 from stgcn_torch.model import STGCN
 
+Track = Callable[[Sequence[list[tuple[int, int]]]], Iterable[list[tuple[int, int]]]]
 MISSING = 8  # clips with a joint missing that are looked at together
 
 
@@ -39,7 +40,7 @@ def occlusion(
     logits: Callable[[Tensor], Tensor],
     joints: Float[Tensor, "C T V M"],
     absent: Float[Tensor, "C T M"],
-    track: Callable[[Sequence[Tensor]], Iterable[Tensor]] = iter,
+    track: Track = iter,
 ) -> Float[Tensor, "K M V"]:
     """How much each logit falls when one joint of one person is missing throughout; negative where it rises.
 
@@ -52,15 +53,14 @@ def occlusion(
         absent: Where a joint lies that is not there (see ``preprocessing.absent_joint``).
         track: Passes on what there is to go through, and may tell how far one is.
     """
-    C, T, V, M = joints.shape
-    places = [(m, v) for m in range(M) for v in range(V) if not torch.equal(joints[:, :, v, m], absent[:, :, m])]
+    V, M = joints.shape[2:]
     whole = logits(joints[None])[0]
     falls = whole.new_zeros(len(whole), M, V)
-    if not places:
-        return falls
-    for some in track(torch.tensor(places, device=joints.device).split(MISSING)):
+    places = [(m, v) for m in range(M) for v in range(V) if not torch.equal(joints[:, :, v, m], absent[:, :, m])]
+    for some in track([places[i : i + MISSING] for i in range(0, len(places), MISSING)]):
         without = joints.repeat(len(some), 1, 1, 1, 1)
-        for clip, (m, v) in zip(without, some.tolist(), strict=True):
+        for clip, (m, v) in zip(without, some, strict=True):
             clip[:, :, v, m] = absent[:, :, m]
-        falls[:, some[:, 0], some[:, 1]] = (whole - logits(without)).T
+        for (m, v), rest in zip(some, logits(without), strict=True):
+            falls[:, m, v] = whole - rest
     return falls

@@ -5,7 +5,7 @@ travels in the checkpoint.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -216,6 +216,17 @@ def traced(
     if joint is not None:
         clip = centre(clip, joint, channels, preprocessing)
     return clip[kept].astype(np.float32), take_frames(numbers, frames).ravel().astype(np.int64) - 1
+
+
+def absent_joint(clip: Clip, preprocessing: Preprocessing, body: Skeleton) -> Float[np.ndarray, "D frames M"]:
+    """Where a joint that is never detected lies in the preprocessed clip of each person.
+
+    At zero; where ``every_joint`` is moved with the centre, it has moved as far as they have.
+    """
+    made, joint = preprocess(clip, preprocessing, body), preprocessing.center_joint(body)
+    if joint is None or preprocessing.centring == "detected":
+        return np.zeros_like(made[:, :, 0])
+    return np.asarray((made - preprocess(clip, replace(preprocessing, center=None), body))[:, :, joint])
 
 
 def without_nan(clip: Clip) -> Clip:

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 PROJECT = ("stgcn_torch", "convert")
 ENTRY_POINTS = {
     f"stgcn_torch/{name}.py"
-    for name in ("train", "evaluate", "predict", "prepare", "check", "export", "build", "commands")
+    for name in ("train", "evaluate", "predict", "prepare", "check", "export", "build", "commands", "explain", "source")
 }
 
 ROOMS = {  # what a file, or the files of a folder, may import of the project
@@ -25,6 +25,10 @@ ROOMS = {  # what a file, or the files of a folder, may import of the project
     "stgcn_torch/fused.py": ("stgcn_torch.model", "stgcn_torch.kernels"),
     "stgcn_torch/streaming.py": ("stgcn_torch.folded", "stgcn_torch.model"),
     "stgcn_torch/running.py": tuple(f"stgcn_torch.{room}" for room in ("data", "ensemble", "lit", "streaming")),
+    "stgcn_torch/attribution.py": ("stgcn_torch.lit", "stgcn_torch.model"),
+    "stgcn_torch/explanation.py": tuple(
+        f"stgcn_torch.{room}" for room in ("attribution", "data", "inference", "lit", "skeleton")
+    ),
     "stgcn_torch/data": ("stgcn_torch.data", "stgcn_torch.skeleton", "stgcn_torch.files", "convert"),
     "stgcn_torch/fingerprint.py": ("stgcn_torch.data.preprocessing", "stgcn_torch.skeleton"),
     "stgcn_torch/report.py": ("stgcn_torch.files",),

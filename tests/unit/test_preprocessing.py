@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stgcn_torch.data.preprocessing import PREPROCESSINGS, Preprocessing, live_frames, preprocess, traced
+from stgcn_torch.data.preprocessing import PREPROCESSINGS, Preprocessing, absent_joint, live_frames, preprocess, traced
 from stgcn_torch.skeleton import LAYOUTS, Skeleton
 
 BODY = Skeleton("chain", tuple(f"j{v}" for v in range(9)), tuple((v, v + 1) for v in range(8)), center=8)
@@ -447,3 +447,19 @@ def test_plain_values_give_the_same_preprocessing_back(name: str) -> None:
 
 def test_the_network_has_a_channel_for_each_kept_one_of_each_stream() -> None:
     assert replace(FIXED, keep=("x", "y", "score"), streams=("joint", "bone")).in_channels == 6
+
+
+@pytest.mark.parametrize("live", [9, 40], ids=["padded", "sampled"])
+@pytest.mark.parametrize(
+    "made",
+    [PADDLEVIDEO, replace(PADDLEVIDEO, center_of="clip"), ARTICLE, FIXED],
+    ids=["paddlevideo", "path kept", "article", "fixed"],
+)
+def test_an_undetected_joint_lies_where_it_is_said_to(live: int, made: Preprocessing) -> None:
+    """And the others stay where they are."""
+    clip = np.abs(clip_of(live, 45))  # so that the article's clips are as long without the joint
+    without = clip.copy()
+    without[:, :, 3] = 0
+    expected = preprocess(clip, made, BODY)
+    expected[:, :, 3] = absent_joint(clip, made, BODY)
+    np.testing.assert_allclose(preprocess(without, made, BODY), expected, atol=FLOAT32_ATOL)  # measured: 6e-8
