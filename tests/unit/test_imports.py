@@ -33,6 +33,11 @@ ROOMS = {  # what a file, or the files of a folder, may import of the project
     "stgcn_torch/fingerprint.py": ("stgcn_torch.data.preprocessing", "stgcn_torch.skeleton"),
     "stgcn_torch/report.py": ("stgcn_torch.files",),
     "stgcn_torch/drawing/pose.py": ("stgcn_torch.data.mapping", "stgcn_torch.skeleton"),
+    "stgcn_torch/drawing/view.py": ("stgcn_torch.data", "stgcn_torch.drawing", "stgcn_torch.skeleton"),
+    "stgcn_torch/explanation.py": ("stgcn_torch.skeleton",),
+    "stgcn_torch/page": tuple(
+        f"stgcn_torch.{room}" for room in ("data.preprocessing", "drawing", "explanation", "files", "page", "skeleton")
+    ),
     "stgcn_torch/callbacks.py": ("stgcn_torch.files", "stgcn_torch.fused", "stgcn_torch.lit"),
     "stgcn_torch/lit.py": ("stgcn_torch.data", "stgcn_torch.fused", "stgcn_torch.model", "stgcn_torch.skeleton"),
     "stgcn_torch/architecture.py": ("stgcn_torch.graph", "stgcn_torch.skeleton"),
