@@ -25,9 +25,8 @@ ROOMS = {  # what a file, or the files of a folder, may import of the project
     "stgcn_torch/fused.py": ("stgcn_torch.model", "stgcn_torch.kernels"),
     "stgcn_torch/streaming.py": ("stgcn_torch.folded", "stgcn_torch.model"),
     "stgcn_torch/running.py": tuple(f"stgcn_torch.{room}" for room in ("data", "ensemble", "lit", "streaming")),
-    "stgcn_torch/attribution.py": ("stgcn_torch.lit", "stgcn_torch.model"),
-    "stgcn_torch/explanation.py": tuple(
-        f"stgcn_torch.{room}" for room in ("attribution", "data", "inference", "lit", "skeleton")
+    "stgcn_torch/attribution.py": tuple(
+        f"stgcn_torch.{room}" for room in ("data", "explanation", "inference", "lit", "model")
     ),
     "stgcn_torch/data": ("stgcn_torch.data", "stgcn_torch.skeleton", "stgcn_torch.files", "convert"),
     "stgcn_torch/fingerprint.py": ("stgcn_torch.data.preprocessing", "stgcn_torch.skeleton"),
