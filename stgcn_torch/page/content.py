@@ -64,6 +64,7 @@ def told(explanation: Explanation) -> dict[str, Any]:
         "seen": scene(e.clip, e.channels, e.body, seen),
         "raw": scene(raw, e.raw_channels, e.body, there),
         "frames": e.frames.tolist(),
+        "start": int(seen.any(axis=(1, 2)).argmax()),  # the first frame with anybody
         "stride": e.stride,
         "reach": e.reach,
         "edges": edges.tolist(),

@@ -23,7 +23,7 @@ function decoded(told) {
 const explanations = JSON.parse(byId("data").textContent).map(decoded);
 
 // The one state of the page: s is the chosen class's place among those explained, m the person, v the joint of the map.
-const state = { shown: explanations[0], s: 0, m: 0, v: 0, frame: 0, angle: 0, playing: false };
+const state = { shown: explanations[0], s: 0, m: 0, v: 0, frame: 0, angle: 0, playing: false, pointer: "" };
 
 /** What joint v of person m says at feature u for the chosen class. */
 function activationAt(m, u, v) {

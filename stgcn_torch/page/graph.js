@@ -56,11 +56,15 @@ function drawGraph() {
   const dots = places.map(([x, y], v) => shape("circle", { class: "place", cx: x, cy: y, r: 2.5 }, shape("title", {}, joints[v])));
   const graph = byId("graph");
   graph.setAttribute("viewBox", `0 0 ${GRAPH.width} ${GRAPH.height}`);
-  graph.replaceChildren(...drawn.sort((a, b) => (a.tagName === "circle" ? -1 : 0) - (b.tagName === "circle" ? -1 : 0)), ...dots);
+  graph.replaceChildren(...drawn.sort((a, b) => (a.tagName === "circle" ? -1 : 0) - (b.tagName === "circle" ? -1 : 0)), ...dots, ...sides());
   byId("graph-note").textContent = `${graphNote(measure)} The widest is ${most.toFixed(2)}. A wedge leads from the joint that gives to the ` +
-    "joint that takes; a disc is a joint’s weight for itself. The body faces you: its left is on your right.";
+    "joint that takes; a disc is a joint’s weight for itself.";
   drawChanged(b, factors);
 }
+
+/** The body faces the viewer, so its right is on the left. */
+const sides = () => [["start", 6, "its right"], ["end", GRAPH.width - 6, "its left"]].map(([anchor, x, text]) =>
+  shape("text", { class: "side", "text-anchor": anchor, x, y: GRAPH.height - 6 }, text));
 
 const graphNote = (measure) => (measure === "importance"
   ? "Filled: factors of 1 and more; hollow: less than 1."

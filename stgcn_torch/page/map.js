@@ -21,7 +21,7 @@ function limitOf() {
 }
 
 function drawMap() {
-  const { V, T, U } = state.shown;
+  const { V, T } = state.shown;
   const { limit, largest } = limitOf();
   state.limit = limit;
   const plot = document.querySelector(".plot");
@@ -33,11 +33,17 @@ function drawMap() {
   drawJointSums();
   drawAxis(width, T);
   drawLegend(limit, largest);
-  const { stride, reach } = state.shown;
-  byId("sight").textContent = `A column is one feature in time, ${U} for ${T} frames: one every ${stride}. Each has seen ` +
-    `${reach} frames before and after its centre, marked under the map at the cursor.`;
-  byId("sight-again").textContent = `A feature has seen ${reach} frames before and after its moment, so the evidence may have ` +
-    "happened earlier or later than its column.";
+  drawSight();
+}
+
+/** How far a feature sees, in words. */
+function drawSight() {
+  const { T, U, stride, reach } = state.shown;
+  const whole = reach >= T - 1 ? ", which here is the whole window" : "";
+  byId("sight").textContent = `A column is a feature; there are ${U} for ${T} frames, ${stride === 1 ? "one for each" : `one every ${stride}`}. ` +
+    `Each has seen ${reach} frames before and after its centre${whole}: the line under the map, at the cursor.`;
+  byId("sight-again").textContent = `A feature has seen ${reach} frames before and after its moment${whole}, so what it ` +
+    "speaks of may have happened earlier or later than its column.";
 }
 
 function drawCells(pen, width) {
@@ -179,6 +185,9 @@ function drawCursor() {
 }
 
 function pointAt(event) {
+  const place = `${event.clientX} ${event.clientY}`;
+  if (event.type === "pointermove" && place === state.pointer) return; // the page moved, not the pointer
+  state.pointer = place;
   const plot = document.querySelector(".plot");
   const box = plot.getBoundingClientRect();
   const { T, V } = state.shown;

@@ -81,6 +81,7 @@ function onKey(event) {
   else if (event.key in KEYS) KEYS[event.key](event);
   else return;
   event.preventDefault();
+  if (event.target.closest("#map")) say(byId("cell").textContent);
 }
 
 function choosePerson(m) {
@@ -108,7 +109,7 @@ function chooseClip(i) {
   drawJoints();
   drawGraph();
   buildStages();
-  showFrame(livePart()[0]);
+  showFrame(shown.start);
 }
 
 function start() {

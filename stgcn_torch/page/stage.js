@@ -50,7 +50,6 @@ function moveStage(stage, frame) {
 }
 
 function drawJoint(stage, joint, place, m, v) {
-  joint.toggleAttribute("hidden", !place);
   joint.style.display = place ? "" : "none";
   if (!place) return;
   const marks = ["joint"];
