@@ -18,6 +18,7 @@ ANSWERS = 5  # classes listed, at least
 UNIT = 8000  # of the page's coordinates: half the side of the square that holds the clip
 FARTHEST = 4.0  # in that unit: joints farther off are drawn at the picture's border, wherever they are
 MISSING = -32768
+SMALL = 0.35  # of the whole way: where the people of a frame are smaller, the picture follows them
 
 Clip = Float[np.ndarray, "C T V M"]
 Seen = Bool[np.ndarray, "T V M"]
@@ -106,15 +107,16 @@ def scene(clip: Clip, channels: Sequence[str], body: Skeleton, seen: Seen) -> di
 
     Returns:
         ``points`` has (M, T, V, D) coordinates: to the viewer's right, up and, in 3-D, towards the viewer; ``unit`` is
-        half the side of the square that holds them, but for false detections.
+        half the side of the square that holds them, but for false detections; ``follows`` says whether the picture
+        goes with the people.
     """
     view = view_of(clip, channels, body)
     D = len(view.rows)
     points = np.moveaxis(clip[list(view.rows)], 0, -1).astype(np.float64)
     points[~(seen & np.isfinite(points).all(axis=-1))] = np.nan
     points = points @ np.array(view.basis).T
-    there = points[np.isfinite(points).all(axis=-1)]
-    points = points - (np.median(there, axis=0) if len(there) else 0)  # which 3-D turns about
+    follows = _small(points)
+    points = points - _middle(points, apart=follows)  # which 3-D turns about
     (left, right), (bottom, top) = limits(_from_all_sides(points))
     if D == 2:
         points = points - ((left + right) / 2, (bottom + top) / 2)
@@ -124,7 +126,31 @@ def scene(clip: Clip, channels: Sequence[str], body: Skeleton, seen: Seen) -> di
         half = max(-left, right, (top - bottom) / 2)
     whole = np.round(np.clip(points / half, -FARTHEST, FARTHEST) * UNIT)
     whole = np.where(np.isfinite(whole).all(axis=-1, keepdims=True), whole, MISSING)
-    return {"D": D, "unit": UNIT, "points": _base64(whole.transpose(2, 0, 1, 3), "<i2")}
+    return {"D": D, "unit": UNIT, "follows": follows, "points": _base64(whole.transpose(2, 0, 1, 3), "<i2")}
+
+
+def _small(points: Float[np.ndarray, "T V M D"]) -> bool:
+    """Whether people go so far that a picture of all their way would show them small.
+
+    By medians and percentiles: a false detection goes nowhere.
+    """
+    frames = [there for frame in points if len(there := _there(frame))]
+    if not frames:
+        return False
+    size = np.median([np.ptp(there, axis=0).max() for there in frames])
+    way = np.ptp(np.percentile([np.median(there, axis=0) for there in frames], (2, 98), axis=0), axis=0).max()
+    return bool(size < SMALL * (size + way))
+
+
+def _middle(points: Float[np.ndarray, "T V M D"], *, apart: bool) -> Float[np.ndarray, "#T 1 1 D"]:
+    """Median of the joints that are there, in each frame apart or in all."""
+    frames = [_there(frame) for frame in (points if apart else points[None])]
+    middles = [np.median(there, axis=0) if len(there) else np.zeros(points.shape[-1]) for there in frames]
+    return np.stack(middles)[:, None, None]
+
+
+def _there(points: Float[np.ndarray, "*N D"]) -> Float[np.ndarray, "there D"]:
+    return np.asarray(points[np.isfinite(points).all(axis=-1)])
 
 
 def _from_all_sides(points: Float[np.ndarray, "T V M D"]) -> Float[np.ndarray, "*N 2"]:

@@ -1,6 +1,6 @@
 // The body at one moment: every person, joints by what they say for the chosen class; beside it the clip as given.
 
-const STAGE = { width: 400, height: 360, edge: 14 }; // edge: what a joint at the border needs to be seen whole
+const STAGE = { width: 400, height: 400, edge: 14 }; // edge: what a joint at the border needs to be seen whole
 const RADIUS = { least: 3, most: 10 };
 
 /** Shapes for every person, joint and bone of a scene, to be moved by `moveStage`. */
@@ -84,11 +84,13 @@ function buildStages() {
 
 function drawStages() {
   const frame = state.frame;
-  const notes = { seen: [`frame ${frame} of the window`], raw: [isPadding(frame) ? "" : `frame ${state.shown.frames[frame]}`] };
+  const given = state.shown.frames[frame];
+  const notes = { seen: [`frame ${frame} of the window`], raw: given < 0 ? [] : [`frame ${given}`] };
   for (const [name, stage] of Object.entries(stages)) {
+    if (stage.scene.follows) notes[name].push("the picture follows the body");
     const outside = moveStage(stage, frame);
     if (outside) notes[name].push(`${outside} beyond the picture, drawn at its border`);
-    byId(`${name}-note`).textContent = notes[name].filter(Boolean).join(" · ");
+    byId(`${name}-note`).textContent = notes[name].join(" · ");
   }
 }
 

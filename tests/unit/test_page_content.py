@@ -64,6 +64,18 @@ def test_one_false_detection_does_not_make_the_body_small() -> None:
     assert np.abs(found[0, 30, 4]).min() > 1
 
 
+@pytest.mark.parametrize("D", [2, 3])
+def test_the_picture_follows_who_goes_far(D: int) -> None:
+    """As a skater across the rink; the clip that the network sees is centred, and stays."""
+    raw = people(LAYOUTS["fsd10"], 60, 1, D)
+    usual = told(explanation(D=D, raw=raw))
+    raw[0] += 20 * SCALE * np.linspace(0, 1, 60)[:, None, None]
+    found = told(explanation(D=D, raw=raw))
+    assert (usual["raw"]["follows"], found["seen"]["follows"], found["raw"]["follows"]) == (False, False, True)
+    heights = [np.ptp(points(scene["raw"], (1, 60, 25))[..., 1], axis=-1).min() for scene in (usual, found)]
+    assert heights[1] > 0.8 * heights[0]
+
+
 def test_sampled_frames_are_those_of_the_raw_clip() -> None:
     raw = people(LAYOUTS["fsd10"], 240, 1, 2)
     made = explanation(raw=raw, frames=np.arange(60) * 4)
