@@ -69,6 +69,7 @@ function drawLegend(limit, largest) {
     pen.fillStyle = css(colours.strike, 0.75);
     if (share < -CLEAR) pen.fillRect(x, height / 2 - 1, 1, 1);
   }
+  byId("hatched").hidden = !paddings().length;
   const beyond = largest > limit * 1.001;
   byId("least").textContent = `against ${beyond ? "≤ " : ""}${signed(-limit)}`;
   byId("most").textContent = `${beyond ? "≥ " : ""}${signed(limit)} for`;

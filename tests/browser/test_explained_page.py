@@ -346,6 +346,7 @@ def test_every_person_has_a_map(show: Open) -> None:
     before = page.evaluate(PICTURE)
     page.locator("#person").select_option(index=1)
     assert page.evaluate(PICTURE) != before
+    assert page.locator("#whose").inner_text() == "Here of person 2."
 
 
 def test_another_clip_brings_all_that_belongs_to_it(show: Open) -> None:
