@@ -3,8 +3,8 @@
 function drawAnswers() {
   byId("answers").replaceChildren(...state.shown.answers.map((answer, i) => {
     const share = percent(answer.probability);
-    const bar = element("span", { class: "bar", "aria-hidden": "true" });
-    bar.style.width = `${100 * answer.probability}%`;
+    const bar = element("span", { class: "bar", "aria-hidden": "true" }, element("span"));
+    bar.firstChild.style.width = `${100 * answer.probability}%`;
     const button = element("button", { type: "button", class: "answer", "aria-pressed": i === state.s },
       element("span", { class: "name" }, answer.name), element("span", { class: "share" }, share), bar);
     if (i >= state.shown.S) set(button, { disabled: "", title: "This class was not explained." });
@@ -17,13 +17,11 @@ function drawSum() {
   const { M, U, V, answers } = state.shown;
   const { bias, logit, probability } = answers[state.s];
   const mean = added(upTo(M), upTo(U), upTo(V));
-  const term = (value, name) => {
-    const number = element("b", { "data-value": value }, signed(value, 3, ""));
-    return element("div", {}, number, element("span", {}, name));
-  };
+  const term = (sign, name, value, text = signed(value, 3, "")) => element("div", {},
+    element("dt", {}, element("i", {}, sign), name), element("dd", { "data-value": value }, text));
   byId("sum").replaceChildren(
-    term(mean, "mean of the map"), element("i", {}, "+"), term(bias, "bias"), element("i", {}, "="), term(logit, "logit"),
-    element("i", {}, "→"), element("div", {}, element("b", {}, percent(probability)), element("span", {}, "probability")),
+    term("", "mean of the map", mean), term("+", "bias", bias), term("=", "logit", logit),
+    term("→", "probability", probability, percent(probability)),
   );
   byId("parts").textContent = partsOfMean();
 }

@@ -6,21 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from stgcn_torch.data.preprocessing import detected
 from stgcn_torch.drawing.pose import standing
-from stgcn_torch.drawing.view import limits, view_of
 from stgcn_torch.explanation import Explanation
-from stgcn_torch.skeleton import Skeleton
+from stgcn_torch.page.scene import UNIT, Scene, scene
 
 ANSWERS = 5  # classes listed, at least
-UNIT = 8000  # of the page's coordinates: half the side of the square that holds the clip
-FARTHEST = 4.0  # in that unit: joints farther off are drawn at the picture's border, wherever they are
-MISSING = -32768
 
 Clip = Float[np.ndarray, "C T V M"]
-Seen = Bool[np.ndarray, "T V M"]
 
 
 def content(explanations: Sequence[Explanation]) -> str:
@@ -61,9 +56,10 @@ def told(explanation: Explanation) -> dict[str, Any]:
         "activation": _base64(e.activation, "<f4"),
         "occlusion": _base64(e.occlusion, "<f4"),
         "present": seen.any(axis=(0, 1)).tolist(),
-        "seen": scene(e.clip, e.channels, e.body, seen),
-        "raw": scene(raw, e.raw_channels, e.body, there),
+        "seen": _drawn(scene(e.clip, e.channels, e.body, seen)),
+        "raw": _drawn(scene(raw, e.raw_channels, e.body, there)),
         "frames": e.frames.tolist(),
+        "start": int(seen.any(axis=(1, 2)).argmax()),  # the first frame with anybody
         "stride": e.stride,
         "reach": e.reach,
         "edges": edges.tolist(),
@@ -94,44 +90,14 @@ def _frames(raw: Clip, frames: Int[np.ndarray, " T"]) -> Clip:
     return np.where((frames >= 0)[:, None, None], raw[:, np.maximum(frames, 0)], 0)
 
 
-def scene(clip: Clip, channels: Sequence[str], body: Skeleton, seen: Seen) -> dict[str, Any]:
-    """A clip as it is looked at: upright, around the middle of its picture, in whole numbers.
-
-    Args:
-        clip: The joints.
-        channels: What its rows are.
-        body: Their layout.
-        seen: Where a joint is there; elsewhere it is missing.
-
-    Returns:
-        ``points`` has (M, T, V, D) coordinates: to the viewer's right, up and, in 3-D, towards the viewer; ``unit`` is
-        half the side of the square that holds them, but for false detections.
-    """
-    view = view_of(clip, channels, body)
-    D = len(view.rows)
-    points = np.moveaxis(clip[list(view.rows)], 0, -1).astype(np.float64)
-    points[~(seen & np.isfinite(points).all(axis=-1))] = np.nan
-    points = points @ np.array(view.basis).T
-    there = points[np.isfinite(points).all(axis=-1)]
-    points = points - (np.median(there, axis=0) if len(there) else 0)  # which 3-D turns about
-    (left, right), (bottom, top) = limits(_from_all_sides(points))
-    if D == 2:
-        points = points - ((left + right) / 2, (bottom + top) / 2)
-        half = (right - left) / 2
-    else:
-        points[..., 1] -= (bottom + top) / 2
-        half = max(-left, right, (top - bottom) / 2)
-    whole = np.round(np.clip(points / half, -FARTHEST, FARTHEST) * UNIT)
-    whole = np.where(np.isfinite(whole).all(axis=-1, keepdims=True), whole, MISSING)
-    return {"D": D, "unit": UNIT, "points": _base64(whole.transpose(2, 0, 1, 3), "<i2")}
-
-
-def _from_all_sides(points: Float[np.ndarray, "T V M D"]) -> Float[np.ndarray, "*N 2"]:
-    if points.shape[-1] == 2:
-        return points
-    turns = np.deg2rad(np.arange(0, 180, 30))
-    across = [points[..., 0] * np.cos(turn) - points[..., 2] * np.sin(turn) for turn in turns]
-    return np.stack([np.stack([x, points[..., 1]], axis=-1) for x in across])
+def _drawn(made: Scene) -> dict[str, Any]:
+    return {
+        "D": made.points.shape[-1],
+        "unit": UNIT,
+        "points": _base64(made.points, "<i2"),
+        "aside": list(made.aside),
+        "follows": made.follows,
+    }
 
 
 def _base64(values: np.ndarray[Any, Any], kind: str) -> str:

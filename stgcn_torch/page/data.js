@@ -1,4 +1,5 @@
-// What is shown, as arrays, and the few words that every part of the page uses. All parts share this one module's scope.
+// What is shown, as arrays, and the few words that every part of the page uses. All parts share this one module's
+// scope.
 
 const MISSING = -32768; // of a coordinate
 const SVG = "http://www.w3.org/2000/svg";
@@ -23,7 +24,7 @@ function decoded(told) {
 const explanations = JSON.parse(byId("data").textContent).map(decoded);
 
 // The one state of the page: s is the chosen class's place among those explained, m the person, v the joint of the map.
-const state = { shown: explanations[0], s: 0, m: 0, v: 0, frame: 0, angle: 0, playing: false };
+const state = { shown: explanations[0], s: 0, m: 0, v: 0, frame: 0, angle: 0, playing: false, pointer: "" };
 
 /** What joint v of person m says at feature u for the chosen class. */
 function activationAt(m, u, v) {
@@ -84,7 +85,8 @@ let colours = {};
 function readColours() {
   const style = getComputedStyle(document.documentElement);
   const rgb = (name) => style.getPropertyValue(name).trim().match(/[\da-f]{2}/gi).map((pair) => parseInt(pair, 16));
-  colours = Object.fromEntries(["for", "against", "mid", "strike", "soft", "rule", "ink"].map((name) => [name, rgb(`--${name}`)]));
+  const names = ["for", "against", "mid", "strike", "soft"];
+  colours = Object.fromEntries(names.map((name) => [name, rgb(`--${name}`)]));
 }
 
 const css = (rgb, alpha = 1) => `rgb(${rgb.map(Math.round).join(" ")} / ${alpha})`;

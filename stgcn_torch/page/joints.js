@@ -9,6 +9,7 @@ const opinions = () => upTo(state.shown.V).map((v) => ({
 function drawJoints() {
   const order = byId("order").value;
   const rows = opinions();
+  byId("whose").textContent = state.shown.M > 1 ? `Here of ${personName(state.m)}.` : "";
   const ranges = ["activation", "occlusion"].map((name) => [name, rangeOf(rows.map((row) => row[name]))]);
   if (order !== "body") rows.sort((a, b) => b[order] - a[order]);
   byId("joints").replaceChildren(...rows.map((row) => element("tr", { "data-joint": row.v },

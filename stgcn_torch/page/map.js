@@ -1,5 +1,5 @@
-// The heat map: joints down, frames across. A frame is as wide as any other; feature u is centred on frame u * stride and
-// reaches half a stride to either side.
+// The heat map: joints down, frames across. A frame is as wide as any other; feature u is centred on frame u * stride
+// and reaches half a stride to either side.
 
 const rowHeight = () => parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--row"));
 const CLEAR = 0.12; // of the range: from here on a value against the class is struck through
@@ -13,7 +13,7 @@ function edgeOf(u) {
 
 const centreOf = (frame) => (frame + 0.5) / state.shown.T;
 
-/** The range of the colours: the 99.5th percentile of the chosen class's magnitudes, so that one cell does not pale all. */
+/** The range of the colours: the 99.5th percentile of the class's magnitudes, so that one cell does not pale all. */
 function limitOf() {
   const { M, U, V } = state.shown;
   const sizes = state.shown.activation.slice(state.s * M * U * V, (state.s + 1) * M * U * V).map(Math.abs).sort();
@@ -21,7 +21,7 @@ function limitOf() {
 }
 
 function drawMap() {
-  const { V, T, U } = state.shown;
+  const { V, T } = state.shown;
   const { limit, largest } = limitOf();
   state.limit = limit;
   const plot = document.querySelector(".plot");
@@ -33,11 +33,19 @@ function drawMap() {
   drawJointSums();
   drawAxis(width, T);
   drawLegend(limit, largest);
-  const { stride, reach } = state.shown;
-  byId("sight").textContent = `A column is one feature in time, ${U} for ${T} frames: one every ${stride}. Each has seen ` +
-    `${reach} frames before and after its centre, marked under the map at the cursor.`;
-  byId("sight-again").textContent = `A feature has seen ${reach} frames before and after its moment, so the evidence may have ` +
-    "happened earlier or later than its column.";
+  drawSight();
+}
+
+/** How far a feature sees, in words. */
+function drawSight() {
+  const { T, U, stride, reach } = state.shown;
+  const whole = reach >= T - 1 ? ", which here is the whole window" : "";
+  const every = stride === 1 ? "one for each" : `one every ${stride}`;
+  const seen = `has seen ${reach} frames before and after`;
+  byId("sight").textContent = `A column is a feature; there are ${U} for ${T} frames, ${every}. Each ${seen} its ` +
+    `centre${whole}: the line under the map, at the cursor.`;
+  byId("sight-again").textContent = `A feature ${seen} its moment${whole}, so what it speaks of may have happened ` +
+    "earlier or later than its column.";
 }
 
 function drawCells(pen, width) {
@@ -91,77 +99,6 @@ function hatch(pen, width, height) {
   }
 }
 
-function bars(pen, values, place) {
-  const most = Math.max(...values.map(Math.abs), 1e-12);
-  values.forEach((value, i) => {
-    pen.fillStyle = css(value < 0 ? colours.against : colours.for);
-    pen.fillRect(...place(i, value / most));
-  });
-}
-
-function drawFrameSums(width) {
-  const { U, V } = state.shown;
-  const height = 48;
-  const pen = context(byId("frame-sums"), width, height);
-  const values = upTo(U).map((u) => added([state.m], [u], upTo(V)));
-  bars(pen, values, (u, share) => {
-    const from = edgeOf(u) * width;
-    const top = share > 0 ? height / 2 * (1 - share) : height / 2;
-    return [from, top, Math.max((edgeOf(u + 1) - edgeOf(u)) * width - 0.5, 0.5), Math.max(Math.abs(share) * height / 2, 0.5)];
-  });
-  pen.fillStyle = css(colours.soft);
-  pen.fillRect(0, height / 2 - 0.5, width, 1);
-}
-
-function drawJointSums() {
-  const { U, V } = state.shown;
-  const canvas = byId("joint-sums");
-  const [width, height] = [canvas.parentElement.clientWidth, V * rowHeight()];
-  const pen = context(canvas, width, height);
-  const values = upTo(V).map((v) => added([state.m], upTo(U), [v]));
-  const most = Math.max(...values.map(Math.abs), 1e-12);
-  const below = Math.max(0, ...values.map((value) => -value)) / most; // room on the left for what speaks against
-  const zero = (below / (1 + below)) * width;
-  const long = width / (1 + below);
-  bars(pen, values, (v, share) => [share < 0 ? zero + share * long : zero, v * rowHeight() + 4, Math.abs(share) * long, rowHeight() - 9]);
-  pen.fillStyle = css(colours.soft);
-  pen.fillRect(clamp(zero, 0, width - 1), 0, 1, height);
-}
-
-function drawAxis(width, T) {
-  const step = [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000].find((step) => (step / T) * width >= 52) ?? T;
-  const mark = (share, text) => {
-    const made = element("span", {}, text);
-    made.style.left = `${100 * share}%`;
-    return made;
-  };
-  const runs = paddings();
-  const clear = (share) => runs.every(([first, after]) => Math.abs((first + after) / 2 / T - share) * width > 50);
-  const ticks = upTo(Math.ceil(T / step)).map((i) => i * step).filter((frame) => clear(centreOf(frame)));
-  const labels = runs.filter(([first, after]) => ((after - first) / T) * width > 55);
-  byId("axis").replaceChildren(
-    element("div", { class: "reach", id: "reach" }),
-    ...ticks.map((frame) => mark(centreOf(frame), frame)),
-    ...labels.map(([first, after]) => mark((first + after) / 2 / T, "padding")),
-  );
-}
-
-function drawLegend(limit, largest) {
-  const canvas = byId("scale");
-  const [width, height] = [160, 16];
-  const pen = context(canvas, width, height);
-  for (let x = 0; x < width; x++) {
-    const share = (2 * (x + 0.5)) / width - 1;
-    pen.fillStyle = colourOf(share);
-    pen.fillRect(x, 0, 1, height);
-    pen.fillStyle = css(colours.strike, 0.75);
-    if (share < -CLEAR) pen.fillRect(x, height / 2 - 1, 1, 1);
-  }
-  const beyond = largest > limit * 1.001;
-  byId("least").textContent = `against ${beyond ? "≤ " : ""}${signed(-limit)}`;
-  byId("most").textContent = `${beyond ? "≥ " : ""}${signed(limit)} for`;
-}
-
 /** Cursor, chosen row and the words for the cell where they cross. */
 function drawCursor() {
   const { T, stride, reach, joints, frames } = state.shown;
@@ -179,6 +116,9 @@ function drawCursor() {
 }
 
 function pointAt(event) {
+  const place = `${event.clientX} ${event.clientY}`;
+  if (event.type === "pointermove" && place === state.pointer) return; // the page moved, not the pointer
+  state.pointer = place;
   const plot = document.querySelector(".plot");
   const box = plot.getBoundingClientRect();
   const { T, V } = state.shown;

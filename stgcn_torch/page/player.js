@@ -73,14 +73,17 @@ const KEYS = {
   End: () => go(state.shown.T - 1),
 };
 
+const ROWS = { ArrowUp: -1, ArrowDown: 1 }; // on the map, which has rows
+
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("select")) return;
   if (event.key === " " && event.target.closest("button")) return; // which it presses
-  if (event.target.closest("#map") && ["ArrowUp", "ArrowDown"].includes(event.key)) moveRow(event.key === "ArrowUp" ? -1 : 1);
+  if (event.key in ROWS && event.target.closest("#map")) moveRow(ROWS[event.key]);
   else if (/^[1-9]$/.test(event.key)) chooseClass(Number(event.key) - 1);
   else if (event.key in KEYS) KEYS[event.key](event);
   else return;
   event.preventDefault();
+  if (event.target.closest("#map")) say(byId("cell").textContent);
 }
 
 function choosePerson(m) {
@@ -108,7 +111,7 @@ function chooseClip(i) {
   drawJoints();
   drawGraph();
   buildStages();
-  showFrame(livePart()[0]);
+  showFrame(shown.start);
 }
 
 function start() {

@@ -1,6 +1,6 @@
 // The body at one moment: every person, joints by what they say for the chosen class; beside it the clip as given.
 
-const STAGE = { width: 400, height: 360, edge: 14 }; // edge: what a joint at the border needs to be seen whole
+const STAGE = { width: 400, height: 400, edge: 14 }; // edge: what a joint at the border needs to be seen whole
 const RADIUS = { least: 3, most: 10 };
 
 /** Shapes for every person, joint and bone of a scene, to be moved by `moveStage`. */
@@ -21,13 +21,13 @@ const scaleOf = (scene) => Math.min(STAGE.width / 2 - STAGE.edge, STAGE.height /
 
 /** Where a joint is drawn: null if it is missing; at the border, and marked so, if it lies beyond. */
 function placeOf(stage, m, frame, v) {
-  const { points, D } = stage.scene;
+  const { points, aside, D } = stage.scene;
   const { T, V } = state.shown;
   const i = ((m * T + frame) * V + v) * D;
   if (points[i] === MISSING) return null;
   const turn = (state.angle * Math.PI) / 180;
   const across = D === 2 ? points[i] : points[i] * Math.cos(turn) - points[i + 2] * Math.sin(turn);
-  const x = STAGE.width / 2 + stage.scale * across;
+  const x = STAGE.width / 2 + stage.scale * (across + aside[m]);
   const y = STAGE.height / 2 - stage.scale * points[i + 1];
   const seenX = clamp(x, STAGE.edge, STAGE.width - STAGE.edge);
   const seenY = clamp(y, STAGE.edge, STAGE.height - STAGE.edge);
@@ -50,7 +50,6 @@ function moveStage(stage, frame) {
 }
 
 function drawJoint(stage, joint, place, m, v) {
-  joint.toggleAttribute("hidden", !place);
   joint.style.display = place ? "" : "none";
   if (!place) return;
   const marks = ["joint"];
@@ -85,11 +84,14 @@ function buildStages() {
 
 function drawStages() {
   const frame = state.frame;
-  const notes = { seen: [`frame ${frame} of the window`], raw: [isPadding(frame) ? "" : `frame ${state.shown.frames[frame]}`] };
+  const given = state.shown.frames[frame];
+  const notes = { seen: [`frame ${frame} of the window`], raw: given < 0 ? [] : [`frame ${given}`] };
   for (const [name, stage] of Object.entries(stages)) {
+    if (stage.scene.aside.some(Boolean)) notes[name].push("each person apart");
+    if (stage.scene.follows) notes[name].push("the picture follows the body");
     const outside = moveStage(stage, frame);
     if (outside) notes[name].push(`${outside} beyond the picture, drawn at its border`);
-    byId(`${name}-note`).textContent = notes[name].filter(Boolean).join(" · ");
+    byId(`${name}-note`).textContent = notes[name].join(" · ");
   }
 }
 

@@ -33,7 +33,6 @@ ROOMS = {  # what a file, or the files of a folder, may import of the project
     "stgcn_torch/report.py": ("stgcn_torch.files",),
     "stgcn_torch/drawing/pose.py": ("stgcn_torch.data.mapping", "stgcn_torch.skeleton"),
     "stgcn_torch/drawing/view.py": ("stgcn_torch.data", "stgcn_torch.drawing", "stgcn_torch.skeleton"),
-    "stgcn_torch/explanation.py": ("stgcn_torch.skeleton",),
     "stgcn_torch/page": tuple(
         f"stgcn_torch.{room}" for room in ("data.preprocessing", "drawing", "explanation", "files", "page", "skeleton")
     ),
