@@ -79,8 +79,8 @@ def explain(
     """What a network says of a clip, and what carried it.
 
     Where evaluation averages the probabilities of crops, one of them is explained, since a mean of probabilities is no
-    mean over joints and frames: logits and probabilities are then that crop's, and the last line of what was done to
-    the clip says what all say together.
+    mean over joints and frames: title, logits and probabilities are then that crop's, and the last line of what was
+    done to the clip says what all say together.
 
     A joint is occluded behind the preprocessing, so that the rest of the body stays where it is: taken away before, the
     centre would take the whole body with it. It lies where an undetected joint comes to lie. A centre that is at the
@@ -117,7 +117,7 @@ def explain(
     told = [*account(clip, made, body), *_crops(module, clip, crop, frames)]
     clip = without_nan(clip) if made.nan == "missing" else clip
     return Explanation(
-        title=title,
+        title=title if made.crops == 1 else f"{title}, crop {crop} of 0 to {made.crops - 1}",
         body=body,
         classes=module.classes,
         logits=logits.cpu().numpy(),
@@ -128,7 +128,7 @@ def explain(
         occlusion=falls.cpu().numpy(),
         clip=joints,
         channels=made.keep,
-        raw=np.asarray(clip[:, : max(live_frames(clip), frames.max() + 1)], np.float32),
+        raw=np.asarray(clip[:, : max(live_frames(clip), frames.max() + 1, 1)], np.float32),
         raw_channels=made.channels,
         frames=frames,
         stride=backbone.stride,
@@ -160,11 +160,14 @@ def _crops(module: LitSTGCN, clip: Clip, crop: int, frames: Int[np.ndarray, " T"
     if made.crops == 1 and made.crop == 1 and made.window == made.kept_frames:
         return []
     seen = frames[frames >= 0]
-    lines = [f"crop {crop + 1} of {made.crops} explained: {made.window} frames, from {seen.min()} to {seen.max()}"]
+    cut = f"crop {crop} of 0 to {made.crops - 1}" if made.crops > 1 else "a part in the middle"
+    lines = [f"{cut}: {made.window} frames, from {seen.min()} to {seen.max()}"] if seen.size else []
     if made.crops > 1:
         joints = torch.from_numpy(preprocess(clip, made, module.body))[None]
         with torch.no_grad():
             said = module(joints.to(module.device))[0].double().softmax(dim=0)
         top = ", ".join(f"{module.classes[k]} {said[k]:.3f}" for k in said.topk(min(3, len(said))).indices.tolist())
-        lines.append(f"predict and evaluate average the probabilities of all {made.crops} crops: {top}")
+        lines.append(
+            f"this page explains that crop; predict and evaluate average the probabilities of all {made.crops}: {top}"
+        )
     return lines

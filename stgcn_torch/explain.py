@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from stgcn_torch.attribution import explain
 from stgcn_torch.commands import command, given_preprocessing, plain
 from stgcn_torch.data.arrays import validate_clip
-from stgcn_torch.data.preprocessing import live_frames
+from stgcn_torch.data.preprocessing import Clip, live_frames
 from stgcn_torch.ensemble import load_ensemble
 from stgcn_torch.explanation import Explanation
 from stgcn_torch.page import write_page
@@ -33,17 +33,18 @@ def indices(given: object, count: int) -> list[int]:
     return numbers
 
 
-def title(path: str, place: Place, frames: int) -> str:
-    """What is explained, as a person would say it.
+def title(path: str, place: Place, clip: Clip) -> str:
+    """What is explained, as a person would say it: the recording, who, and the live frames.
 
     Args:
         path: That was given.
-        place: The clip's.
-        frames: Its live ones.
+        place: What the clip is.
+        clip: It.
     """
-    person = f", person {place.person}" if place.person else ""
-    where = f"{place.source}{person}" if place.source else f"{Path(path).name}, clip {place.index}"
-    return f"{where}, frames {place.start} to {place.start + max(frames, 1) - 1}"
+    where = place.source or f"{Path(path).name}, clip {place.index}"
+    people = np.count_nonzero(clip.any(axis=(0, 1, 2)))
+    who = f", person {place.person}" if place.person else f", {people} people" if people > 1 else ""
+    return f"{where}{who}, frames {place.start} to {place.start + max(live_frames(clip), 1) - 1}"
 
 
 def show(found: Sequence[Explanation]) -> None:
@@ -71,11 +72,14 @@ def main(config: DictConfig) -> None:
         for i in indices(plain(config.index), len(source.places)):
             clip = np.asarray(source.clips[i])
             validate_clip(clip, i, module.preprocessing)
-            told = title(config.input, source.places[i], live_frames(clip))
+            name = title(config.input, source.places[i], clip)
             track = partial(tracked, doing=f"occluding joints of clip {i}")
-            found.append(explain(module, clip, told, top_k=config.top_k, crop=config.crop, track=track))
+            found.append(explain(module, clip, name, top_k=config.top_k, crop=config.crop, track=track))
+        count = len(source.places)
     write_page(config.out, found)
     show(found)
+    if len(found) < count:
+        print(f"{len(found)} of {count} clips; index= chooses others")
     print(f"the page: {config.out}, {Path(config.out).stat().st_size / 1e6:.1f} MB")
 
 

@@ -54,11 +54,11 @@ def _cleaning(clip: Clip, made: Preprocessing) -> Iterator[str]:
             yield f"{strays} dropped in which a body is far from where it is just before and after"
         else:
             lost = np.count_nonzero((before & ~detected(clip, channels)).any(axis=1))
-            yield f"{_many(lost, 'body', 'bodies')} taken for undetected, far from where they are just before and after"
+            yield f"{_many(lost, 'body', 'bodies')} taken for undetected, far from where it is just before and after"
     if made.gaps == "interpolate":
         filled = cleaned(clip, replace(made, teleports="keep"))[0]
         count = np.count_nonzero(detected(filled, channels) & ~detected(clip, channels))
-        yield f"{_many(count, 'undetected joint')} put on a straight line between where they are before and after"
+        yield f"{_many(count, 'undetected joint')} put on a straight line between where they are around"
     elif made.gaps == "drop":
         numbers = cleaned(clip, replace(made, teleports="keep"))[1]
         yield f"{_many(np.count_nonzero(numbers == 0), 'frame')} without anybody dropped"
