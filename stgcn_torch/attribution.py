@@ -9,12 +9,21 @@ from torch import Tensor
 
 from stgcn_torch.data.account import account
 from stgcn_torch.data.frames import even_crops, live_length
-from stgcn_torch.data.preprocessing import Clip, absent_joint, live_frames, preprocess, traced, without_nan
+from stgcn_torch.data.preprocessing import (
+    Clip,
+    Preprocessing,
+    absent_joint,
+    live_frames,
+    preprocess,
+    traced,
+    without_nan,
+)
 from stgcn_torch.data.streams import stack_streams
 from stgcn_torch.explanation import Explanation
 from stgcn_torch.inference import for_inference
 from stgcn_torch.lit import LitSTGCN
 from stgcn_torch.model import STGCN
+from stgcn_torch.skeleton import Skeleton
 
 Track = Callable[[Sequence[list[tuple[int, int]]]], Iterable[list[tuple[int, int]]]]
 MISSING = 8  # clips with a joint missing that are looked at together
@@ -114,10 +123,10 @@ def explain(
         activation = class_activation(module, stack_streams(x[None], made.streams, body.parents), shown)[0]
     falls = occlusion(for_inference(module).logits, x, torch.from_numpy(absent).to(x), track)[shown]
     importance = backbone.edge_importance or [torch.ones_like(backbone.A)] * len(backbone.st_gcn_networks)
-    told = [*account(clip, made, body), *_crops(module, clip, crop, frames)]
+    told = [*account(clip, made, body), _occluded(made, body), *_crops(module, clip, crop, frames)]
     clip = without_nan(clip) if made.nan == "missing" else clip
     return Explanation(
-        title=title if made.crops == 1 else f"{title}, crop {crop} of 0 to {made.crops - 1}",
+        title=title if made.crops == 1 else f"{title}, crop {crop} (of 0 to {made.crops - 1})",
         body=body,
         classes=module.classes,
         logits=logits.cpu().numpy(),
@@ -154,13 +163,24 @@ def _window(
     return view[:, :, :-2], view[:, :, -2], view[0, :, -1, 0].astype(np.int64) - 1
 
 
+def _occluded(made: Preprocessing, body: Skeleton) -> str:
+    """Where occlusion puts a joint."""
+    joint = made.center_joint(body)
+    if joint is not None and made.centring == "every_joint":
+        return f"an occluded joint lies where undetected ones have moved to with {body.joints[joint]}"
+    told = "an occluded joint is zero after all this, as an undetected one is"
+    if joint is None or made.center_of == "clip" or "score" in made.keep:
+        return told
+    return f"{told}; {body.joints[joint]} is so in any case, and occlusion finds nothing in it"
+
+
 def _crops(module: LitSTGCN, clip: Clip, crop: int, frames: Int[np.ndarray, " T"]) -> list[str]:
     """That a crop is explained, and what all of them say together."""
     made = module.preprocessing
     if made.crops == 1 and made.crop == 1 and made.window == made.kept_frames:
         return []
     seen = frames[frames >= 0]
-    cut = f"crop {crop} of 0 to {made.crops - 1}" if made.crops > 1 else "a part in the middle"
+    cut = f"crop {crop} (of 0 to {made.crops - 1})" if made.crops > 1 else "a part in the middle"
     lines = [f"{cut}: {made.window} frames, from {seen.min()} to {seen.max()}"] if seen.size else []
     if made.crops > 1:
         joints = torch.from_numpy(preprocess(clip, made, module.body))[None]

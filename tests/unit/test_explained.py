@@ -87,17 +87,34 @@ def test_a_centre_that_is_at_the_origin_says_nothing() -> None:
     assert of(network({"window": 64, "center": None}), recorded()).occlusion[:, 0, BODY.center].any()
 
 
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ({}, "an occluded joint is zero after all this, as an undetected one is; LHip is so in any case"),
+        ({"keep": ["x", "y", "score"]}, "as an undetected one is"),
+        ({"center": None}, "as an undetected one is"),
+        ({"center_of": "clip"}, "as an undetected one is"),
+        ({"centring": "every_joint"}, "an occluded joint lies where undetected ones have moved to with LHip"),
+    ],
+    ids=["centred", "scored", "not centred", "path kept", "every joint"],
+)
+def test_the_page_says_where_an_occluded_joint_lies(made: dict[str, Any], said: str) -> None:
+    (line,) = (line for line in of(network({"window": 64} | made), recorded()).preprocessing if "occluded" in line)
+    assert said in line
+    assert ("in any case" in line) == ("in any case" in said)
+
+
 def test_crops_are_explained_one_by_one_and_say_so() -> None:
     module, clip = network(CROPS | {"center": None}), recorded()
     told = [of(module, clip, crop=i) for i in range(5)]
     said = Ensemble([module], [1.0]).probabilities(clip[None], [0])[0]
     np.testing.assert_allclose(np.mean([one.probabilities for one in told], axis=0), said, atol=SAME)
     for i, one in enumerate(told):
-        assert one.title == f"a clip, crop {i} of 0 to 4"
+        assert one.title == f"a clip, crop {i} (of 0 to 4)"
         np.testing.assert_array_equal(one.clip, one.raw[:2, one.frames])
         first, last = int(one.frames[0]), int(one.frames[-1])
         assert (first, last) == (3 * i, 3 * i + 27)  # 28 of 40 frames
-        assert f"crop {i} of 0 to 4: 16 frames, from {first} to {last}" in one.preprocessing
+        assert f"crop {i} (of 0 to 4): 16 frames, from {first} to {last}" in one.preprocessing
         assert f"{CLASSES[said.argmax()]} {said.max():.3f}" in one.preprocessing[-1]
     assert of(module, clip).title == told[2].title
 

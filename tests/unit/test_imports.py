@@ -26,7 +26,7 @@ ROOMS = {  # what a file, or the files of a folder, may import of the project
     "stgcn_torch/streaming.py": ("stgcn_torch.folded", "stgcn_torch.model"),
     "stgcn_torch/running.py": tuple(f"stgcn_torch.{room}" for room in ("data", "ensemble", "lit", "streaming")),
     "stgcn_torch/attribution.py": tuple(
-        f"stgcn_torch.{room}" for room in ("data", "explanation", "inference", "lit", "model")
+        f"stgcn_torch.{room}" for room in ("data", "explanation", "inference", "lit", "model", "skeleton")
     ),
     "stgcn_torch/data": ("stgcn_torch.data", "stgcn_torch.skeleton", "stgcn_torch.files", "convert"),
     "stgcn_torch/fingerprint.py": ("stgcn_torch.data.preprocessing", "stgcn_torch.skeleton"),
