@@ -1,5 +1,6 @@
 """Explanations for tests: people who stand and sway, and maps whose mean and bias make the logits."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,15 +33,17 @@ def explanation(
     M: int = 1,
     D: int = 2,
     *,
-    layout: str = "fsd10",
+    body: Skeleton = LAYOUTS["fsd10"],
+    strategy: str = "spatial",
+    classes: Sequence[str] = CLASSES,
     live: int | None = None,
     stride: int = 4,
     shown: int = 5,
     **changed: Any,
 ) -> Explanation:
     """An explanation of ``live`` frames in a window of T; every other part may be another."""
-    body, rng = LAYOUTS[layout], np.random.default_rng(0)
-    V, K, live = len(body.joints), len(CLASSES), T if live is None else live
+    rng, live = np.random.default_rng(0), T if live is None else live
+    V, K = len(body.joints), len(classes)
     raw = people(body, live, M, D)
     clip = np.zeros((D, T, V, M), np.float32)
     clip[:, :live] = raw[:D] - raw[:D, :, body.center : body.center + 1]
@@ -48,11 +51,11 @@ def explanation(
     bias = rng.normal(0, 0.1, K)
     logits = maps.mean(axis=(1, 2, 3), dtype=np.float64) + bias
     likely = np.argsort(-logits)[:shown]
-    A = adjacency(body)
+    A = adjacency(body, strategy)
     parts: dict[str, Any] = {
         "title": "A clip of somebody who sways",
         "body": body,
-        "classes": CLASSES,
+        "classes": classes,
         "logits": logits,
         "probabilities": np.exp(logits) / np.exp(logits).sum(),
         "bias": bias,

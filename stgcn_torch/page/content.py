@@ -60,8 +60,8 @@ def told(explanation: Explanation) -> dict[str, Any]:
         "raw": _drawn(scene(raw, e.raw_channels, e.body, there)),
         "frames": e.frames.tolist(),
         "start": int(seen.any(axis=(1, 2)).argmax()),  # the first frame with anybody
-        "stride": e.stride,
-        "reach": e.reach,
+        "stride": int(e.stride),
+        "reach": int(e.reach),
         "edges": edges.tolist(),
         "weights": _rounded(e.A[*edges.T]),
         "importance": _rounded(factors),

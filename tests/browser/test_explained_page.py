@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stgcn_torch.drawing.pose import standing
-from stgcn_torch.skeleton import LAYOUTS
+from stgcn_torch.skeleton import LAYOUTS, skeleton
 from tests.browser.conftest import DESKTOP, PHONE, Open
 from tests.explained import CLASSES, SCALE, explanation, people
 
@@ -254,7 +254,7 @@ def test_nothing_is_wider_than_the_screen(show: Open, width: int) -> None:
 @pytest.mark.parametrize("layout", ["fsd10", "mediapipe"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_no_text_lies_on_another(show: Open, size: dict[str, int], layout: str) -> None:
-    page = show([explanation(M=2, live=47, layout=layout), explanation()], size)
+    page = show([explanation(M=2, live=47, body=LAYOUTS[layout]), explanation()], size)
     texts, boxes = zip(*((text, box) for text, *box in page.evaluate(TEXTS)), strict=True)
     left, top, right, bottom = np.array(boxes).T
     across = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
@@ -350,7 +350,7 @@ def test_every_person_has_a_map(show: Open) -> None:
 
 
 def test_another_clip_brings_all_that_belongs_to_it(show: Open) -> None:
-    second = explanation(T=30, M=2, layout="coco", title="Another", stride=2)
+    second = explanation(T=30, M=2, body=LAYOUTS["coco"], title="Another", stride=2)
     page = show([explanation(), second])
     page.locator("#clip").select_option(index=1)
     assert page.locator("h1").inner_text() == page.title() == "Another"
@@ -396,6 +396,32 @@ def test_a_stranger_s_names_are_text(show: Open) -> None:
     assert sorted(page.locator(".answer .name").all_inner_texts()) == sorted(names)
     assert page.locator("#preprocessing").inner_text() == "<b>bold</b>"
     assert page.locator("img, main script, h1 svg").count() == 0
+
+
+FINGER = skeleton({"joints": ["base", "middle", "tip"], "bones": [["middle", "base"], ["tip", "middle"]], "center": 0})
+ODD: dict[str, dict[str, Any]] = {
+    "one frame": {"T": 1},
+    "more stride than frames": {"T": 3, "stride": 8},
+    "nobody": {"live": 0, "raw": np.zeros((3, 1, 25, 1), np.float32)},
+    "a map of zeros": {"activation": np.zeros((5, 1, 15, 25), np.float32)},
+    "no importance": {"importance": np.ones((2, 3, 25, 25))},
+    "one class": {"classes": ("only",)},
+    "unknown joints": {"body": FINGER},
+    "one partition": {"body": FINGER, "strategy": "uniform"},
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_explanations_are_shown(show: Open, name: str) -> None:
+    """Without a complaint, and the player runs."""
+    page = show(explanation(**ODD[name]))
+    page.keyboard.press("End")
+    page.keyboard.press("Space")
+    page.wait_for_timeout(50)
+    page.locator("#block").select_option(index=1)
+    page.locator("#order").select_option("body")
+    assert "NaN" not in page.content()
+    assert page.locator("#joints tr").count() == page.locator("#names span").count()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
