@@ -64,21 +64,22 @@ def occlusion(
     joint that the pose estimator has not seen.
 
     Args:
-        logits: Joints (N, C, T, V, M) to logits (N, K), as ``LitSTGCN.logits``.
+        logits: Joints (N, C, T, V, M) to logits (N, K), linear in the mean over people, as ``LitSTGCN.logits``.
         joints: Of one clip, preprocessed.
         absent: Where a joint lies that is not there (see ``preprocessing.absent_joint``).
         track: Passes on what there is to go through, and may tell how far one is.
     """
     V, M = joints.shape[2:]
-    whole = logits(joints[None])[0]
-    falls = whole.new_zeros(len(whole), M, V)
+    # The logits are means over people, and only one of them changes: each is looked at alone.
+    whole = torch.stack([logits(joints[None, ..., m : m + 1])[0] for m in range(M)])
+    falls = whole.new_zeros(whole.shape[1], M, V)
     places = [(m, v) for m in range(M) for v in range(V) if not torch.equal(joints[:, :, v, m], absent[:, :, m])]
     for some in track([places[i : i + MISSING] for i in range(0, len(places), MISSING)]):
-        without = joints.repeat(len(some), 1, 1, 1, 1)
+        without = torch.stack([joints[..., m : m + 1] for m, _ in some])
         for clip, (m, v) in zip(without, some, strict=True):
-            clip[:, :, v, m] = absent[:, :, m]
+            clip[:, :, v, 0] = absent[:, :, m]
         for (m, v), rest in zip(some, logits(without), strict=True):
-            falls[:, m, v] = whole - rest
+            falls[:, m, v] = (whole[m] - rest) / M
     return falls
 
 
