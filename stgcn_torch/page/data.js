@@ -23,8 +23,12 @@ function decoded(told) {
 
 const explanations = JSON.parse(byId("data").textContent).map(decoded);
 
-// The one state of the page: s is the chosen class's place among those explained, m the person, v the joint of the map.
-const state = { shown: explanations[0], s: 0, m: 0, v: 0, frame: 0, angle: 0, playing: false, pointer: "" };
+// The one state of the page: s is the chosen class's place among those explained, m the person and v the joint of the
+// map, which is marked on the body once somebody has pointed at one; limit is the end of the colours' range.
+const state = {
+  shown: explanations[0], s: 0, m: 0, v: 0, frame: 0, limit: 1, angle: 0, playing: false, request: 0,
+  pointed: false, pointer: "",
+};
 
 /** What joint v of person m says at feature u for the chosen class. */
 function activationAt(m, u, v) {

@@ -32,19 +32,19 @@ function play() {
   let at = from; // in frames, with fractions
   let before = null;
   const step = (now) => {
-    if (!state.playing) return;
     at += before === null ? 0 : ((now - before) / 1000) * RATE * Number(byId("speed").value);
     before = now;
     if (at >= last + 1) at = first;
     if (Math.floor(at) !== state.frame) showFrame(Math.floor(at));
-    requestAnimationFrame(step);
+    state.request = requestAnimationFrame(step);
   };
-  requestAnimationFrame(step);
+  state.request = requestAnimationFrame(step);
 }
 
 function pause() {
   if (!state.playing) return;
   state.playing = false;
+  cancelAnimationFrame(state.request);
   markPlaying();
   say(`Paused at frame ${state.frame}`);
 }
