@@ -27,7 +27,8 @@ from stgcn_torch.data.preprocessing import live_frames
 from stgcn_torch.ensemble import load_ensemble
 from stgcn_torch.folded import FoldedSTGCN
 from stgcn_torch.model import STGCN
-from stgcn_torch.predict import Place, answers
+from stgcn_torch.predict import answers
+from stgcn_torch.source import Place
 from stgcn_torch.streaming import StreamingSTGCN
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -1,5 +1,6 @@
 """ST-GCN (arXiv:1801.07455) as PaddleVideo and the article have it: backbone, head, and the two together."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -86,6 +87,10 @@ class STGCNBackbone(nn.Module):
         data_bn: Normalise the input per joint and coordinate.
         aggregation: Name of a kernel.
 
+    Attributes:
+        stride: Frames from one of the last block's features to the next: feature t is centred on frame ``stride * t``.
+        reach: Frames before and after its centre that such a feature sees; 76 for the usual ten blocks.
+
     Raises:
         ValueError: The temporal kernel is even, channels and strides differ in number, or a number is below 1.
     """
@@ -117,6 +122,8 @@ class STGCNBackbone(nn.Module):
             )
         K, V, _ = A.shape
         self.in_channels = in_channels
+        self.stride = math.prod(strides)
+        self.reach = temporal_kernel // 2 * sum(math.prod(strides[:i]) for i in range(len(strides)))
         self.register_buffer("A", A)  # persistent: the graph a network was trained with belongs to its weights
         self.data_bn = nn.BatchNorm1d(V * in_channels) if data_bn else nn.Identity()
         self.st_gcn_networks = nn.ModuleList(
@@ -138,11 +145,8 @@ class STGCNBackbone(nn.Module):
             nn.ParameterList(nn.Parameter(torch.ones_like(A)) for _ in channels) if edge_importance else None
         )
 
-    def forward(self, x: Float[Tensor, "N C T V M"]) -> Float[Tensor, "N D"]:
-        """Clips (N, C, T, V, M) to features (N, D), D the last block's channels.
-
-        Padded frames and absent people take part in the mean, as in the released code.
-        """
+    def features(self, x: Float[Tensor, "N C T V M"]) -> Float[Tensor, "N M D S V"]:
+        """Clips (N, C, T, V, M) to the last block's features, S = ceil(T / stride) frames, before any mean."""
         N, C, T, V, M = x.shape
         x = x.permute(0, 4, 3, 1, 2).reshape(N * M, V * C, T)  # one person per row, joint-major for data_bn
         x = self.data_bn(x)
@@ -150,7 +154,14 @@ class STGCNBackbone(nn.Module):
         for i, block in enumerate(self.st_gcn_networks):
             A = self.A if self.edge_importance is None else self.A * self.edge_importance[i]
             x = block(x, A)
-        return x.mean(dim=(2, 3)).view(N, M, -1).mean(dim=1)
+        return x.view(N, M, *x.shape[1:])
+
+    def forward(self, x: Float[Tensor, "N C T V M"]) -> Float[Tensor, "N D"]:
+        """Clips (N, C, T, V, M) to features (N, D), D the last block's channels.
+
+        Padded frames and absent people take part in the mean, as in the released code.
+        """
+        return self.features(x).mean(dim=(3, 4)).mean(dim=1)
 
 
 class STGCNHead(nn.Module):

@@ -2,8 +2,6 @@
 
 import csv
 import json
-import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,43 +12,19 @@ import torch
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import track
 from rich.table import Table
 
-from stgcn_torch.commands import command, given_preprocessing, load_layout, plain
-from stgcn_torch.data.arrays import open_clips, open_npy, validate_clip
-from stgcn_torch.data.collect import Collection, Selection, collect
-from stgcn_torch.data.formats import recordings
-from stgcn_torch.data.formats.arrays import told
-from stgcn_torch.data.preprocessing import live_frames, preprocess
+from stgcn_torch.commands import command, given_preprocessing, plain
+from stgcn_torch.data.arrays import validate_clip
+from stgcn_torch.data.preprocessing import live_frames
 from stgcn_torch.data.windows import ClipSequence, Piece, Pieces, Segment, timeline, window_starts
 from stgcn_torch.ensemble import Ensemble, load_ensemble
 from stgcn_torch.files import written_whole
-from stgcn_torch.fingerprint import contradiction, other_scale
 from stgcn_torch.running import running_segments, streams_of
-from stgcn_torch.skeleton import skeleton
+from stgcn_torch.source import Place, opened, warn_of_centring
 
 FORMS = ("probabilities", "submission")
 SHOWN = 20  # rows on the terminal
-
-
-@dataclass(frozen=True)
-class Place:
-    """What an answer is about.
-
-    Attributes:
-        index: The clip's, from 0.
-        source: The recording it is of; empty for a clip of an array.
-        person: Number of the person in it; empty if its people are together.
-        start: First frame.
-        end: The frame after the last.
-    """
-
-    index: int
-    source: str = ""
-    person: str = ""
-    start: int = 0
-    end: int = 0
 
 
 @dataclass(frozen=True)
@@ -162,26 +136,6 @@ def write_submission(path: str | Path, found: Iterable[Answer]) -> None:
         writer.writerows((answer.place.index, answer.top[0][0]) for answer in found)
 
 
-def read_recordings(config: DictConfig, ensemble: Ensemble, folder: Path) -> Collection:
-    """The clips of a source of any format, in a file in the folder; says on stderr what could not be read."""
-    selection = Selection(
-        body=skeleton(load_layout(config.layout)) if config.layout else None,
-        channels=tuple(config.channels) if config.channels else None,
-        keep=ensemble.channels,
-        to=ensemble.body,
-        absent=config.absent,
-        unit=config.unit,
-        people=config.people,
-        most=config.most_people,
-        min_frames=config.min_frames,
-    )
-    found = recordings(config.input, config.format, apart=config.people == "each")
-    collection = collect(track(found, "reading", disable=not sys.stderr.isatty()), folder / "clips", selection)
-    for line in [*(f"left out {line}" for line in collection.left_out), *collection.problems]:
-        print(line, file=sys.stderr)
-    return collection
-
-
 def check(config: DictConfig) -> None:
     """Raise ValueError for options that no run could use, before anything is loaded."""
     if config.form not in FORMS:
@@ -210,41 +164,10 @@ def load(config: DictConfig) -> Ensemble:
     ensemble = load_ensemble(
         paths if isinstance(paths, list) else [paths], plain(config.weights), given, plain(config.strides)
     )
-    for module in ensemble.modules:
-        said = contradiction(module.state_dict(), module.preprocessing, module.body)
-        if said and given.keys() - {"nan", "empty"}:  # its own is right, even where clips were centred before
-            print(f"predict: {said}", file=sys.stderr)
+    warn_of_centring(ensemble, given, "predict")
     if config.windows is not None:
         ensemble = ensemble.through(plain(config.windows))
     return ensemble.to("cuda" if torch.cuda.is_available() and config.accelerator != "cpu" else "cpu")
-
-
-def has_kept_channels_only(path: str, ensemble: Ensemble) -> bool:
-    """Whether an array has just the channels that all networks see, and not all those that were recorded."""
-    kept = {module.preprocessing.keep for module in ensemble.modules}
-    shape = open_npy(path).shape
-    C = shape[1] if len(shape) == 5 else shape[0] if shape else 0
-    return len(kept) == 1 and C == len(next(iter(kept))) != len(ensemble.channels)
-
-
-def check_told(path: Path, ensemble: Ensemble) -> None:
-    """Raise ValueError if what ``prepare`` wrote beside an array says that it has other joints or channels."""
-    body, channels = told(path.parent)
-    if body and body.joints != ensemble.body.joints:
-        raise ValueError(
-            f"{path} has the joints of {body.name}, and the network wants {ensemble.body.name}; "
-            f"input={path.parent} brings them over"
-        )
-    if channels and channels != ensemble.channels:
-        raise ValueError(f"{path} has {', '.join(channels)}, and the network wants {', '.join(ensemble.channels)}")
-
-
-def warn_of_scale(ensemble: Ensemble, clips: ClipSequence) -> None:
-    """Say on stderr if the first clip is of quite another size than those a network was trained on."""
-    module, first = ensemble.modules[0], np.asarray(clips[0])
-    said = other_scale(module.state_dict(), module.preprocessing, preprocess(first, module.preprocessing, module.body))
-    if said:
-        print(f"predict: {said}", file=sys.stderr)
 
 
 @command("predict")
@@ -254,33 +177,17 @@ def main(config: DictConfig) -> None:
     ensemble = load(config)
     if config.stream is not None:
         streams_of(ensemble)  # or an error, before anything is read
-    columns = ["index"]
-    with tempfile.TemporaryDirectory() as folder:
-        if config.format is None and Path(config.input).suffix == ".npy":
-            if has_kept_channels_only(config.input, ensemble):
-                ensemble = ensemble.of_kept_channels()
-                print(f"predict: clips of {', '.join(ensemble.channels)} alone", file=sys.stderr)
-            check_told(Path(config.input), ensemble)
-            array = open_clips(config.input, ensemble.channels, ensemble.body, single=True)
-            clips: ClipSequence = array
-            places = [Place(i, end=array.shape[2]) for i in range(len(array))]
-        else:
-            clips = collection = read_recordings(config, ensemble, Path(folder))
-            places = [
-                Place(i, row.source, row.person, row.start, row.start + row.shape[1])
-                for i, row in enumerate(collection.rows)
-            ]
-            columns += ["source", "person", "start", "end"]
-        if config.slide or config.stream:
-            columns += [name for name in ("start", "end") if name not in columns]
-        warn_of_scale(ensemble, clips)
-        options = {name: config[name] for name in ("top_k", "slide", "stream", "batch_size")}
-        found = list(answers(ensemble, clips, places, **options))
+    options = {name: config[name] for name in ("top_k", "slide", "stream", "batch_size")}
+    with opened(config, ensemble, "predict") as source:
+        classes, places, columns = ensemble.classes, source.places, [*source.told]
+        found = list(answers(source.ensemble, source.clips, places, **options))
+    if config.slide or config.stream:
+        columns += [name for name in ("start", "end") if name not in columns]
     if config.out and config.form == "submission":
         write_submission(config.out, found)
     elif config.out:
-        write_answers(config.out, found, ensemble.classes, columns)
-    _show(found, ensemble.classes, columns)
+        write_answers(config.out, found, classes, columns)
+    _show(found, classes, columns)
     print(f"{len(places)} clips, {len(found)} answers" + (f", all in {config.out}" if config.out else ""))
 
 

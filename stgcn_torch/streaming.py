@@ -39,10 +39,7 @@ class StreamingSTGCN:
         folded = FoldedSTGCN(backbone, head)
         self.scale, self.shift, self.head = folded.scale, folded.shift, folded.head
         self.blocks = [_BlockStream(cast(FoldedBlock, block)) for block in folded.blocks]
-        self.stride, self.delay = 1, 0
-        for block in self.blocks:
-            self.delay += block.reach * self.stride
-            self.stride *= block.stride
+        self.stride, self.delay = backbone.stride, backbone.reach
         self.reset()
 
     def reset(self) -> None:

@@ -5,17 +5,19 @@ travels in the checkpoint.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from stgcn_torch.data.centring import centre_path, moved, seen_centre
 from stgcn_torch.data.cleaning import bridged, missing, stray_frames, without_frames
+from stgcn_torch.data.padding import take_frames, window_frames
 from stgcn_torch.skeleton import Skeleton
 
 Clip = Float[np.ndarray, "C T V M"]
+Numbers = Int[np.ndarray, "1 T 1 1"]
 
 CHOICES = {
     "length": ("nonzero", "positive_sum"),
@@ -171,7 +173,14 @@ PREPROCESSINGS: dict[str, Preprocessing] = {
 def preprocess(
     clip: Clip, preprocessing: Preprocessing, body: Skeleton, rng: np.random.Generator | None = None
 ) -> Float[np.ndarray, "D frames V M"]:
-    """The clip as the network's streams are computed from it, float32.
+    """The clip as the network's streams are computed from it, float32; see ``traced``."""
+    return traced(clip, preprocessing, body, rng)[0]
+
+
+def traced(
+    clip: Clip, preprocessing: Preprocessing, body: Skeleton, rng: np.random.Generator | None = None
+) -> tuple[Float[np.ndarray, "D frames V M"], Int[np.ndarray, " frames"]]:
+    """The clip as of ``preprocess``, and the frame of the given clip that each of its frames is; -1 for padding.
 
     Args:
         clip: Channels ``preprocessing.channels``; zeros where a joint is undetected and after the last frame.
@@ -191,15 +200,33 @@ def preprocess(
     channels = preprocessing.channels
     if preprocessing.nan == "missing":
         clip = without_nan(clip)
-    clip = cleaned(clip, preprocessing)
+    clip, numbers = cleaned(clip, preprocessing)
     if preprocessing.select == "before":
         # float32 at once, as the article reads its data: the sign of a frame's sum can depend on it.
         clip, channels, kept = clip[kept].astype(np.float32), preprocessing.keep, list(range(len(kept)))
-    clip = fit_window(clip, preprocessing, rng)
+    frames = window_frames(
+        live_frames(clip, preprocessing.length),
+        clip.shape[1],
+        preprocessing.kept_frames,
+        preprocessing.sampling,
+        rng if preprocessing.random_pad else None,
+    )
+    clip = take_frames(clip, frames)
     joint = preprocessing.center_joint(body)
     if joint is not None:
         clip = centre(clip, joint, channels, preprocessing)
-    return clip[kept].astype(np.float32)
+    return clip[kept].astype(np.float32), take_frames(numbers, frames).ravel().astype(np.int64) - 1
+
+
+def absent_joint(clip: Clip, preprocessing: Preprocessing, body: Skeleton) -> Float[np.ndarray, "D frames M"]:
+    """Where a joint that is never detected lies in the preprocessed clip of each person.
+
+    At zero; where ``every_joint`` is moved with the centre, it has moved as far as they have.
+    """
+    made, joint = preprocess(clip, preprocessing, body), preprocessing.center_joint(body)
+    if joint is None or preprocessing.centring == "detected":
+        return np.zeros_like(made[:, :, 0])
+    return np.asarray((made - preprocess(clip, replace(preprocessing, center=None), body))[:, :, joint])
 
 
 def without_nan(clip: Clip) -> Clip:
@@ -207,24 +234,27 @@ def without_nan(clip: Clip) -> Clip:
     return np.where(np.isfinite(clip).all(axis=0), clip, clip.dtype.type(0))
 
 
-def cleaned(clip: Clip, preprocessing: Preprocessing) -> Clip:
-    """The clip without the faults of a pose estimator that ``Preprocessing.teleports`` and ``gaps`` speak of."""
+def cleaned(clip: Clip, preprocessing: Preprocessing) -> tuple[Clip, Numbers]:
+    """The clip without the faults of a pose estimator that ``Preprocessing.teleports`` and ``gaps`` speak of.
+
+    Beside it the numbers of its frames, from 1; 0 for the zeros behind it that stand for frames which are dropped.
+    """
     channels = preprocessing.channels
+    numbers = np.arange(1, clip.shape[1] + 1)[None, :, None, None]
     if preprocessing.teleports != "keep":
         coordinates = [i for i, channel in enumerate(channels) if channel != "score"]
         stray = stray_frames(clip[coordinates], detected(clip, channels))
-        clip = (
-            without_frames(clip, np.asarray(stray.any(axis=1)))
-            if preprocessing.teleports == "drop"
-            else missing(clip, stray)
-        )
+        if preprocessing.teleports == "missing":
+            clip = missing(clip, stray)
+        else:
+            clip, numbers = (without_frames(part, np.asarray(stray.any(axis=1))) for part in (clip, numbers))
     if preprocessing.gaps == "interpolate":
-        return bridged(clip, detected(clip, channels))
-    if preprocessing.gaps == "drop":
+        clip = bridged(clip, detected(clip, channels))
+    elif preprocessing.gaps == "drop":
         nobody = np.asarray(~detected(clip, channels).any(axis=(1, 2)))
         nobody[live_frames(clip) :] = False  # padding is no gap
-        return without_frames(clip, nobody)
-    return clip
+        clip, numbers = (without_frames(part, nobody) for part in (clip, numbers))
+    return clip, numbers
 
 
 def live_frames(clip: Clip, length: str = "nonzero") -> int:
@@ -238,37 +268,6 @@ def live_frames(clip: Clip, length: str = "nonzero") -> int:
         return next((t + 1 for t in range(T - 1, -1, -1) if np.sum(clip[:, t]) > 0), T)
     live = np.flatnonzero((clip != 0).any(axis=(0, 2, 3)))
     return int(live[-1]) + 1 if live.size else 0
-
-
-def fit_window(clip: Clip, preprocessing: Preprocessing, rng: np.random.Generator | None = None) -> Clip:
-    """The clip's live frames, padded with zeros or sampled to the window (PaddleVideo's AutoPadding).
-
-    Padding makes float64 of any type and sampling keeps it, as there: centring sees the difference in the last bit.
-
-    Raises:
-        ValueError: ``to_length`` asks for a frame past the array, where PaddleVideo dies of an IndexError.
-    """
-    window = preprocessing.kept_frames
-    T = live_frames(clip, preprocessing.length)
-    random = rng if preprocessing.random_pad else None
-    if T == window:
-        return clip[:, :window]
-    if T < window:
-        begin = 0 if random is None else int(random.integers(0, window - T + 1))
-        padded = np.zeros((clip.shape[0], window, *clip.shape[2:]))
-        padded[:, begin : begin + T] = clip[:, :T]
-        return padded
-    if random is not None:
-        frames = random.choice(T, window, replace=False)
-    else:
-        last = T if preprocessing.sampling == "to_length" else T - 1
-        frames = np.linspace(0, last, window).astype(np.int64)
-        if frames[-1] >= clip.shape[1]:
-            raise ValueError(
-                f"sampling=to_length needs a frame of padding after the clip, got {T} live frames of {T}; "
-                "use preprocessing.sampling=to_last"
-            )
-    return clip[:, frames]
 
 
 def detected(clip: Clip, channels: tuple[str, ...]) -> Bool[np.ndarray, "T V M"]:

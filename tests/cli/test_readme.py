@@ -357,6 +357,14 @@ def test_clips_are_classified(type_row: Type, rows: Path) -> None:
     assert {told["class"] for told in found} <= {"jump", "spin"}
 
 
+@row("a checkpoint and a clip, and the question why")
+def test_a_decision_is_explained(type_row: Type, rows: Path) -> None:
+    said = type_row().out
+    assert said.startswith("CLIPS.npy, clip 0, frames 0 to ")
+    assert {"jump", "spin"} <= {*said.split()}
+    assert (rows / "page.html").read_text().startswith("<!DOCTYPE html>")
+
+
 @row("the same, for the competition")
 def test_a_submission_is_written(type_row: Type, rows: Path) -> None:
     type_row()

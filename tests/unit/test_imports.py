@@ -11,7 +11,10 @@ ROOT = Path(__file__).parents[2]
 PROJECT = ("stgcn_torch", "convert")
 ENTRY_POINTS = {
     f"stgcn_torch/{name}.py"
-    for name in ("train", "evaluate", "predict", "prepare", "check", "export", "build", "commands", "visualize")
+    for name in (
+        *("train", "evaluate", "predict", "explain", "visualize", "prepare", "check", "export"),
+        *("build", "commands", "source"),
+    )
 }
 
 ROOMS = {  # what a file, or the files of a folder, may import of the project
@@ -25,11 +28,17 @@ ROOMS = {  # what a file, or the files of a folder, may import of the project
     "stgcn_torch/fused.py": ("stgcn_torch.model", "stgcn_torch.kernels"),
     "stgcn_torch/streaming.py": ("stgcn_torch.folded", "stgcn_torch.model"),
     "stgcn_torch/running.py": tuple(f"stgcn_torch.{room}" for room in ("data", "ensemble", "lit", "streaming")),
+    "stgcn_torch/attribution.py": tuple(
+        f"stgcn_torch.{room}" for room in ("data", "explanation", "inference", "lit", "model", "skeleton")
+    ),
     "stgcn_torch/data": ("stgcn_torch.data", "stgcn_torch.skeleton", "stgcn_torch.files", "convert"),
     "stgcn_torch/fingerprint.py": ("stgcn_torch.data.preprocessing", "stgcn_torch.skeleton"),
     "stgcn_torch/report.py": ("stgcn_torch.files",),
     "stgcn_torch/drawing": tuple(
-        f"stgcn_torch.{room}" for room in ("data.mapping", "drawing", "files", "graph", "report", "skeleton")
+        f"stgcn_torch.{room}" for room in ("data", "drawing", "files", "graph", "report", "skeleton")
+    ),
+    "stgcn_torch/page": tuple(
+        f"stgcn_torch.{room}" for room in ("data.preprocessing", "drawing", "explanation", "files", "page", "skeleton")
     ),
     "stgcn_torch/callbacks.py": ("stgcn_torch.files", "stgcn_torch.fused", "stgcn_torch.lit"),
     "stgcn_torch/lit.py": ("stgcn_torch.data", "stgcn_torch.fused", "stgcn_torch.model", "stgcn_torch.skeleton"),

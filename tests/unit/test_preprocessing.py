@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stgcn_torch.data.preprocessing import PREPROCESSINGS, Preprocessing, live_frames, preprocess
+from stgcn_torch.data.preprocessing import PREPROCESSINGS, Preprocessing, absent_joint, live_frames, preprocess, traced
 from stgcn_torch.skeleton import LAYOUTS, Skeleton
 
 BODY = Skeleton("chain", tuple(f"j{v}" for v in range(9)), tuple((v, v + 1) for v in range(8)), center=8)
@@ -278,6 +278,25 @@ def test_a_damaged_clip_is_repaired() -> None:
     np.testing.assert_array_equal(preprocess(broken, option, BODY), broken.astype("f4"))  # all off by default
 
 
+def test_frames_that_are_dropped_are_missing_among_those_that_are_told() -> None:
+    option = replace(FIXED, window=40, center=None, teleports="drop", gaps="drop")
+    np.testing.assert_array_equal(
+        traced(damaged()[1], option, BODY)[1], [*np.delete(np.arange(40), [10, 11, 20]), -1, -1, -1]
+    )
+
+
+@pytest.mark.parametrize("live", [9, WINDOW, 40], ids=["padded", "whole", "sampled"])
+@pytest.mark.parametrize("options", [{}, {"teleports": "drop", "gaps": "drop"}], ids=["kept", "dropped"])
+@pytest.mark.parametrize("made", [PADDLEVIDEO, ARTICLE, FIXED], ids=["paddlevideo", "article", "fixed"])
+def test_each_frame_is_that_of_the_clip_which_is_told(live: int, options: dict[str, str], made: Preprocessing) -> None:
+    clip = clip_of(live, 45)
+    clip[:, [2, 5]] = 0
+    processed, frames = traced(clip, replace(made, center=None, **options), BODY)
+    taken = np.where(frames < 0, 0, clip[:2, frames].transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    np.testing.assert_array_equal(processed, taken.astype(np.float32))
+    assert len(frames) == WINDOW
+
+
 def test_dropped_gaps_are_before_the_last_live_frame() -> None:
     clip = np.pad(damaged()[0], ((0, 0), (0, 9), (0, 0), (0, 0)))
     option = replace(FIXED, window=60)
@@ -428,3 +447,19 @@ def test_plain_values_give_the_same_preprocessing_back(name: str) -> None:
 
 def test_the_network_has_a_channel_for_each_kept_one_of_each_stream() -> None:
     assert replace(FIXED, keep=("x", "y", "score"), streams=("joint", "bone")).in_channels == 6
+
+
+@pytest.mark.parametrize("live", [9, 40], ids=["padded", "sampled"])
+@pytest.mark.parametrize(
+    "made",
+    [PADDLEVIDEO, replace(PADDLEVIDEO, center_of="clip"), ARTICLE, FIXED],
+    ids=["paddlevideo", "path kept", "article", "fixed"],
+)
+def test_an_undetected_joint_lies_where_it_is_said_to(live: int, made: Preprocessing) -> None:
+    """And the others stay where they are."""
+    clip = np.abs(clip_of(live, 45))  # so that the article's clips are as long without the joint
+    without = clip.copy()
+    without[:, :, 3] = 0
+    expected = preprocess(clip, made, BODY)
+    expected[:, :, 3] = absent_joint(clip, made, BODY)
+    np.testing.assert_allclose(preprocess(without, made, BODY), expected, atol=FLOAT32_ATOL)  # measured: 6e-8

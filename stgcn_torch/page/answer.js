@@ -1,0 +1,50 @@
+// The answer: classes to choose from, and how the map's mean and the bias make the chosen one's logit.
+
+function drawAnswers() {
+  byId("answers").replaceChildren(...state.shown.answers.map((answer, i) => {
+    const share = percent(answer.probability);
+    const bar = element("span", { class: "bar", "aria-hidden": "true" }, element("span"));
+    bar.firstChild.style.width = `${100 * answer.probability}%`;
+    const button = element("button", { type: "button", class: "answer", "aria-pressed": i === state.s },
+      element("span", { class: "name" }, answer.name), element("span", { class: "share" }, share), bar);
+    if (i >= state.shown.S) set(button, { disabled: "", title: "This class was not explained." });
+    button.addEventListener("click", () => chooseClass(i));
+    return button;
+  }));
+}
+
+function drawSum() {
+  const { M, U, V, answers } = state.shown;
+  const { bias, logit, probability } = answers[state.s];
+  const mean = added(upTo(M), upTo(U), upTo(V));
+  const term = (sign, name, value, text = signed(value, 3, "")) => element("div", {},
+    element("dt", {}, element("i", {}, sign), name), element("dd", { "data-value": value }, text));
+  byId("sum").replaceChildren(
+    term("", "mean of the map", mean), term("+", "bias", bias), term("=", "logit", logit),
+    term("→", "probability", probability, percent(probability)),
+  );
+  byId("parts").textContent = partsOfMean();
+}
+
+/** Whose part of the mean is whose, where there is more than one person or some padding. */
+function partsOfMean() {
+  const { M, U, V } = state.shown;
+  const said = M === 1 ? [] : upTo(M).map((m) => `${personName(m)} ${signed(added([m], upTo(U), upTo(V)), 3)}`);
+  const padding = upTo(U).filter((u) => isPadding(u * state.shown.stride));
+  if (padding.length) said.push(`moments of padding ${signed(added(upTo(M), padding, upTo(V)), 3)}`);
+  return said.length ? `Of the mean: ${said.join(", ")}.` : "";
+}
+
+const personName = (m) => `person ${m + 1}${state.shown.present[m] ? "" : " (nobody)"}`;
+
+function chooseClass(s) {
+  if (s >= state.shown.S) return;
+  state.s = s;
+  [...byId("answers").children].forEach((button, i) => button.setAttribute("aria-pressed", i === s));
+  drawSum();
+  drawMap();
+  drawJoints();
+  drawFrame();
+  const { name, probability } = state.shown.answers[s];
+  say(`${name}, ${percent(probability)}`);
+}

@@ -1,0 +1,113 @@
+// What is shown, as arrays, and the few words that every part of the page uses. All parts share this one module's
+// scope.
+
+const MISSING = -32768; // of a coordinate
+const SVG = "http://www.w3.org/2000/svg";
+
+const byId = (id) => document.getElementById(id);
+const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+
+/** A base64 string's little-endian numbers. */
+const numbers = (base64, Type) => new Type(Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)).buffer);
+
+function decoded(told) {
+  const scene = (clip) => clip && { ...clip, points: numbers(clip.points, Int16Array) };
+  return {
+    ...told,
+    activation: numbers(told.activation, Float32Array),
+    occlusion: numbers(told.occlusion, Float32Array),
+    seen: scene(told.seen),
+    raw: scene(told.raw),
+  };
+}
+
+const explanations = JSON.parse(byId("data").textContent).map(decoded);
+
+// The one state of the page: s is the chosen class's place among those explained, m the person and v the joint of the
+// map, which is marked on the body once somebody has pointed at one; limit is the end of the colours' range.
+const state = {
+  shown: explanations[0], s: 0, m: 0, v: 0, frame: 0, limit: 1, angle: 0, playing: false, request: 0,
+  pointed: false, pointer: "",
+};
+
+/** What joint v of person m says at feature u for the chosen class. */
+function activationAt(m, u, v) {
+  const { M, U, V } = state.shown;
+  return state.shown.activation[((state.s * M + m) * U + u) * V + v];
+}
+
+const occlusionAt = (m, v) => state.shown.occlusion[(state.s * state.shown.M + m) * state.shown.V + v];
+
+/** The feature whose centre is nearest to a frame. */
+function featureAt(frame) {
+  const { U, stride } = state.shown;
+  return Math.min(U - 1, Math.floor(frame / stride + 0.5));
+}
+
+/** Sum of the map over some of its people, features and joints, as part of its mean: what these add to the logit. */
+function added(people, features, joints) {
+  const { M, U, V } = state.shown;
+  let sum = 0;
+  for (const m of people) for (const u of features) for (const v of joints) sum += activationAt(m, u, v);
+  return sum / (M * U * V);
+}
+
+const upTo = (count) => Array.from({ length: count }, (_, i) => i);
+const isPadding = (frame) => state.shown.frames[frame] < 0;
+
+/** An element with text, which is never read as HTML: names come from strangers' files. */
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+function shape(tag, attributes = {}, ...children) {
+  const made = document.createElementNS(SVG, tag);
+  set(made, attributes);
+  made.append(...children);
+  return made;
+}
+
+function set(target, attributes) {
+  for (const [name, value] of Object.entries(attributes)) target.setAttribute(name, value);
+}
+
+/** A number with a true minus sign, and a plus sign if asked for. */
+function signed(value, digits = 2, plus = "+") {
+  const text = Math.abs(value).toFixed(digits);
+  return (Number(text) === 0 ? "" : value < 0 ? "−" : plus) + text;
+}
+
+const percent = (share) => (share > 0 && share < 0.001 ? "< 0.1 %" : `${(100 * share).toFixed(1)} %`);
+
+// Colours are read from the style sheet, so that they are written once and follow light and dark.
+
+let colours = {};
+
+function readColours() {
+  const style = getComputedStyle(document.documentElement);
+  const rgb = (name) => style.getPropertyValue(name).trim().match(/[\da-f]{2}/gi).map((pair) => parseInt(pair, 16));
+  const names = ["for", "against", "mid", "strike", "soft"];
+  colours = Object.fromEntries(names.map((name) => [name, rgb(`--${name}`)]));
+}
+
+const css = (rgb, alpha = 1) => `rgb(${rgb.map(Math.round).join(" ")} / ${alpha})`;
+
+/** The colour of a share in [-1, 1] of the map's range: from the middle's to one of the ends'. */
+function colourOf(share, least = 0) {
+  const part = least + (1 - least) * Math.min(Math.abs(share), 1);
+  const end = share < 0 ? colours.against : colours.for;
+  return css(colours.mid.map((from, i) => from + part * (end[i] - from)));
+}
+
+/** A canvas's context in CSS pixels, cleared, with the resolution of the screen. */
+function context(canvas, width, height) {
+  const ratio = window.devicePixelRatio || 1;
+  canvas.width = Math.round(width * ratio);
+  canvas.height = Math.round(height * ratio);
+  const pen = canvas.getContext("2d");
+  pen.scale(ratio, ratio);
+  return pen;
+}

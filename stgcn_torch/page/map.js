@@ -1,0 +1,154 @@
+// The heat map: joints down, frames across. A frame is as wide as any other; feature u is centred on frame u * stride
+// and reaches half a stride to either side.
+
+const rowHeight = () => parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--row"));
+const CLEAR = 0.12; // of the range: from here on a value against the class is struck through
+
+/** Where a feature begins, as a share of the map's width; that of one past the last is its end. */
+function edgeOf(u) {
+  const { T, U, stride } = state.shown;
+  if (u === 0) return 0;
+  return u === U ? 1 : ((u - 0.5) * stride + 0.5) / T;
+}
+
+const centreOf = (frame) => (frame + 0.5) / state.shown.T;
+
+/** The range of the colours: the 99.5th percentile of the class's magnitudes, so that one cell does not pale all. */
+function limitOf() {
+  const { M, U, V } = state.shown;
+  const sizes = state.shown.activation.slice(state.s * M * U * V, (state.s + 1) * M * U * V).map(Math.abs).sort();
+  return { limit: sizes[Math.floor(0.995 * (sizes.length - 1))] || 1e-9, largest: sizes[sizes.length - 1] };
+}
+
+function drawMap() {
+  const { V, T } = state.shown;
+  const { limit, largest } = limitOf();
+  state.limit = limit;
+  const plot = document.querySelector(".plot");
+  plot.style.height = `${V * rowHeight()}px`;
+  byId("names").replaceChildren(...state.shown.joints.map((name) => element("span", { title: name }, name)));
+  const width = plot.clientWidth;
+  drawCells(context(byId("cells"), width, V * rowHeight()), width);
+  drawFrameSums(width);
+  drawJointSums();
+  drawAxis(width, T);
+  drawLegend(limit, largest);
+  drawSight();
+}
+
+/** How far a feature sees, in words. */
+function drawSight() {
+  const { T, U, stride, reach } = state.shown;
+  const whole = reach >= T - 1 ? ", which here is the whole window" : "";
+  const every = stride === 1 ? "one for each" : `one every ${stride}`;
+  const seen = `has seen ${reach} frames before and after`;
+  byId("sight").textContent = `A column is a feature; there are ${U} for ${T} frames, ${every}. Each ${seen} its ` +
+    `centre${whole}: the line under the map, at the cursor.`;
+  byId("sight-again").textContent = `A feature ${seen} its moment${whole}, so what it speaks of may have happened ` +
+    "earlier or later than its column.";
+}
+
+function drawCells(pen, width) {
+  const { U, V } = state.shown;
+  const high = rowHeight();
+  const snap = (x) => Math.round(x * devicePixelRatio) / devicePixelRatio; // no seams between cells
+  for (let u = 0; u < U; u++) {
+    const from = snap(edgeOf(u) * width);
+    const wide = snap(edgeOf(u + 1) * width) - from;
+    for (let v = 0; v < V; v++) {
+      const share = activationAt(state.m, u, v) / state.limit;
+      pen.fillStyle = colourOf(share);
+      pen.fillRect(from, v * high, wide, high - 1);
+      if (share < -CLEAR) {
+        pen.fillStyle = css(colours.strike, 0.75);
+        pen.fillRect(from, (v + 0.5) * high - 1, wide, 1);
+      }
+    }
+  }
+  hatch(pen, width, V * high);
+}
+
+/** Runs of padding, as [first frame, frame after the last]. */
+function paddings() {
+  const runs = [];
+  state.shown.frames.forEach((raw, frame) => {
+    if (raw >= 0) return;
+    if (runs.length && runs.at(-1)[1] === frame) runs.at(-1)[1] = frame + 1;
+    else runs.push([frame, frame + 1]);
+  });
+  return runs;
+}
+
+function hatch(pen, width, height) {
+  pen.strokeStyle = css(colours.soft, 0.55);
+  pen.lineWidth = 1;
+  for (const [first, after] of paddings()) {
+    const [from, to] = [first, after].map((frame) => (frame / state.shown.T) * width);
+    pen.save();
+    pen.beginPath();
+    pen.rect(from, 0, to - from, height);
+    pen.clip();
+    pen.beginPath();
+    for (let x = from - height; x < to; x += 9) {
+      pen.moveTo(x, height);
+      pen.lineTo(x + height, 0);
+    }
+    pen.stroke();
+    pen.strokeRect(from + 0.5, 0, 0, height);
+    pen.restore();
+  }
+}
+
+/** Cursor, chosen row and the words for the cell where they cross. */
+function drawCursor() {
+  const { T, stride, reach, joints, frames } = state.shown;
+  byId("cursor").style.left = `${100 * centreOf(state.frame)}%`;
+  byId("row").style.top = `${state.v * rowHeight()}px`;
+  [...byId("names").children].forEach((name, v) => name.classList.toggle("chosen", v === state.v));
+  const u = featureAt(state.frame);
+  const [from, to] = [u * stride - reach, u * stride + reach + 1].map((frame) => (100 * clamp(frame, 0, T)) / T);
+  byId("reach").style.left = `${from}%`;
+  byId("reach").style.width = `${to - from}%`;
+  const raw = frames[state.frame] < 0 ? "padding" : `frame ${frames[state.frame]} as given`;
+  const value = signed(activationAt(state.m, u, state.v));
+  byId("cell").textContent = `${joints[state.v]}, frame ${state.frame} (${raw}): ${value}`;
+  byId("tip").textContent = `${joints[state.v]}\nframe ${state.frame}\n${value}`;
+}
+
+function pointAt(event) {
+  const place = `${event.clientX} ${event.clientY}`;
+  if (event.type === "pointermove" && place === state.pointer) return; // the page moved, not the pointer
+  state.pointer = place;
+  const plot = document.querySelector(".plot");
+  const box = plot.getBoundingClientRect();
+  const { T, V } = state.shown;
+  pause();
+  state.pointed = true;
+  const row = Math.floor((event.clientY - box.top) / rowHeight());
+  if (row >= 0) state.v = Math.min(row, V - 1);
+  showFrame(clamp(Math.floor(((event.clientX - box.left) / box.width) * T), 0, T - 1));
+  showTip(event.clientX - box.left, event.clientY - box.top, box.width);
+}
+
+function showTip(x, y, width) {
+  const tip = byId("tip");
+  tip.hidden = false;
+  const right = x + tip.offsetWidth + 14 > width;
+  tip.style.left = `${right ? Math.max(x - tip.offsetWidth - 12, 0) : x + 12}px`;
+  tip.style.top = `${y - tip.offsetHeight - 10}px`;
+}
+
+function moveRow(step) {
+  state.pointed = true;
+  state.v = clamp(state.v + step, 0, state.shown.V - 1);
+  drawFrame();
+}
+
+function listenToMap() {
+  for (const area of document.querySelectorAll(".plot, .times")) {
+    area.addEventListener("pointermove", pointAt);
+    area.addEventListener("pointerdown", pointAt);
+    area.addEventListener("pointerleave", () => (byId("tip").hidden = true));
+  }
+  new ResizeObserver(() => { drawMap(); drawFrame(); }).observe(document.querySelector(".plot"));
+}

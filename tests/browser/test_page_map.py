@@ -1,0 +1,169 @@
+"""The page's numbers, its heat map and its time axis, in a real browser: what was computed, when it says."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.browser.conftest import DESKTOP, PHONE, Open
+from tests.browser.reading import COLUMN, DARKNESS, PICTURE, frame_of, places, scrub, terms, wait
+from tests.explained import CLASSES, explanation
+
+PIXEL = 1.0  # how far a drawn edge may be from where it belongs
+SUM = 1e-5  # of a map's mean and the bias, against the logit; measured: 0 here, 3.6e-7 for a trained network
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("T", [59, 350])
+def test_the_cursor_stands_in_the_column_of_the_frame(show: Open, size: dict[str, int], T: int) -> None:
+    page = show(explanation(T), size)
+    for frame in (0, 1, T // 3, T - 1):
+        scrub(page, frame)
+        x, width = page.evaluate(COLUMN)
+        assert frame_of(page) == frame
+        assert x == pytest.approx((frame + 0.5) / T * width, abs=PIXEL)
+
+
+@pytest.mark.parametrize(("stride", "u"), [(1, 20), (4, 0), (4, 5), (4, 14), (5, 3)])
+def test_a_feature_is_drawn_around_its_frame(show: Open, stride: int, u: int) -> None:
+    """Half a stride to either side of frame u * stride; the last one up to the end, where none is nearer."""
+    T, v, last = 60, 3, -(-60 // stride) - 1
+    maps = np.zeros((5, 1, last + 1, 25), np.float32)
+    maps[:, 0, u, v] = 1
+    page = show(explanation(T, stride=stride, activation=maps))
+    dark = np.array(page.evaluate(DARKNESS, 18 * v + 3))
+    marked = np.flatnonzero(dark > dark.min() + 100)
+    first, after = max((u - 0.5) * stride + 0.5, 0), T if u == last else (u + 0.5) * stride + 0.5
+    assert marked[0] == pytest.approx(first / T * len(dark), abs=PIXEL)
+    assert marked[-1] + 1 == pytest.approx(after / T * len(dark), abs=PIXEL)
+    scrub(page, u * stride)
+    page.locator("#map").focus()
+    for _ in range(v):
+        page.keyboard.press("ArrowDown")
+    assert page.locator("#cell").inner_text().endswith("+1.00")
+
+
+def test_a_frame_has_the_value_of_the_nearest_feature(show: Open) -> None:
+    """Of two as near, that of the later one, whose cell begins in the middle of that frame."""
+    maps = np.zeros((5, 1, 15, 25), np.float32)
+    maps[..., 0] = np.arange(15)
+    page = show(explanation(T=60, activation=maps))
+    for frame, u in [(1, 0), (2, 1), (5, 1), (6, 2), (57, 14), (59, 14)]:
+        scrub(page, frame)
+        assert float(page.locator("#cell").inner_text().split(": ")[1]) == u
+
+
+def test_ticks_stand_under_their_frames(show: Open) -> None:
+    page = show(explanation(T=350))
+    box = page.locator("#cells").bounding_box()
+    ticks = [tick for tick in page.locator("#axis span").all() if tick.inner_text().isdigit()]
+    assert len(ticks) > 4
+    for tick in ticks:
+        there = tick.bounding_box()
+        assert there["x"] + there["width"] / 2 - box["x"] == pytest.approx(
+            (int(tick.inner_text()) + 0.5) / 350 * box["width"], abs=PIXEL
+        )
+
+
+def test_pointing_at_the_map_moves_to_that_frame_and_joint(show: Open) -> None:
+    page = show(explanation())
+    width = page.locator("#cells").bounding_box()["width"]
+    page.locator("#cells").hover(position={"x": width * 40.5 / 60, "y": 18 * 2.5})
+    assert frame_of(page) == 40
+    assert page.locator("#cell").inner_text().startswith("RShoulder, frame 40")
+    assert page.locator("#tip").inner_text().startswith("RShoulder")
+
+
+def test_a_tap_on_the_map_does_too(show: Open) -> None:
+    page = show(explanation(), PHONE, has_touch=True, is_mobile=True)
+    width = page.locator("#cells").bounding_box()["width"]
+    page.locator("#cells").tap(position={"x": width * 20.5 / 60, "y": 18 * 4.5})
+    assert frame_of(page) == 20
+    assert page.locator("#cell").inner_text().startswith("RWrist, frame 20")
+
+
+def test_another_class_has_its_own_map_and_sum(show: Open) -> None:
+    made = explanation()
+    page = show(made)
+    before, map_before = terms(page), page.evaluate(PICTURE)
+    page.locator(".answer").nth(1).click()
+    assert terms(page) != before
+    assert page.evaluate(PICTURE) != map_before
+    assert page.locator('.answer[aria-pressed="true"] .name').all_inner_texts() == [CLASSES[made.shown[1]]]
+
+
+def test_the_mean_of_the_map_and_the_bias_make_the_logit(show: Open) -> None:
+    """As the page computes it, for every class."""
+    made = explanation(T=350, M=2)
+    page = show(made)
+    for s, k in enumerate(made.shown):
+        page.keyboard.press(str(s + 1))
+        mean, bias, logit, probability = terms(page)
+        assert mean + bias == pytest.approx(logit, abs=SUM)
+        assert [bias, logit, probability] == [made.bias[k], made.logits[k], made.probabilities[k]]
+
+
+def test_padding_is_marked_and_not_played(show: Open) -> None:
+    page = show(explanation(live=20))
+    assert "padding" in page.locator("#axis").inner_text()
+    scrub(page, 30)
+    assert "padding" in page.locator("#moment").inner_text()
+    assert page.locator("#seen text").text_content() == "padding: zeros"
+    assert "moments of padding" in page.locator("#parts").inner_text()
+    page.locator("#speed").select_option(value="2")
+    page.locator("#play").click()
+    wait(page, lambda frame: frame >= 15)
+    wait(page, lambda frame: frame < 10)  # and from the start again
+
+
+def test_every_person_has_a_map(show: Open) -> None:
+    page = show(explanation(M=2))
+    assert len(places(page)) == 50
+    before = page.evaluate(PICTURE)
+    page.locator("#person").select_option(index=1)
+    assert page.evaluate(PICTURE) != before
+    assert page.locator("#whose").inner_text() == "Here of person 2."
+
+
+def test_joints_are_ordered_by_either_opinion(show: Open) -> None:
+    made = explanation()
+    page = show(made)
+    for order, values in (
+        ("occlusion", made.occlusion[0, 0]),
+        ("activation", made.activation[0, 0].mean(axis=0)),
+        ("body", -np.arange(25)),
+    ):
+        page.locator("#order").select_option(order)
+        assert page.locator("#joints th").all_inner_texts() == [made.body.joints[v] for v in np.argsort(-values)]
+
+
+def test_edges_follow_block_and_partition(show: Open) -> None:
+    made = explanation()
+    page = show(made)
+    for block, partition in ((0, 1), (3, 2)):
+        page.locator("#block").select_option(index=block)
+        page.locator("#partition").select_option(index=partition + 1)  # behind all
+        assert page.locator("#graph [data-edge]").count() == np.count_nonzero(made.A[partition])
+        factors = np.where(made.A != 0, made.importance[block], 1)
+        k, v, w = np.unravel_index(np.abs(factors - 1).argmax(), factors.shape)
+        first = page.locator("#changed li").first.inner_text()
+        assert f"{factors[k, v, w]:.2f}" in first
+        assert f"partition {k + 1}" in first
+        assert made.body.joints[v] in first
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_both_colours_differ_from_the_middle_in_grey(show: Open, scheme: str) -> None:
+    """By the contrast that large text must have, 3 : 1 (WCAG 2.2), and the two differ by their shapes."""
+    page = show(explanation(), color_scheme=scheme)
+
+    def luminance(name: str) -> Any:
+        text = page.evaluate("name => getComputedStyle(document.documentElement).getPropertyValue(name)", name)
+        rgb = np.array([int(part, 16) for part in re.findall("[0-9a-f]{2}", text)]) / 255
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        return linear @ [0.2126, 0.7152, 0.0722]
+
+    for name in ("--for", "--against"):
+        high, low = sorted((luminance(name), luminance("--mid")), reverse=True)
+        assert (high + 0.05) / (low + 0.05) > 3

@@ -1,0 +1,39 @@
+"""Which clips are asked for, and what each is called."""
+
+import numpy as np
+import pytest
+
+from stgcn_torch.explain import indices, title
+from stgcn_torch.source import Place
+
+
+@pytest.mark.parametrize(("given", "asked"), [(2, [2]), ([0], [0]), ([4, 1], [4, 1])])
+def test_one_clip_or_several_in_their_order(given: object, asked: list[int]) -> None:
+    assert indices(given, 5) == asked
+
+
+@pytest.mark.parametrize("given", [None, [], "2", 2.0, True, [1, None], [[1]]])
+def test_what_is_no_number_is_refused(given: object) -> None:
+    with pytest.raises(ValueError, match="index must be a whole number or several"):
+        indices(given, 5)
+
+
+@pytest.mark.parametrize("given", [5, -1, [0, 5]])
+def test_a_clip_that_is_not_there_is_refused(given: object) -> None:
+    with pytest.raises(ValueError, match="is none of the 5 clips, which are numbered from 0 to 4"):
+        indices(given, 5)
+
+
+@pytest.mark.parametrize(
+    ("place", "people", "said"),
+    [
+        (Place(3, end=20), 1, "clips.npy, clip 3, frames 0 to 14"),
+        (Place(3, end=20), 2, "clips.npy, clip 3, 2 people, frames 0 to 14"),
+        (Place(0, "video", "1", 4, 24), 1, "video, person 1, frames 4 to 18"),
+        (Place(0, "video", "", 0, 20), 2, "video, 2 people, frames 0 to 14"),
+    ],
+)
+def test_a_title_says_what_who_and_when(place: Place, people: int, said: str) -> None:
+    clip = np.zeros((3, 20, 25, 3))
+    clip[:, :15, :, :people] = 1
+    assert title("folder/clips.npy", place, clip) == said
