@@ -36,7 +36,7 @@ def test_training_composes(choice: str) -> None:
     assert STGCN(4, made.in_channels, **OmegaConf.to_container(config.model, resolve=True)) is not None
 
 
-@pytest.mark.parametrize("name", ["train", "evaluate", "predict", "prepare", "check", "export"])
+@pytest.mark.parametrize("name", ["train", "evaluate", "predict", "prepare", "check", "export", "visualize"])
 def test_every_command_has_a_configuration(name: str) -> None:
     assert composed(name)
 

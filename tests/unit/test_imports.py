@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 PROJECT = ("stgcn_torch", "convert")
 ENTRY_POINTS = {
     f"stgcn_torch/{name}.py"
-    for name in ("train", "evaluate", "predict", "prepare", "check", "export", "build", "commands")
+    for name in ("train", "evaluate", "predict", "prepare", "check", "export", "build", "commands", "visualize")
 }
 
 ROOMS = {  # what a file, or the files of a folder, may import of the project
@@ -28,8 +28,9 @@ ROOMS = {  # what a file, or the files of a folder, may import of the project
     "stgcn_torch/data": ("stgcn_torch.data", "stgcn_torch.skeleton", "stgcn_torch.files", "convert"),
     "stgcn_torch/fingerprint.py": ("stgcn_torch.data.preprocessing", "stgcn_torch.skeleton"),
     "stgcn_torch/report.py": ("stgcn_torch.files",),
-    "stgcn_torch/drawing/pose.py": ("stgcn_torch.data.mapping", "stgcn_torch.skeleton"),
-    "stgcn_torch/drawing/view.py": ("stgcn_torch.data", "stgcn_torch.drawing", "stgcn_torch.skeleton"),
+    "stgcn_torch/drawing": tuple(
+        f"stgcn_torch.{room}" for room in ("data", "drawing", "files", "graph", "report", "skeleton")
+    ),
     "stgcn_torch/callbacks.py": ("stgcn_torch.files", "stgcn_torch.fused", "stgcn_torch.lit"),
     "stgcn_torch/lit.py": ("stgcn_torch.data", "stgcn_torch.fused", "stgcn_torch.model", "stgcn_torch.skeleton"),
     "stgcn_torch/architecture.py": ("stgcn_torch.graph", "stgcn_torch.skeleton"),

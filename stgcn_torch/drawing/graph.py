@@ -1,0 +1,168 @@
+"""A layout and its graph: the skeleton, hop distances, and the normalised adjacency that the partitions split."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+from matplotlib.figure import Figure
+
+from stgcn_torch.drawing.body import draw_body, names_of, side_legend, write_labels
+from stgcn_torch.drawing.matrix import Matrix, draw_matrix, matrix_text
+from stgcn_torch.drawing.style import Theme
+from stgcn_torch.graph import adjacency, hop_distance
+from stgcn_torch.skeleton import Skeleton
+
+CELL = 0.215  # inches of a row or column of a matrix with numbers
+TOLERANCE = 1e-6  # of the sum of partitions; measured: 0 of a layout's, 1.5e-8 of a checkpoint's, whose A is float32
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A layout's partitions, and what they were made with.
+
+    Attributes:
+        body: The layout.
+        A: ``A[k, v, w]`` weighs what joint w takes from joint v.
+        strategy: How neighbours were split.
+        max_hop: Joints up to this many bones apart are neighbours.
+        dilation: Step between the hop distances that count.
+    """
+
+    body: Skeleton
+    A: Float[np.ndarray, "K V V"]
+    strategy: str = "spatial"
+    max_hop: int = 1
+    dilation: int = 1
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What figures write in a script of the user's."""
+        return self.body.joints
+
+    @property
+    def normalized(self) -> Matrix:
+        """The normalised adjacency of the layout, before it is split; a column sums to 1."""
+        whole: Matrix
+        (whole,) = adjacency(self.body, "uniform", self.max_hop, self.dilation)
+        return whole
+
+    @property
+    def ties(self) -> Bool[np.ndarray, "V V"]:
+        """Whether two joints count as equally far from the centre, so that neither way between them is inwards.
+
+        The cut at ``max_hop`` makes many so. The other strategies ask for no centre, and none are.
+        """
+        V = len(self.body.joints)
+        if not self.strategy.startswith("spatial"):
+            return np.zeros((V, V), dtype=bool)
+        bound = self.max_hop if self.strategy == "spatial" else None
+        far = hop_distance(V, self.body.bones, bound)[:, self.body.center]
+        ties: np.ndarray = np.equal(far[:, None], far[None, :]) & ~np.eye(V, dtype=bool)
+        return ties
+
+    def check_sum(self) -> float:
+        """The largest difference of the partitions' sum from the normalised adjacency.
+
+        Raises:
+            ValueError: It is more than rounding, or no number.
+        """
+        if self.A.ndim != 3 or self.A.shape[1:] != self.normalized.shape:
+            raise ValueError(f"A must be (K, {len(self.body.joints)}, {len(self.body.joints)}), got {self.A.shape}")
+        off = np.abs(self.A.sum(axis=0, dtype=np.float64) - self.normalized)
+        if not (off <= TOLERANCE).all():
+            v, w = np.unravel_index(np.nan_to_num(off, nan=np.inf).argmax(), off.shape)
+            raise ValueError(
+                f"the partitions do not sum to the normalised adjacency of {self.body.name}: what "
+                f"{self.body.joints[w]} takes from {self.body.joints[v]} is off by {off[v, w]:.1e}, "
+                f"at most {TOLERANCE:.0e} is allowed"
+            )
+        return float(off.max())
+
+
+def skeleton_figure(graph: Graph, theme: Theme) -> Figure:
+    """The layout on a standing body, all joints named and the centre marked."""
+    body = graph.body
+    figure = Figure(figsize=(7.6, 7.6), layout="compressed")
+    axes = figure.subplots()
+    pose = draw_body(axes, body, theme, size=6)
+    labels = dict(enumerate(names_of(body)))
+    labels[body.center] += " (centre)"
+    write_labels(axes, theme, pose, labels)
+    axes.plot(*pose[body.center], "o", markersize=15, markerfacecolor="none", markeredgecolor=theme.text, gid="centre")
+    axes.set_title(f"{body.name}: {len(body.joints)} joints, {len(body.bones)} bones", fontsize=12)
+    figure.legend(handles=side_legend(theme), loc="outside lower center", ncols=3, fontsize=9)
+    return figure
+
+
+def hops_of(graph: Graph) -> tuple[Matrix, Matrix]:
+    """Hop distances as cut at ``max_hop``, and true ones."""
+    V, bones = len(graph.body.joints), graph.body.bones
+    return hop_distance(V, bones, graph.max_hop), hop_distance(V, bones)
+
+
+def hops_figure(graph: Graph, theme: Theme) -> Figure:
+    """Bones on the shortest way from joint to joint, as the graph cuts them and as they are."""
+    names = names_of(graph.body)
+    cut, true = hops_of(graph)
+    side = CELL * len(names) + 0.9
+    figure = Figure(figsize=(2 * side + 0.3, side + 0.6), layout="compressed")
+    left, right = figure.subplots(1, 2)
+    for axes, hops in ((left, cut), (right, true)):
+        image = draw_matrix(
+            axes, hops, names, theme.quantity, limits=(0, true.max()), number=whole_number, rows=axes is left
+        )
+        axes.set_xlabel("to this joint")
+    left.set_ylabel("from this joint")
+    left.set_title(f"hop distance as the graph takes it: cut at max_hop = {graph.max_hop}, ∞ beyond", fontsize=10)
+    right.set_title("true hop distance", fontsize=10)
+    figure.colorbar(image, ax=right, shrink=0.7, label="bones on the shortest way", format="%d")
+    return figure
+
+
+def whole_number(value: float) -> str:
+    """A hop distance in a cell."""
+    return f"{value:.0f}" if np.isfinite(value) else "∞"
+
+
+def fraction(value: float) -> str:
+    """A weight in a cell: one over the joint's number of neighbours, where it is."""
+    if value == 0:
+        return ""
+    n = round(1 / value)
+    return f"1/{n}" if n > 1 and abs(value - 1 / n) < 1e-6 else f"{value:.3g}"
+
+
+def adjacency_figure(graph: Graph, theme: Theme) -> Figure:
+    """The normalised adjacency with its numbers: each joint takes the mean over itself and its neighbours."""
+    names = names_of(graph.body)
+    side = CELL * len(names) + 1.2
+    figure = Figure(figsize=(side + 1.0, side + 0.5), layout="compressed")
+    axes = figure.subplots()
+    A = graph.A.sum(axis=0)
+    image = draw_matrix(
+        axes, np.where(A, A, np.nan), names, theme.quantity, limits=(0, A.max()), number=fraction_or_none
+    )
+    axes.set(xlabel="this joint takes (a column sums to 1)", ylabel="from this joint")
+    axes.set_title(
+        f"normalised adjacency of {graph.body.name}: each joint and those up to {graph.max_hop} bone(s) away",
+        fontsize=10,
+    )
+    figure.colorbar(image, ax=axes, shrink=0.7, label="weight")
+    return figure
+
+
+def fraction_or_none(value: float) -> str:
+    """``fraction``, and nothing where no weight is."""
+    return fraction(value) if np.isfinite(value) else ""
+
+
+def hops_text(graph: Graph) -> str:
+    """Both distances as text."""
+    cut, true = hops_of(graph)
+    names = graph.body.joints
+    return f"cut at max_hop = {graph.max_hop}\n{matrix_text(cut, names)}\ntrue\n{matrix_text(true, names)}"
+
+
+def adjacency_text(graph: Graph) -> str:
+    """The normalised adjacency as text: row v gives, column w takes."""
+    return matrix_text(graph.A.sum(axis=0), graph.body.joints)
