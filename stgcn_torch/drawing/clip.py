@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ class Film:
     angle: float = 0.0
     trail: str | None = None
 
+    @cached_property
     def points(self) -> Points:
         """The people who are ever there, in the picture, up to the last live frame."""
         view = view_of(self.clip, self.channels, self.body)
@@ -116,8 +118,9 @@ class People:
             line.set_data(*np.concatenate([ends, apart], axis=1).reshape(-1, 2).T)
 
 
-def who(film: Film, people: int, theme: Theme) -> list[Line2D]:
+def who(film: Film, theme: Theme) -> list[Line2D]:
     """Entries of a legend: which colour is which side of a person, or which person."""
+    people = film.points.shape[2]
     if people > 1:
         words = {f"person {m}": theme.categories[m % len(theme.categories)] for m in range(people)}
     else:
@@ -126,32 +129,60 @@ def who(film: Film, people: int, theme: Theme) -> list[Line2D]:
 
 
 def film_figure(film: Film, theme: Theme) -> Figure:
-    """A clip as a strip of evenly spaced frames that show somebody; each keeps the people's middle in its middle.
+    """A clip as a strip of evenly spaced frames that show somebody, in one row or several."""
+    count = len(evenly(there(film.points), film.frames))
+    ratio = ratio_of(film)
+    rows = max(1, -(-count // int(WIDTH / HEIGHT / ratio)))
+    columns = max(1, -(-count // rows))
+    size = (max(columns * ratio * HEIGHT, 3), rows * (HEIGHT + 0.2) + 0.6)
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.02, wspace=0))
+    draw_strip(figure.subplots(rows, columns, squeeze=False).ravel().tolist(), film, theme, ratio)
+    if entries := who(film, theme):
+        figure.legend(handles=entries, loc="outside lower center", ncols=len(entries), fontsize=8)
+    figure.suptitle(drawable([film.title])[0][0], fontsize=11)
+    return figure
 
-    Up and down nothing moves with them, so that a jump is seen.
+
+def evenly(frames: np.ndarray, count: int) -> list[int]:
+    """So many of these frames, the first and the last among them, or all if there are fewer."""
+    if not len(frames):
+        return []
+    return [int(t) for t in frames[np.unique(np.linspace(0, len(frames) - 1, count).astype(int))]]
+
+
+def ratio_of(film: Film) -> float:
+    """Width by height of a panel that holds the people of a clip at any time."""
+    points = film.points
+    (left, right), (bottom, top) = reach(points - _across(path(points)))
+    return float(np.clip((right - left) / (top - bottom), 0.45, 3))
+
+
+def draw_strip(panels: Sequence[Axes], film: Film, theme: Theme, ratio: float) -> None:
+    """Draw evenly spaced frames of a clip that show somebody, one a panel; panels that are left over become empty.
+
+    Each keeps the middle of the people in its middle from left to right. Up and down nothing moves with them, so that
+    a jump is seen.
+
+    Args:
+        panels: Where, in order.
+        film: The clip; its ``frames`` are at most as many as the panels.
+        theme: The colours.
+        ratio: Width by height of a panel; it is made to hold the people.
     """
-    points = film.points()
-    frames = there(points)
-    picked = frames[np.unique(np.linspace(0, len(frames) - 1, film.frames).astype(int))].tolist() if len(frames) else []
+    points = film.points
+    picked = evenly(there(points), film.frames)
     walked = path(points)
     (left, right), (bottom, top) = reach((points - _across(walked))[picked])
-    width = float(np.clip((right - left) / (top - bottom), 0.45, 3)) * HEIGHT
-    rows = max(1, -(-len(picked) // int(WIDTH / width)))
-    columns = max(1, -(-len(picked) // rows))
-    layout = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.02, wspace=0)
-    figure = Figure(figsize=(max(columns * width, 3), rows * (HEIGHT + 0.2) + 0.6), layout=layout)
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in panels[len(picked) :]:
-        axes.set_axis_off()
+    wider = max(0.0, ratio * (top - bottom) - (right - left)) / 2
+    higher = max(0.0, (right - left) / ratio - (top - bottom))  # above: the ice stays below
     for axes, t in zip(panels, picked, strict=False):
         People(axes, points, film.body, theme).show(t)
-        axes.set(xlim=(walked[t] + left, walked[t] + right), ylim=(bottom, top), aspect="equal", xticks=[], yticks=[])
+        axes.set(xlim=walked[t] + np.array([left - wider, right + wider]), ylim=(bottom, top + higher), aspect="equal")
+        axes.set(xticks=[], yticks=[])
         axes.set_xlabel(f"frame {t}", fontsize=8, labelpad=2)
         axes.spines[:].set_color(theme.muted)
-    if entries := who(film, points.shape[2], theme):
-        figure.legend(handles=entries, loc="outside lower center", ncols=len(entries), fontsize=8)
-    figure.suptitle(drawable([film.title])[0][0] if film.title else "", fontsize=11)
-    return figure
+    for axes in panels[len(picked) :]:
+        axes.set_axis_off()
 
 
 def _across(walked: Float[np.ndarray, " T"]) -> Float[np.ndarray, "T 1 1 2"]:
@@ -170,7 +201,7 @@ class Stage:
     """
 
     def __init__(self, axes: Axes, film: Film, theme: Theme) -> None:
-        self.axes, self.points = axes, film.points()
+        self.axes, self.points = axes, film.points
         self.walked = path(self.points, max(1, round(film.rate.fps / 2)))
         (self.left, self.right), height = limits(self.points - _across(self.walked))
         axes.set(ylim=height, aspect="equal", yticks=[])

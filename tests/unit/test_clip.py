@@ -125,7 +125,7 @@ def test_an_empty_clip_is_an_empty_strip() -> None:
 def test_the_path_goes_on_where_nobody_is_seen() -> None:
     clip = walking(9, step=1.0)
     clip[:, 4] = 0
-    steps = np.diff(path(Film(clip, "xy", BODY).points()))
+    steps = np.diff(path(Film(clip, "xy", BODY).points))
     np.testing.assert_allclose(steps, 1)
 
 
