@@ -136,13 +136,17 @@ def confusion_figure(
     return figure
 
 
-def drawable(classes: Sequence[str]) -> tuple[list[str], list[str]]:
+def drawable(classes: Sequence[str], longest: int = LONGEST) -> tuple[list[str], list[str]]:
     """Class names as a picture can show them, and the font families that have their characters.
 
     A name that no installed font can draw becomes the number of its class.
+
+    Args:
+        classes: The names.
+        longest: Characters of a name, of which a longer one loses its end.
     """
     names = [" ".join(name.split()) for name in classes]
-    names = [name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…" for name in names]
+    names = [name if len(name) <= longest else f"{name[: longest - 1]}…" for name in names]
     families = list(FontProperties().get_family())
     missing = set(map(ord, "".join(names))) - set(get_font(findfont(FontProperties())).get_charmap())
     for font in fontManager.ttflist if missing else ():

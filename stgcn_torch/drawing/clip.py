@@ -52,6 +52,11 @@ class Film:
     angle: float = 0.0
     trail: str | None = None
 
+    @property
+    def words(self) -> Sequence[str]:
+        """What figures write in a script of the user's."""
+        return [self.title, *self.body.joints]
+
     @cached_property
     def points(self) -> Points:
         """The people who are ever there, in the picture, up to the last live frame."""
@@ -139,7 +144,7 @@ def film_figure(film: Film, theme: Theme) -> Figure:
     draw_strip(figure.subplots(rows, columns, squeeze=False).ravel().tolist(), film, theme, ratio)
     if entries := who(film, theme):
         figure.legend(handles=entries, loc="outside lower center", ncols=len(entries), fontsize=8)
-    figure.suptitle(drawable([film.title])[0][0], fontsize=11)
+    figure.suptitle(drawable([film.title], int(13 * size[0]))[0][0], fontsize=10)
     return figure
 
 
@@ -232,7 +237,7 @@ def write_clip(film: Film, path: str | Path, theme: Theme) -> None:
     figure = Figure(figsize=(SIDE, SIDE + 0.3), layout="constrained")
     axes = figure.subplots()
     stage = Stage(axes, film, theme)
-    axes.set_title(drawable([film.title])[0][0], fontsize=10)
+    axes.set_title(drawable([film.title], int(14 * SIDE))[0][0], fontsize=9)
     number = axes.text(0.02, 0.02, "", transform=axes.transAxes, fontsize=8)
 
     def show(t: int) -> None:

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
 from stgcn_torch.data.windows import ClipSequence
-from stgcn_torch.drawing.clip import Film, draw_strip
+from stgcn_torch.drawing.clip import Film, draw_strip, ratio_of, who
 from stgcn_torch.drawing.style import Theme
 from stgcn_torch.report import confusion_figure, curves_figure, drawable, wilson_interval
 from stgcn_torch.skeleton import Skeleton
@@ -144,7 +144,7 @@ def confused_figure(answers: Answers, theme: Theme) -> Figure:
     confusion = answers.confusion
     cells = worst_cells(confusion)
     names = drawable(answers.classes)[0]
-    figure = Figure(figsize=(9.6, 0.3 + 2.15 * max(len(cells), 1)), layout="constrained")
+    figure = Figure(figsize=(9.6, 0.3 + 2.05 * max(len(cells), 1)), layout="constrained")
     if not cells:
         figure.text(0.5, 0.5, "no clip was taken for another class", ha="center", va="center")
         return figure
@@ -153,10 +153,12 @@ def confused_figure(answers: Answers, theme: Theme) -> Figure:
         n = answers.surest(i, j)
         p = answers.probabilities[n]
         film = Film(np.asarray(answers.clips[int(answers.numbers[n])]), answers.channels, answers.body, frames=FRAMES)
-        draw_strip(part.subplots(1, FRAMES).tolist(), film, theme, ratio=0.72)
+        draw_strip(part.subplots(1, FRAMES).tolist(), film, theme, float(np.clip(ratio_of(film), 0.72, 1.2)))
         part.suptitle(
             f"{names[i]}, taken for {names[j]} with {p[j]:.2f} (its own class: {p[i]:.2f}); "
             f"so were {confusion[i, j]} of {confusion[i].sum()}; clip {answers.numbers[n]}",
             fontsize=10, x=0.01, ha="left",
         )  # fmt: skip
+    if entries := who(film, theme):
+        figure.legend(handles=entries, loc="outside lower center", ncols=len(entries), fontsize=8)
     return figure

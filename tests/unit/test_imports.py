@@ -11,7 +11,18 @@ ROOT = Path(__file__).parents[2]
 PROJECT = ("stgcn_torch", "convert")
 ENTRY_POINTS = {
     f"stgcn_torch/{name}.py"
-    for name in ("train", "evaluate", "predict", "prepare", "check", "export", "build", "commands", "visualize")
+    for name in (
+        "train",
+        "evaluate",
+        "predict",
+        "prepare",
+        "check",
+        "export",
+        "build",
+        "commands",
+        "visualize",
+        "finished",
+    )
 }
 
 ROOMS = {  # what a file, or the files of a folder, may import of the project
