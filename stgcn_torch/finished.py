@@ -2,14 +2,23 @@
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 from stgcn_torch.build import make_data
 from stgcn_torch.checkpoint import load_module
+from stgcn_torch.data.preprocessing import live_frames
+from stgcn_torch.data.windows import Piece, Pieces
+from stgcn_torch.drawing.clip import Film
+from stgcn_torch.drawing.moving import Rate
+from stgcn_torch.drawing.recognised import Recognition, Recognitions
 from stgcn_torch.drawing.run import Answers, History, Results
 from stgcn_torch.ensemble import Ensemble
+
+SIDE_BY_SIDE = 3  # clips that are played together
 
 
 def read_history(run: Path) -> History:
@@ -95,3 +104,36 @@ def answers_of(run: Path, results: Results, root: str | None = None) -> Answers:
         module.preprocessing.channels,
         module.body,
     )
+
+
+def recognitions_of(run: Path, answers: Answers, rate: Rate, classes: Sequence[str] | None = None) -> Recognitions:
+    """Of some classes the clip that was recognised most surely, and what the network says as it is played.
+
+    Args:
+        run: The folder.
+        answers: What its checkpoint says.
+        rate: How fast they are played.
+        classes: Names of the classes; None for those of which the most is recognised.
+
+    Raises:
+        ValueError: There is no such class, or none of its clips is recognised.
+    """
+    confusion = answers.confusion
+    recognised = np.diag(confusion) / np.maximum(confusion.sum(axis=1), 1)
+    best = [k for k in np.argsort(-recognised, kind="stable").tolist() if recognised[k]]
+    names = [answers.classes[k] for k in best[:SIDE_BY_SIDE]] if classes is None else list(classes)
+    if unfit := [name for name in names if name not in [answers.classes[k] for k in best]]:
+        raise ValueError(
+            f"no clip of class {unfit[0]!r} is recognised; choose of {', '.join(answers.classes[k] for k in best)}"
+        )
+    ensemble = Ensemble([load_module(checkpoint_of(run))], [1.0]).for_inference()
+    made = []
+    for name in names:
+        k = list(answers.classes).index(name)
+        i = int(answers.numbers[answers.surest(k, k)])
+        clip = np.asarray(answers.clips[i])
+        T = live_frames(clip)
+        seen = Pieces(answers.clips, [Piece(i, 0, t + 1) for t in range(T)])
+        said = ensemble.probabilities(seen, range(T))
+        made.append(Recognition(Film(clip, answers.channels, answers.body, rate=rate), answers.classes, said))
+    return Recognitions(made, rate)

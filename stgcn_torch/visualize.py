@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
@@ -34,6 +35,7 @@ from stgcn_torch.drawing.network import (
     receptive_field_figure,
 )
 from stgcn_torch.drawing.partitions import partitions_figure, partitions_text
+from stgcn_torch.drawing.recognised import Recognitions, write_recognitions
 from stgcn_torch.drawing.run import (
     Answers,
     History,
@@ -45,7 +47,7 @@ from stgcn_torch.drawing.run import (
 )
 from stgcn_torch.drawing.style import FORMATS, THEMES, Theme, save
 from stgcn_torch.files import written_whole
-from stgcn_torch.finished import answers_of, checkpoint_of, read_history, read_results
+from stgcn_torch.finished import answers_of, checkpoint_of, read_history, read_results, recognitions_of
 from stgcn_torch.graph import adjacency
 from stgcn_torch.model import STGCNBlock
 from stgcn_torch.skeleton import skeleton
@@ -82,6 +84,7 @@ SUBJECTS = {
     "confusion": Subject(Results, matrix_figure),
     "accuracy": Subject(Results, accuracy_figure),
     "confused": Subject(Answers, confused_figure),
+    "recognised": Subject(Recognitions, move=write_recognitions),
     "film": Subject(Film, film_figure),
     "clip": Subject(Film, move=write_clip),
 }
@@ -126,20 +129,25 @@ def given(config: DictConfig) -> Given:
 
 
 def run_given(config: DictConfig) -> Given:
-    """What a run left: its history, its results, and its answers unless they are not wanted or cannot be had."""
+    """What a run left: its history, its results, and what it says of its clips if that is wanted and they are there."""
     run = Path(config.run)
     there: dict[type, Any] = {History: read_history(run)}
     results = read_results(run)
     if results is None:
         return there
     there[Results] = results
-    if config.only is None or "confused" in config.only:
-        try:
-            there[Answers] = answers_of(run, results, config.root)
-        except OSError as error:
-            if config.only is not None:
-                raise
-            print(f"visualize: without confused clips: {error}", file=sys.stderr)
+    wanted = config.only or ["confused", "recognised"]
+    if not {"confused", "recognised"} & set(wanted):
+        return there
+    try:
+        answers = there[Answers] = answers_of(run, results, config.root)
+    except OSError as error:
+        if config.only is not None:
+            raise
+        print(f"visualize: without its clips: {error}", file=sys.stderr)
+        return there
+    if "recognised" in wanted and np.trace(answers.confusion):
+        there[Recognitions] = recognitions_of(run, answers, Rate(config.fps, config.speed), plain(config.classes))
     return there
 
 
