@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from stgcn_torch.checkpoint import Checkpoint, read_checkpoint
-from stgcn_torch.commands import command, load_layout, plain
+from stgcn_torch.commands import command, given_preprocessing, load_layout, plain
 from stgcn_torch.data.arrays import read_lines
 from stgcn_torch.data.collect import Selection, completed, fitted
 from stgcn_torch.data.formats import Label, recordings
@@ -97,8 +97,8 @@ def graph_given(config: DictConfig) -> Graph:
     return Graph(body, A, config.strategy, config.max_hop, config.dilation)
 
 
-def network_of(held: Checkpoint) -> Network:
-    """What the figures show of a checkpoint's network."""
+def network_of(held: Checkpoint, window: int | None) -> Network:
+    """What the figures show of a checkpoint's network, whose clips have a window of so many frames."""
     backbone = held.build().backbone
     options = {name: held.model[name] for name in ("strategy", "max_hop", "dilation") if name in held.model}
     graph = Graph(skeleton(held.model.get("layout", "fsd10")), backbone.A.double().numpy(), **options)
@@ -109,7 +109,7 @@ def network_of(held: Checkpoint) -> Network:
         None if learned is None else torch.stack([*learned]).detach().double().numpy(),
         [convolution.kernel_size[0] for convolution in temporal],
         [convolution.stride[0] for convolution in temporal],
-        held.preprocessing.window if held.preprocessing else None,
+        window,
     )
 
 
@@ -123,7 +123,8 @@ def given(config: DictConfig) -> Given:
     held = read_checkpoint(path)
     if config.strides is not None:
         held = replace(held, model=held.model | {"strides": plain(config.strides)})
-    network = network_of(held)
+    window = given_preprocessing(config).get("window", held.preprocessing and held.preprocessing.window)
+    network = network_of(held, window)
     there: dict[type, Any] = {Graph: network.graph, Network: network}
     return there if config.run is None else {**there, **run_given(config)}
 
@@ -240,6 +241,9 @@ def check(config: DictConfig) -> None:
         raise ValueError(f"frames and most_people must be at least 1, got {config.frames} and {config.most_people}")
     if len(given := [name for name in ("ckpt_path", "run", "input") if config[name] is not None]) > 1:
         raise ValueError(f"{'= and '.join(given)}= are each drawn by themselves; give one of them")
+    only = plain(config.only)
+    if only is not None and (not only or not isinstance(only, list)):
+        raise ValueError(f"only must be a list such as [partitions,hops], got {only!r}")
 
 
 @command("visualize")

@@ -31,6 +31,12 @@ def names_of(body: Skeleton) -> list[str]:
     return drawable(body.joints)[0]
 
 
+def name_of(body: Skeleton) -> str:
+    """The layout's name as a picture can show it."""
+    (shown,), _ = drawable([body.name])
+    return "layout" if shown.endswith("(no font)") else shown
+
+
 def draw_body(axes: Axes, body: Skeleton, theme: Theme, *, size: float = 5, plain: bool = False) -> Pose:
     """Draw a standing body that faces the viewer: its left is on the viewer's right.
 

@@ -6,13 +6,14 @@ import numpy as np
 from jaxtyping import Bool, Float
 from matplotlib.figure import Figure
 
-from stgcn_torch.drawing.body import draw_body, names_of, side_legend, write_labels
+from stgcn_torch.drawing.body import draw_body, name_of, names_of, side_legend, write_labels
 from stgcn_torch.drawing.matrix import Matrix, draw_matrix, matrix_text
 from stgcn_torch.drawing.style import Theme
 from stgcn_torch.graph import adjacency, hop_distance
 from stgcn_torch.skeleton import Skeleton
 
 CELL = 0.215  # inches of a row or column of a matrix with numbers
+LEAST = 4.2  # inches of such a matrix: room for its title
 TOLERANCE = 1e-6  # of the sum of partitions; measured: 0 of a layout's, 1.5e-8 of a checkpoint's, whose A is float32
 
 
@@ -37,7 +38,7 @@ class Graph:
     @property
     def words(self) -> tuple[str, ...]:
         """What figures write in a script of the user's."""
-        return self.body.joints
+        return self.body.name, *self.body.joints
 
     @property
     def normalized(self) -> Matrix:
@@ -89,7 +90,7 @@ def skeleton_figure(graph: Graph, theme: Theme) -> Figure:
     labels[body.center] += " (centre)"
     write_labels(axes, theme, pose, labels)
     axes.plot(*pose[body.center], "o", markersize=15, markerfacecolor="none", markeredgecolor=theme.text, gid="centre")
-    axes.set_title(f"{body.name}: {len(body.joints)} joints, {len(body.bones)} bones", fontsize=12)
+    axes.set_title(f"{name_of(body)}: {len(body.joints)} joints, {len(body.bones)} bones", fontsize=12)
     figure.legend(handles=side_legend(theme), loc="outside lower center", ncols=3, fontsize=9)
     return figure
 
@@ -104,7 +105,7 @@ def hops_figure(graph: Graph, theme: Theme) -> Figure:
     """Bones on the shortest way from joint to joint, as the graph cuts them and as they are."""
     names = names_of(graph.body)
     cut, true = hops_of(graph)
-    side = CELL * len(names) + 0.9
+    side = max(CELL * len(names), LEAST) + 0.9
     figure = Figure(figsize=(2 * side + 0.3, side + 0.6), layout="compressed")
     left, right = figure.subplots(1, 2)
     for axes, hops in ((left, cut), (right, true)):
@@ -125,8 +126,8 @@ def whole_number(value: float) -> str:
 
 
 def fraction(value: float) -> str:
-    """A weight in a cell: one over the joint's number of neighbours, where it is."""
-    if value == 0:
+    """A weight in a cell: one over the number of joints that are averaged, where it is; nothing for no weight."""
+    if not value or np.isnan(value):
         return ""
     n = round(1 / value)
     return f"1/{n}" if n > 1 and abs(value - 1 / n) < 1e-6 else f"{value:.3g}"
@@ -135,25 +136,16 @@ def fraction(value: float) -> str:
 def adjacency_figure(graph: Graph, theme: Theme) -> Figure:
     """The normalised adjacency with its numbers: each joint takes the mean over itself and its neighbours."""
     names = names_of(graph.body)
-    side = CELL * len(names) + 1.2
+    side = max(CELL * len(names), LEAST) + 1.2
     figure = Figure(figsize=(side + 1.0, side + 0.5), layout="compressed")
     axes = figure.subplots()
     A = graph.A.sum(axis=0)
-    image = draw_matrix(
-        axes, np.where(A, A, np.nan), names, theme.quantity, limits=(0, A.max()), number=fraction_or_none
-    )
+    image = draw_matrix(axes, np.where(A, A, np.nan), names, theme.quantity, limits=(0, A.max()), number=fraction)
     axes.set(xlabel="this joint takes (a column sums to 1)", ylabel="from this joint")
-    axes.set_title(
-        f"normalised adjacency of {graph.body.name}: each joint and those up to {graph.max_hop} bone(s) away",
-        fontsize=10,
-    )
+    near = "one bone" if graph.max_hop == 1 else f"{graph.max_hop} bones"
+    axes.set_title(f"normalised adjacency of {name_of(graph.body)}: each joint and those within {near}", fontsize=10)
     figure.colorbar(image, ax=axes, shrink=0.7, label="weight")
     return figure
-
-
-def fraction_or_none(value: float) -> str:
-    """``fraction``, and nothing where no weight is."""
-    return fraction(value) if np.isfinite(value) else ""
 
 
 def hops_text(graph: Graph) -> str:

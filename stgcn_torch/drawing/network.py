@@ -54,14 +54,15 @@ def edge_factors(network: Network) -> Float[np.ndarray, "1+B V V"]:
     return factors
 
 
+WIDTH, RATIO = 1.5, 2.4  # of an arrow at 1, in points, and of the widest to it
 ON_THE_BODY = """\
 An arrow runs from the joint that gives
 to the joint that takes, a ring is what
 a joint keeps of itself.
 
-Orange: this block counts it more than
-the graph says; blue: less. The thicker,
-the further from 1."""
+Thick and orange: this block counts it
+more than the graph says; thin and
+blue: less."""
 AS_MATRICES = """\
 The row gives and the column takes.
 
@@ -102,7 +103,7 @@ def importance_figure(network: Network, theme: Theme) -> Figure:
         pose = draw_body(axes, network.graph.body, theme, size=0, plain=True)
         edges = ~np.isnan(factor)
         painted = {(v, w): to_hex(tuple(colours.to_rgba(factor[v, w]))) for v, w in np.argwhere(edges).tolist()}
-        draw_arrows(axes, pose, edges, painted, widths=1 + 2.5 * np.abs(factor - 1) / half)
+        draw_arrows(axes, pose, edges, painted, widths=WIDTH * RATIO ** ((factor - 1) / half))
         axes.set_title(title, fontsize=10.5)
     _bar(figure, panels, colours)
     return figure
@@ -111,7 +112,7 @@ def importance_figure(network: Network, theme: Theme) -> Figure:
 def importance_matrices_figure(network: Network, theme: Theme) -> Figure:
     """The same as matrices: row v gives, column w takes."""
     factors, names = edge_factors(network), names_of(network.graph.body)
-    side, columns = 0.125 * len(names), 4
+    side, columns = max(0.125 * len(names), 2.4), 4
     figure, panels, titles = _panels(network, columns, (side + 0.2, side + 0.45), AS_MATRICES)
     colours = _colours(factors, theme)
     for i, (axes, factor, title) in enumerate(zip(panels, factors, titles, strict=False)):

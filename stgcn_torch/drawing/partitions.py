@@ -117,7 +117,7 @@ def _one_joint(axes: Axes, graph: Graph, theme: Theme) -> None:
         edges = np.zeros_like(graph.A[k], dtype=bool)
         edges[v, w] = True
         draw_arrows(axes, pose, edges, _colour(theme, k))
-        labels[v] = f"{names[v]}: {fraction(graph.A[k, v, w])}"
+        labels[v] = f"A[{k}] {names[v]}: {fraction(graph.A[k, v, w])}"
         painted[v] = _colour(theme, k)
     write_labels(axes, theme, pose, labels, painted)
     _star(axes, graph, pose, theme)

@@ -30,9 +30,10 @@ class Theme:
         left: Of the left side of a body, as its owner says it,
         right: and of the right side; each is drawn with a marker of its own too.
         middle: Of joints that have no side.
-        categories: Told apart by the colour-blind, and in grey by their lightness (Okabe and Ito's palette).
+        categories: Told apart by the colour-blind (after Okabe and Ito's palette), the first two in grey too.
         quantity: Name of a perceptually uniform colour map whose low end is near the background.
-        diverging: Three colours, below, at and above the middle; the middle is near the background.
+        diverging: Three colours, below, at and above the middle, which is near the background; in grey what is above
+            is lighter than what is below.
     """
 
     name: str
@@ -89,19 +90,19 @@ THEMES = {
         middle="#57606a",
         categories=("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"),
         quantity="viridis_r",
-        diverging=("#0072b2", "#d3d7dc", "#c04a00"),
+        diverging=("#08519c", "#d3d7dc", "#e8820c"),
     ),
     "dark": Theme(
         "dark",
         background="#0d1117",
         text="#e6edf3",
         muted="#4d5560",
-        left="#56b4e9",
-        right="#e69f00",
+        left="#4aa3df",
+        right="#f0b429",
         middle="#adb5bf",
-        categories=("#56b4e9", "#e69f00", "#2bc59b", "#dd9fc2", "#f0e442", "#3d8fd1", "#ffffff"),
+        categories=("#4aa3df", "#f0b429", "#2bc59b", "#dd9fc2", "#f0e442", "#9fd3f5", "#ffffff"),
         quantity="viridis",
-        diverging=("#56b4e9", "#454d57", "#ff9d3c"),
+        diverging=("#3285d8", "#454d57", "#ffb454"),
     ),
 }
 

@@ -409,6 +409,14 @@ def test_a_checkpoint_becomes_a_file_of_another_program(type_row: Type, rows: Pa
     assert {entry.key for entry in network.metadata_props}
 
 
+@row("a layout or a checkpoint, to look at")
+def test_a_checkpoint_is_drawn(type_row: Type, rows: Path) -> None:
+    said = type_row().out
+    assert "3 partitions of fsd10 sum to its normalised adjacency" in said
+    drawn = {path.name for path in (rows / "figures").iterdir()}
+    assert {"skeleton.png", "partitions.png", "partitions.txt", "importance.png", "receptive_field.png"} <= drawn
+
+
 @row("several checkpoints, of several streams for instance")
 def test_several_checkpoints_answer_together(type_row: Type, rows: Path) -> None:
     best = rows / "RUN" / "checkpoints" / "best.ckpt"

@@ -1,0 +1,95 @@
+"""``visualize`` as a user types it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from stgcn_torch import STGCN, adjacency
+from stgcn_torch.visualize import SUBJECTS
+from tests.cli.commands import Command
+from tests.cli.readme import typed
+
+HAND = """\
+name: hand
+joints: [wrist, palm, tip]
+bones: [[palm, wrist], [tip, palm]]
+center: wrist
+"""
+LINE = "python -m stgcn_torch.visualize"
+
+
+def test_a_layout_of_ones_own_is_drawn_light_and_dark(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "hand.yaml").write_text(HAND)
+    said = command("visualize", "layout=hand.yaml", "theme=both").stdout
+    assert said.startswith("3 partitions of hand sum to its normalised adjacency, within 0.0e+00\n")
+    names = {"skeleton", "hops", "adjacency", "partitions"}
+    found = {path.name for path in (tmp_path / "figures").iterdir()}
+    pictures = {f"{name}{theme}.png" for name in names for theme in ("", "-dark")}
+    assert found == pictures | {"hops.txt", "adjacency.txt", "partitions.txt"}
+    assert {line.split("/")[-1] for line in said.splitlines()[1:]} == found
+    for name in names:
+        light, dark = (
+            np.asarray(Image.open(tmp_path / "figures" / f"{name}{theme}.png").convert("L"), int)
+            for theme in ("", "-dark")
+        )
+        assert light[0, 0] > 250 > 25 > dark[0, 0]
+        assert light.shape == dark.shape
+
+
+def test_a_checkpoint_is_drawn_whole(trained: Path, tmp_path: Path) -> None:
+    said = typed(f"{LINE} ckpt_path={trained}/checkpoints/best.ckpt out=out format=svg", folder=tmp_path).out
+    assert said.startswith("3 partitions of fsd10 sum to its normalised adjacency, within ")
+    assert {path.stem for path in (tmp_path / "out").glob("*.svg")} >= {
+        "skeleton", "hops", "adjacency", "partitions", "importance", "importance_matrices", "receptive_field"
+    }  # fmt: skip
+    assert all(path.read_text().startswith("<?xml") for path in (tmp_path / "out").glob("*.svg"))
+
+
+def test_weights_alone_are_drawn_too_and_a_preprocessing_says_how_long_a_clip_is(tmp_path: Path) -> None:
+    torch.save(STGCN(3, channels=[4, 4, 8], strides=[1, 1, 2]).state_dict(), tmp_path / "bare.pt")
+    line = f"{LINE} ckpt_path=bare.pt only=[receptive_field] preprocessing=paddlevideo format=svg out=out"
+    typed(line, folder=tmp_path)
+    assert "a clip of 350 frames" in (tmp_path / "out" / "receptive_field.svg").read_text()
+
+
+def test_a_graph_that_is_not_its_layouts_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    state = STGCN(3, layout="coco", channels=[4, 4], strides=[1, 1]).state_dict()
+    state["backbone.A"][1] *= 1.01
+    torch.save(state, tmp_path / "bent.pt")
+    said = typed(f"{LINE} ckpt_path=bent.pt out=out", folder=tmp_path, code=1).err
+    assert said.startswith("visualize: the partitions do not sum to the normalised adjacency of ")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("format=pdf", "format 'pdf' is unknown; choose png or svg"),
+        ("theme=grey", "theme 'grey' is unknown; choose light, dark or both"),
+        ("only=[hop]", f"only=hop is unknown; choose of {', '.join(SUBJECTS)}"),
+        ("only=hops", "only must be a list such as [partitions,hops], got 'hops'"),
+        ("only=[]", "only must be a list such as [partitions,hops], got []"),
+        ("only=[receptive_field]", "receptive_field cannot be drawn of what is given"),
+        ("layout=cocco", "layout 'cocco' is unknown"),
+        ("layout=missing.yaml", "no file missing.yaml"),
+        ("strategy=spatal", "strategy 'spatal' is unknown"),
+        ("max_hop=0", "max_hop and dilation must be at least 1"),
+        ("max_hop=1.5", "max_hop must be a whole number, got 1.5"),
+        ("ckpt_path=none.ckpt", "no file none.ckpt"),
+    ],
+)
+def test_bad_input_is_one_line(given: str, message: str, tmp_path: Path) -> None:
+    said = typed(LINE, given, folder=tmp_path, code=1).err
+    assert said.startswith(f"visualize: {message}")
+    assert said.count("\n") == 1
+    assert not (tmp_path / "figures").exists()
+
+
+def test_the_text_of_the_partitions_is_the_adjacency_of_the_network(tmp_path: Path) -> None:
+    typed(LINE, "strategy=spatial_fixed", "layout=h36m", "only=[partitions]", "format=svg", folder=tmp_path)
+    parts = (tmp_path / "figures" / "partitions.txt").read_text().strip().split("\n\n")
+    read = [[line.split()[1:] for line in part.splitlines()[2:]] for part in parts]
+    np.testing.assert_array_equal(np.array(read, "f4"), adjacency("h36m", "spatial_fixed").astype("f4"))

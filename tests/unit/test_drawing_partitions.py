@@ -1,0 +1,106 @@
+"""stgcn_torch/drawing/partitions.py."""
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+
+from stgcn_torch.drawing.graph import Graph
+from stgcn_torch.drawing.partitions import example, partitions_figure, partitions_text, titles
+from stgcn_torch.drawing.style import THEMES
+from stgcn_torch.graph import STRATEGIES, adjacency
+from stgcn_torch.skeleton import LAYOUTS
+
+LIGHT = THEMES["light"]
+
+
+def graph(strategy: str, max_hop: int = 1, layout: str = "fsd10") -> Graph:
+    return Graph(LAYOUTS[layout], adjacency(layout, strategy, max_hop), strategy, max_hop)
+
+
+def of(axes: Axes, kind: str) -> list:
+    return [artist for artist in (*axes.lines, *axes.patches) if artist.get_gid() == kind]
+
+
+def panels(made: Graph) -> dict[str, tuple[Axes, Axes]]:
+    """The body and the matrix of each partition, by the first word of its title."""
+    axes = partitions_figure(made, LIGHT).axes
+    bodies = [a for a in axes if of(a, "bone")]
+    matrices = [a for a in axes if a.images]
+    assert len(bodies) == len(matrices) + 1
+    return {body.get_title().split()[0]: pair for pair in zip(bodies[1:], matrices, strict=True) for body in pair[:1]}
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("max_hop", [1, 2, 3])
+def test_every_weight_is_an_arrow_or_a_ring_and_a_cell(strategy: str, max_hop: int) -> None:
+    made = graph(strategy, max_hop, "coco")
+    found = panels(made)
+    assert list(found) == [f"A[{k}]" for k in range(len(made.A))]
+    for A, (body, matrix) in zip(made.A, found.values(), strict=True):
+        assert len(of(body, "ring")) == np.count_nonzero(A.diagonal())
+        assert len(of(body, "arrow")) == np.count_nonzero(A) - np.count_nonzero(A.diagonal())
+        cells = matrix.images[0].get_array()
+        np.testing.assert_array_equal(cells.filled(0), A)
+        assert [label.get_text() for label in matrix.get_xticklabels()] == list(made.body.joints)
+        assert f"{np.count_nonzero(A)} weights" in body.get_title()
+
+
+@pytest.mark.parametrize(("strategy", "counts"), [("spatial", [0, 32, 0]), ("spatial_fixed", [0, 0, 0])])
+def test_ties_are_dashed_on_the_body_and_dotted_in_the_matrix(strategy: str, counts: list[int]) -> None:
+    found = panels(graph(strategy))
+    dashed = [sum(arrow.get_linestyle() != "solid" for arrow in of(body, "arrow")) for body, _ in found.values()]
+    dotted = [sum(len(line.get_xdata()) for line in of(matrix, "tie")) for _, matrix in found.values()]
+    assert dashed == dotted == counts
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_ties_are_explained_only_where_there_are_some(strategy: str) -> None:
+    (told,) = (
+        text.get_text()
+        for a in partitions_figure(graph(strategy), LIGHT).axes
+        for text in a.texts
+        if "How" in text.get_text()
+    )
+    assert ("Dashed" in told) == (strategy == "spatial")
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_one_joint_shows_all_it_takes_and_from_whom(strategy: str) -> None:
+    made = graph(strategy)
+    axes = partitions_figure(made, LIGHT).axes[0]
+    w = example(made)
+    assert made.body.joints[w] in axes.get_title()
+    assert made.body.joints[made.body.center] in axes.get_title()
+    takes = np.argwhere(made.A[:, :, w])
+    assert len(of(axes, "arrow")) + len(of(axes, "ring")) == len(takes)
+    assert {text.get_text().split(":")[0] for text in axes.texts} == {f"A[{k}] {made.body.joints[v]}" for k, v in takes}
+
+
+@pytest.mark.parametrize("strategy", ["spatial", "spatial_fixed"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_example_takes_from_all_three_subsets(strategy: str, layout: str) -> None:
+    made = graph(strategy, layout=layout)
+    assert made.A[:, :, example(made)].any(axis=1).all()
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("max_hop", [1, 2])
+def test_partitions_read_back_from_their_text_are_the_partitions(strategy: str, max_hop: int) -> None:
+    made = graph(strategy, max_hop)
+    parts = [part.strip("\n").split("\n") for part in partitions_text(made).split("\n\n")]
+    assert [part[0] for part in parts] == [f"A[{k}] {title}" for k, title in enumerate(titles(made))]
+    assert all(part[1].split() == [line.split()[0] for line in part[2:]] == list(made.body.joints) for part in parts)
+    read = np.array([[line.split()[1:] for line in part[2:]] for part in parts], np.float32)
+    np.testing.assert_array_equal(read, made.A.astype(np.float32))
+
+
+@pytest.mark.parametrize("strategy", ["spatial", "spatial_fixed"])
+def test_words_say_which_way_the_arrows_run(strategy: str) -> None:
+    """Towards the centre is from the joint further out, but for ties."""
+    made = graph(strategy)
+    hops = graph("distance", 24).A  # a partition a distance: the first that is not zero is the distance
+    far = hops[:, :, made.body.center].argmax(axis=0)
+    inwards, outwards = (np.argwhere((made.A[k] != 0) & ~made.ties) for k in (1, 2))
+    assert [title.split(":")[0] for title in titles(made)] == ["root", "centripetal", "centrifugal"]
+    assert (far[inwards[:, 0]] > far[inwards[:, 1]]).all()
+    assert (far[outwards[:, 0]] < far[outwards[:, 1]]).all()
