@@ -41,14 +41,13 @@ def titles(graph: Graph) -> list[str]:
         return ["all neighbours alike"]
     if graph.strategy == "distance":
         return ["itself" if hop == 0 else f"{hop} bone{'s' * (hop > 1)} away" for hop in hops]
-    found = []
-    for hop in hops:
-        away = f", {hop} bones away" if hop > 1 else ""
-        found += (
-            [f"centripetal{away}: towards the centre", f"centrifugal{away}: away from the centre"]
-            if hop
-            else ["root: itself"]
-        )
+    found = ["root: itself"]
+    for hop in hops[1:]:
+        further = f", {hop} bones away" if hop > 1 else ""
+        found += [
+            "centripetal" + (further or ": towards the centre"),
+            "centrifugal" + (further or ": away from the centre"),
+        ]
     return found
 
 
@@ -81,8 +80,11 @@ def _on_the_body(axes: Axes, graph: Graph, k: int, theme: Theme) -> None:
     pose = draw_body(axes, graph.body, theme, size=4, plain=True)
     draw_arrows(axes, pose, edges, colour, dashed=dashed)
     _star(axes, graph, pose, theme)
-    count = f"{edges.sum()} weights" + (f", {dashed.sum()} of them ties" if dashed.any() else "")
-    axes.set_title(f"A[{k}]  {titles(graph)[k]}\n{count}", fontsize=10.5, color=colour)
+    rings = int(edges.diagonal().sum())
+    counts = {"rings": rings, "arrows": int(edges.sum()) - rings}
+    told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    ties = f", {dashed.sum()} of them ties" if dashed.any() else ""
+    axes.set_title(f"A[{k}]  {titles(graph)[k]}\n{told}{ties}", fontsize=10.5, color=colour)
 
 
 def _as_matrix(axes: Axes, graph: Graph, k: int, theme: Theme, *, rows: bool) -> None:

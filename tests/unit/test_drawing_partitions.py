@@ -42,7 +42,9 @@ def test_every_weight_is_an_arrow_or_a_ring_and_a_cell(strategy: str, max_hop: i
         cells = matrix.images[0].get_array()
         np.testing.assert_array_equal(cells.filled(0), A)
         assert [label.get_text() for label in matrix.get_xticklabels()] == list(made.body.joints)
-        assert f"{np.count_nonzero(A)} weights" in body.get_title()
+        told = body.get_title().split("\n")[1].split(", ")
+        counts = [(len(of(body, kind)), f"{kind}s") for kind in ("ring", "arrow")]
+        assert [part for part in told if "ties" not in part] == [f"{count} {kind}" for count, kind in counts if count]
 
 
 @pytest.mark.parametrize(("strategy", "counts"), [("spatial", [0, 32, 0]), ("spatial_fixed", [0, 0, 0])])
