@@ -6,6 +6,7 @@ finished run of it.
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,10 +17,13 @@ import torch
 from PIL import Image
 
 from stgcn_torch import STGCN
+from stgcn_torch.data.skating import write_skating_set
 from stgcn_torch.files import written_whole
 
 FIGURES = Path(__file__).parents[1] / "docs" / "figures"
 LAYOUT, TRAINED, PUBLISHED = "layout=fsd10", "ckpt_path={run}/checkpoints/best.ckpt", "ckpt_path={published}"
+RUN = ("run={run}", "root={data}")
+SKATER = ("input={data}/test_data.npy", "channels=[x,y,score]")
 DRAWN: Mapping[str, tuple[str, ...]] = {  # file to what is drawn and the arguments
     "skeleton": ("skeleton", LAYOUT),
     "hops": ("hops", LAYOUT),
@@ -29,7 +33,13 @@ DRAWN: Mapping[str, tuple[str, ...]] = {  # file to what is drawn and the argume
     "importance": ("importance", TRAINED),
     "importance_matrices": ("importance_matrices", TRAINED),
     "receptive_field": ("receptive_field", PUBLISHED, "preprocessing=paddlevideo"),
+    "film": ("film", *SKATER, LAYOUT, "index=217"),  # a spin, with nearly all joints found
+    "curves": ("curves", *RUN),
+    "confusion": ("confusion", *RUN),
+    "accuracy": ("accuracy", *RUN),
+    "confused": ("confused", *RUN),
 }
+SKATING = ("recognised", *RUN, "classes=[axel_jump,camel_sit_spin,outside_turn_steps]", "theme=dark")  # skating.gif
 
 
 def train(folder: Path) -> Path:
@@ -46,13 +56,20 @@ def call(verb: str, *overrides: str) -> None:
 
 
 def draw(name: str, run: Path, out: Path, folder: Path) -> None:
-    """Write NAME.png and NAME-dark.png, with a palette of 256 colours."""
+    """Write NAME.png and NAME-dark.png, with a palette of 256 colours, or skating.gif."""
+    data = folder / "data"
+    if any("{data}" in override for override in DRAWN.get(name, SKATING)):
+        write_skating_set(data)
     published = folder / "published.pt"
     if not published.exists():
         torch.save(STGCN(num_classes=30).state_dict(), published)
-    subject, *overrides = DRAWN[name]
-    given = [override.format(run=run, published=published) for override in overrides]
-    call("visualize", *given, f"only=[{subject}]", f"out={folder / name}", "theme=both")
+    subject, *overrides = DRAWN.get(name, SKATING)
+    given = [override.format(run=run, published=published, data=data) for override in overrides]
+    call("visualize", "theme=both", *given, f"only=[{subject}]", f"out={folder / name}")
+    if name not in DRAWN:
+        with written_whole(out / f"{name}.gif") as to:
+            shutil.copyfile(folder / name / f"{subject}.gif", to)
+        return
     for theme in ("", "-dark"):
         with (
             Image.open(folder / name / f"{subject}{theme}.png") as picture,
@@ -64,16 +81,17 @@ def draw(name: str, run: Path, out: Path, folder: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Draw the figures that are asked for, all by default."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("only", nargs="*", help=f"of {', '.join(DRAWN)}; all by default")
+    parser.add_argument("only", nargs="*", help=f"of {', '.join(DRAWN)}, skating; all by default")
     parser.add_argument("--run", type=Path, help="folder of a run of the default recipe; without it one is trained")
     parser.add_argument("--out", type=Path, default=FIGURES)
     given = parser.parse_args(arguments)
-    if unknown := set(given.only) - set(DRAWN):
-        parser.error(f"there are no figures {', '.join(sorted(unknown))}; choose of {', '.join(DRAWN)}")
+    there = [*DRAWN, "skating"]
+    if unknown := set(given.only) - set(there):
+        parser.error(f"there are no figures {', '.join(sorted(unknown))}; choose of {', '.join(there)}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        names = given.only or list(DRAWN)
-        trained = any(TRAINED in DRAWN[name] for name in names)
+        names = given.only or there
+        trained = any("{run}" in override for name in names for override in DRAWN.get(name, SKATING))
         run = given.run or (train(folder) if trained else folder)
         for name in names:
             draw(name, run.resolve(), given.out, folder)

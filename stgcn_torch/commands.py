@@ -24,8 +24,12 @@ from torch.distributed.rendezvous import rendezvous
 
 from stgcn_torch.data.preprocessing import PREPROCESSINGS
 
-TEXT = ("input", "out", "skip", "data.root")  # paths, which Hydra takes for numbers or lists if they look so
-COUNTS = ("slide", "top_k", "most_people", "min_frames", "batch_size", "max_hop", "dilation")
+# Paths, which Hydra takes for numbers or lists if they look so.
+TEXT = ("input", "out", "skip", "data.root", "run", "root")
+COUNTS = (
+    *("slide", "top_k", "most_people", "min_frames", "batch_size", "max_hop", "dilation"),
+    *("frames", "index"),
+)
 EXPECTED = (ValueError, OSError, HydraException, OmegaConfBaseException, MisconfigurationException)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Int
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.ticker import MaxNLocator
@@ -103,8 +104,16 @@ def curves_figure(rows: Sequence[Mapping[str, float]]) -> Figure:
     return figure
 
 
-def confusion_figure(confusion: Int[np.ndarray, "K K"], classes: Sequence[str]) -> Figure:
-    """The confusion matrix, each row as shares of its class; counts are written in where there is room."""
+def confusion_figure(
+    confusion: Int[np.ndarray, "K K"], classes: Sequence[str], colours: str | Colormap = "Blues"
+) -> Figure:
+    """The confusion matrix, each row as shares of its class; counts are written in where there is room.
+
+    Args:
+        confusion: ``confusion[i, j]`` clips of class i were taken for class j.
+        classes: Names of the classes.
+        colours: Of the shares from 0 to 1.
+    """
     K = len(classes)
     names, families = drawable(classes)
     longest = max(map(len, names))
@@ -112,7 +121,7 @@ def confusion_figure(confusion: Int[np.ndarray, "K K"], classes: Sequence[str]) 
     figure = Figure(figsize=(side, side * 0.92), layout="constrained")
     axes = figure.subplots()
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    image = axes.imshow(shares, cmap=colours, vmin=0, vmax=1)
     ticks = range(0, K, max(1, K // 40))
     shown: dict[str, Any] = {"labels": [names[i] for i in ticks], "parse_math": False, "fontfamily": families}
     axes.set_xticks(ticks, rotation=90 if K > 6 or longest > 4 else 0, **shown)
@@ -120,19 +129,24 @@ def confusion_figure(confusion: Int[np.ndarray, "K K"], classes: Sequence[str]) 
     axes.set(xlabel="predicted", ylabel="true", title=f"{int(np.trace(confusion))} of {int(confusion.sum())} correct")
     if K <= 30:
         for i, j in zip(*np.nonzero(confusion), strict=True):
-            colour = "white" if shares[i, j] > 0.5 else "black"
+            light = np.dot(image.to_rgba(shares[i, j])[:3], (0.2126, 0.7152, 0.0722)) > 0.5
+            colour = "black" if light else "white"
             axes.text(j, i, str(confusion[i, j]), ha="center", va="center", color=colour, fontsize=8)
     figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true class")
     return figure
 
 
-def drawable(classes: Sequence[str]) -> tuple[list[str], list[str]]:
+def drawable(classes: Sequence[str], longest: int = LONGEST) -> tuple[list[str], list[str]]:
     """Class names as a picture can show them, and the font families that have their characters.
 
     A name that no installed font can draw becomes the number of its class.
+
+    Args:
+        classes: The names.
+        longest: Characters of a name, of which a longer one loses its end.
     """
     names = [" ".join(name.split()) for name in classes]
-    names = [name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…" for name in names]
+    names = [name if len(name) <= longest else f"{name[: longest - 1]}…" for name in names]
     families = list(FontProperties().get_family())
     missing = set(map(ord, "".join(names))) - set(get_font(findfont(FontProperties())).get_charmap())
     for font in fontManager.ttflist if missing else ():

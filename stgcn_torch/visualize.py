@@ -1,10 +1,12 @@
 """``python -m stgcn_torch.visualize``: figures of a layout and its graph, of a checkpoint, a run or a clip."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
@@ -12,6 +14,10 @@ from torch import nn
 
 from stgcn_torch.checkpoint import Checkpoint, read_checkpoint
 from stgcn_torch.commands import command, given_preprocessing, load_layout, plain
+from stgcn_torch.data.arrays import read_lines
+from stgcn_torch.data.collect import Selection, completed, fitted
+from stgcn_torch.data.formats import Label, recordings
+from stgcn_torch.drawing.clip import Film, film_figure, write_clip
 from stgcn_torch.drawing.graph import (
     Graph,
     adjacency_figure,
@@ -20,6 +26,7 @@ from stgcn_torch.drawing.graph import (
     hops_text,
     skeleton_figure,
 )
+from stgcn_torch.drawing.moving import SUFFIXES, Rate
 from stgcn_torch.drawing.network import (
     Network,
     importance_figure,
@@ -28,8 +35,19 @@ from stgcn_torch.drawing.network import (
     receptive_field_figure,
 )
 from stgcn_torch.drawing.partitions import partitions_figure, partitions_text
+from stgcn_torch.drawing.recognised import Recognitions, write_recognitions
+from stgcn_torch.drawing.run import (
+    Answers,
+    History,
+    Results,
+    accuracy_figure,
+    confused_figure,
+    history_figure,
+    matrix_figure,
+)
 from stgcn_torch.drawing.style import FORMATS, THEMES, Theme, save
 from stgcn_torch.files import written_whole
+from stgcn_torch.finished import answers_of, checkpoint_of, read_history, read_results, recognitions_of
 from stgcn_torch.graph import adjacency
 from stgcn_torch.model import STGCNBlock
 from stgcn_torch.skeleton import skeleton
@@ -43,13 +61,15 @@ class Subject:
 
     Attributes:
         takes: The kind of thing that it is drawn of.
-        draw: Draws it, in a theme.
+        draw: Draws it, in a theme,
         text: Its numbers as text, written beside it.
+        move: or writes it as a moving picture.
     """
 
     takes: type
-    draw: Callable[[Any, Theme], Figure]
+    draw: Callable[[Any, Theme], Figure] | None = None
     text: Callable[[Any], str] | None = None
+    move: Callable[[Any, Path, Theme], None] | None = None
 
 
 SUBJECTS = {
@@ -60,12 +80,19 @@ SUBJECTS = {
     "importance": Subject(Network, importance_figure, importance_text),
     "importance_matrices": Subject(Network, importance_matrices_figure),
     "receptive_field": Subject(Network, receptive_field_figure),
+    "curves": Subject(History, history_figure),
+    "confusion": Subject(Results, matrix_figure),
+    "accuracy": Subject(Results, accuracy_figure),
+    "confused": Subject(Answers, confused_figure),
+    "recognised": Subject(Recognitions, move=write_recognitions),
+    "film": Subject(Film, film_figure),
+    "clip": Subject(Film, move=write_clip),
 }
 
 
 def graph_given(config: DictConfig) -> Graph:
     """The graph of the layout and strategy that the configuration names."""
-    body = skeleton(load_layout(config.layout))
+    body = skeleton(load_layout(config.layout or "fsd10"))
     A = adjacency(body, config.strategy, config.max_hop, config.dilation)
     return Graph(body, A, config.strategy, config.max_hop, config.dilation)
 
@@ -88,14 +115,77 @@ def network_of(held: Checkpoint, window: int | None) -> Network:
 
 def given(config: DictConfig) -> Given:
     """All that the configuration gives to draw."""
-    if config.ckpt_path is None:
+    if config.input is not None:
+        return {Film: film_given(config)}
+    path = checkpoint_of(Path(config.run)) if config.run is not None else config.ckpt_path
+    if path is None:
         return {Graph: graph_given(config)}
-    held = read_checkpoint(config.ckpt_path)
+    held = read_checkpoint(path)
     if config.strides is not None:
         held = replace(held, model=held.model | {"strides": plain(config.strides)})
     window = given_preprocessing(config).get("window", held.preprocessing and held.preprocessing.window)
     network = network_of(held, window)
-    return {Graph: network.graph, Network: network}
+    there: dict[type, Any] = {Graph: network.graph, Network: network}
+    return there if config.run is None else {**there, **run_given(config)}
+
+
+def run_given(config: DictConfig) -> Given:
+    """What a run left: its history, its results, and what it says of its clips if that is wanted and they are there."""
+    run = Path(config.run)
+    there: dict[type, Any] = {History: read_history(run)}
+    results = read_results(run)
+    if results is None:
+        return there
+    there[Results] = results
+    wanted = config.only or ["confused", "recognised"]
+    if not {"confused", "recognised"} & set(wanted):
+        return there
+    try:
+        answers = there[Answers] = answers_of(run, results, config.root)
+    except OSError as error:
+        if config.only is not None:
+            raise
+        print(f"visualize: without its clips: {error}", file=sys.stderr)
+        return there
+    if "recognised" in wanted and np.trace(answers.confusion):
+        there[Recognitions] = recognitions_of(run, answers, Rate(config.fps, config.speed), plain(config.classes))
+    return there
+
+
+def film_given(config: DictConfig) -> Film:
+    """The clip that the configuration names, in its own layout, or else in the one that is told for it.
+
+    Raises:
+        FileNotFoundError: There is no such file or folder.
+        ValueError: It cannot be read, its layout or channels are not told, or it has no clip of that index.
+    """
+    found = recordings(config.input, config.input_format)
+    if type(config.index) is not int or not 0 <= config.index < len(found):
+        raise ValueError(f"index must be one of the {len(found)} clips of {config.input}, from 0, got {config.index!r}")
+    one = found[config.index]
+    scene = one.read()
+    selection = completed(
+        Selection(
+            body=skeleton(load_layout(config.layout)) if config.layout else None,
+            channels=tuple(config.channels) if config.channels else None,
+            most=config.most_people,
+        ),
+        scene,
+    )
+    body, channels = selection.told
+    clip = fitted(scene, selection).together()
+    name = class_name(one.label or scene.label, Path(config.input))
+    title = f"{one.source}: {name}" if name else one.source
+    rate = Rate(config.fps, config.speed)
+    return Film(clip, channels, body, title, config.frames, rate, config.angle, config.trail)
+
+
+def class_name(label: Label | None, source: Path) -> str:
+    """What the class of a clip is called, by the ``classes.txt`` beside it if it has but a number."""
+    if label is None:
+        return ""
+    names = read_lines((source if source.is_dir() else source.parent) / "classes.txt")
+    return names[label.number] if label.number is not None and label.number < len(names) else label.name
 
 
 def chosen(there: Given, only: Sequence[str] | None) -> dict[str, Subject]:
@@ -114,20 +204,27 @@ def chosen(there: Given, only: Sequence[str] | None) -> dict[str, Subject]:
     return {name: SUBJECTS[name] for name in only}
 
 
-def draw(there: Given, subjects: Mapping[str, Subject], out: Path, form: str, themes: Sequence[str]) -> list[Path]:
+def draw(
+    there: Given, subjects: Mapping[str, Subject], out: Path, form: str, themes: Sequence[str], moving: str = "gif"
+) -> list[Path]:
     """Write the figures and texts of subjects into a folder; returns the files."""
     written = []
     words = [word for thing in there.values() for word in thing.words]
     for name, subject in subjects.items():
+        thing = there[subject.takes]
         for theme in themes:
-            path = out / f"{name}{'-dark' if theme == 'dark' and len(themes) > 1 else ''}.{form}"
+            dark = "-dark" if theme == "dark" and len(themes) > 1 else ""
+            path = out / f"{name}{dark}.{moving if subject.move else form}"
             with THEMES[theme].worn(words):
-                save(subject.draw(there[subject.takes], THEMES[theme]), path)
+                if subject.draw:
+                    save(subject.draw(thing, THEMES[theme]), path)
+                if subject.move:
+                    subject.move(thing, path, THEMES[theme])
             written.append(path)
         if subject.text:
             path = out / f"{name}.txt"
             with written_whole(path) as temporary:
-                temporary.write_text(subject.text(there[subject.takes]), encoding="utf-8")
+                temporary.write_text(subject.text(thing), encoding="utf-8")
             written.append(path)
     return written
 
@@ -138,6 +235,12 @@ def check(config: DictConfig) -> None:
         raise ValueError(f"format {config.format!r} is unknown; choose {' or '.join(FORMATS)}")
     if config.theme not in (*THEMES, "both"):
         raise ValueError(f"theme {config.theme!r} is unknown; choose {', '.join(THEMES)} or both")
+    if f".{config.moving}" not in SUFFIXES:
+        raise ValueError(f"moving {config.moving!r} is unknown; choose {' or '.join(name[1:] for name in SUFFIXES)}")
+    if config.frames < 1 or config.most_people < 1:
+        raise ValueError(f"frames and most_people must be at least 1, got {config.frames} and {config.most_people}")
+    if len(given := [name for name in ("ckpt_path", "run", "input") if config[name] is not None]) > 1:
+        raise ValueError(f"{'= and '.join(given)}= are each drawn by themselves; give one of them")
     only = plain(config.only)
     if only is not None and (not only or not isinstance(only, list)):
         raise ValueError(f"only must be a list such as [partitions,hops], got {only!r}")
@@ -149,11 +252,11 @@ def main(config: DictConfig) -> None:
     check(config)
     there = given(config)
     subjects = chosen(there, plain(config.only))
-    graph = there[Graph]
-    off = graph.check_sum()
-    print(f"{len(graph.A)} partitions of {graph.body.name} sum to its normalised adjacency, within {off:.1e}")
+    if graph := there.get(Graph):
+        off = graph.check_sum()
+        print(f"{len(graph.A)} partitions of {graph.body.name} sum to its normalised adjacency, within {off:.1e}")
     themes = list(THEMES) if config.theme == "both" else [config.theme]
-    for path in draw(there, subjects, Path(config.out), config.format, themes):
+    for path in draw(there, subjects, Path(config.out), config.format, themes, config.moving):
         print(f"written to {path}")
 
 

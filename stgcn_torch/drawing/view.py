@@ -21,7 +21,7 @@ Limits = tuple[tuple[float, float], tuple[float, float]]
 ARMS = ("Elbow", "Wrist", "Hand", "HandTip", "Index", "Pinky", "Thumb")  # which do not tell where up is
 TAIL = 1.0  # percent of the detected joints, at either end, that do not tell how far the rest reaches ...
 FENCE = 0.5  # ... and how far past it, in shares of that reach, a joint may lie: farther off are false detections
-MARGIN = 0.06  # of the square, on each side
+MARGIN = 0.06  # of how far they reach, on each side
 
 
 @dataclass(frozen=True)
@@ -140,8 +140,8 @@ def _left(poses: Poses, seen: Bool[np.ndarray, "TM V"], body: Skeleton) -> Float
     return np.asarray(np.median(apart[told], axis=0))
 
 
-def limits(points: Float[np.ndarray, "*N 2"]) -> Limits:
-    """A square of the picture that holds every joint but false detections: (left, right), (bottom, top).
+def reach(points: Float[np.ndarray, "*N 2"]) -> Limits:
+    """The part of the picture that holds every joint but false detections: (left, right), (bottom, top).
 
     A joint is taken for a false detection if it lies farther from where all but the outermost 1 % of the joints are, at
     either end, than half of how far those reach: a raised arm stays in, a joint in the corner of the image does not.
@@ -154,9 +154,17 @@ def limits(points: Float[np.ndarray, "*N 2"]) -> Limits:
     if not len(joints):
         return (-1.0, 1.0), (-1.0, 1.0)
     low, high = np.percentile(joints, (TAIL, 100 - TAIL), axis=0)
-    reach = FENCE * (high - low).max()
-    inside = joints[((joints >= low - reach) & (joints <= high + reach)).all(axis=1)]
+    most = FENCE * (high - low).max()
+    inside = joints[((joints >= low - most) & (joints <= high + most)).all(axis=1)]
     low, high = inside.min(axis=0), inside.max(axis=0)
-    middle, half = (low + high) / 2, max((high - low).max() / 2 / (1 - 2 * MARGIN), 1e-9)
-    (left, bottom), (right, top) = (middle - half).tolist(), (middle + half).tolist()
+    margin = max(MARGIN * float((high - low).max()), 1e-9)
+    (left, bottom), (right, top) = (low - margin).tolist(), (high + margin).tolist()
     return (left, right), (bottom, top)
+
+
+def limits(points: Float[np.ndarray, "*N 2"]) -> Limits:
+    """A square around ``reach``."""
+    across, upright = reach(points)
+    half = max(across[1] - across[0], upright[1] - upright[0]) / 2
+    x, y = sum(across) / 2, sum(upright) / 2
+    return (x - half, x + half), (y - half, y + half)

@@ -425,6 +425,21 @@ def test_a_checkpoint_is_drawn(type_row: Type, rows: Path) -> None:
     assert {"skeleton.png", "partitions.png", "partitions.txt", "importance.png", "receptive_field.png"} <= drawn
 
 
+@row("a clip or a recording, to look at")
+def test_a_recording_is_drawn(type_row: Type, tmp_path: Path) -> None:
+    video(tmp_path / "FOLDER", people=2)
+    type_row()
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {"film.png", "clip.gif"}
+
+
+@row("a finished run, to look at")
+def test_a_run_is_drawn(type_row: Type, rows: Path) -> None:
+    """What there is to draw of any run; what it recognises, if it recognises anything."""
+    type_row()
+    drawn = {path.name for path in (rows / "figures").iterdir()}
+    assert {"importance.png", "curves.png", "confusion.png", "accuracy.png", "confused.png"} <= drawn
+
+
 @row("several checkpoints, of several streams for instance")
 def test_several_checkpoints_answer_together(type_row: Type, rows: Path) -> None:
     best = rows / "RUN" / "checkpoints" / "best.ckpt"

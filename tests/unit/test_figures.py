@@ -7,10 +7,11 @@ import pytest
 from PIL import Image
 
 from benchmarks import figures
-from benchmarks.figures import DRAWN, FIGURES
+from benchmarks.figures import DRAWN, FIGURES, SKATING
 from stgcn_torch.visualize import SUBJECTS
 
 LARGEST = 200_000  # bytes
+LARGEST_MOVING = 900_000
 MOVED = 8  # grey levels, if another matplotlib or font moves letters; measured: 0 with the pinned one
 
 
@@ -29,6 +30,14 @@ def test_a_figure_is_small_and_of_one_size_light_and_dark(name: str) -> None:
 @pytest.mark.parametrize("name", DRAWN)
 def test_a_figure_is_of_a_subject_that_there_is(name: str) -> None:
     assert DRAWN[name][0] in SUBJECTS
+
+
+def test_the_moving_picture_is_small_and_never_stops() -> None:
+    assert SKATING[0] in SUBJECTS
+    assert (FIGURES / "skating.gif").stat().st_size < LARGEST_MOVING
+    with Image.open(FIGURES / "skating.gif") as gif:
+        assert gif.n_frames > 50
+        assert gif.info["loop"] == 0
 
 
 @pytest.mark.slow

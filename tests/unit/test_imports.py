@@ -13,7 +13,7 @@ ENTRY_POINTS = {
     f"stgcn_torch/{name}.py"
     for name in (
         *("train", "evaluate", "predict", "explain", "visualize", "prepare", "check", "export"),
-        *("build", "commands", "source"),
+        *("build", "commands", "finished", "source"),
     )
 }
 

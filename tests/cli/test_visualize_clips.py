@@ -1,0 +1,100 @@
+"""``visualize`` of clips and of finished runs, as a user types it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stgcn_torch.data.preprocessing import live_frames
+from stgcn_torch.finished import answers_of, read_results
+from tests.cli.readme import typed
+
+LINE = "python -m stgcn_torch.visualize"
+KNOWN = "layout=fsd10 channels=[x,y,score]"
+
+
+def grey(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path).convert("L"), int)
+
+
+def test_a_clip_of_an_array_becomes_a_strip_and_moves(skating: Path, tmp_path: Path) -> None:
+    """Light and dark, all its live frames."""
+    data = np.load(skating / "test_data.npy")
+    index = int(np.argmin([live_frames(clip) for clip in data]))
+    line = f"{LINE} input={skating}/test_data.npy {KNOWN} index={index} fps=20 theme=both out=out"
+    said = typed(line, folder=tmp_path).out
+    names = {"film.png", "film-dark.png", "clip.gif", "clip-dark.gif"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == names
+    assert {row.removeprefix("written to out/") for row in said.splitlines()} == names
+    assert grey(tmp_path / "out" / "film.png")[0, 0] > 250 > 25 > grey(tmp_path / "out" / "film-dark.png")[0, 0]
+    with Image.open(tmp_path / "out" / "clip.gif") as gif:
+        assert gif.n_frames == live_frames(data[index])
+
+
+def test_a_clip_with_y_up_is_the_same_picture(skating: Path, tmp_path: Path) -> None:
+    clip = np.load(skating / "test_data.npy")[0]
+    for name, sign in (("down", 1), ("up", -1)):
+        (tmp_path / name).mkdir()
+        np.save(tmp_path / name / "clip.npy", clip * np.array([1, sign, 1], np.float32)[:, None, None, None])
+        typed(f"{LINE} input={name}/clip.npy {KNOWN} only=[film] out={name}", folder=tmp_path)
+    np.testing.assert_array_equal(grey(tmp_path / "down" / "film.png"), grey(tmp_path / "up" / "film.png"))
+
+
+def test_a_run_shows_what_its_report_counts(trained: Path, tmp_path: Path) -> None:
+    """Curves, confusion and accuracy, and the clips behind the worst cells; also of its checkpoint's network."""
+    said = typed(f"{LINE} run={trained} only=[curves,confusion,accuracy,confused,importance] out=out", folder=tmp_path)
+    assert said.err == ""
+    names = {"curves.png", "confusion.png", "accuracy.png", "confused.png", "importance.png", "importance.txt"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == names
+    assert all(grey(tmp_path / "out" / name).std() > 5 for name in names if name.endswith("png"))
+
+
+def test_the_clips_of_a_run_are_those_that_its_report_counts(trained: Path) -> None:
+    results = read_results(trained)
+    assert results is not None
+    answers = answers_of(trained, results)
+    np.testing.assert_array_equal(answers.confusion, results.confusion)
+    np.testing.assert_allclose(answers.probabilities.sum(axis=1), 1)
+
+
+def test_recognised_clips_are_played_to_the_end(trained: Path, tmp_path: Path) -> None:
+    results = read_results(trained)
+    assert results is not None
+    best = results.classes[int(np.argmax(np.diag(results.confusion)))]
+    typed(f"{LINE} run={trained} only=[recognised] classes=[{best}] fps=60 out=out", folder=tmp_path)
+    with Image.open(tmp_path / "out" / "recognised.gif") as gif:
+        assert gif.n_frames > 10
+    never = next(
+        name
+        for name, row in zip(results.classes, results.confusion, strict=True)
+        if row[results.classes.index(name)] == 0
+    )
+    said = typed(f"{LINE} run={trained} only=[recognised] classes=[{never}] out=out", folder=tmp_path, code=1).err
+    assert said.startswith(f"visualize: no clip of class '{never}' is recognised; choose of ")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("input=none.npy", "no file or folder none.npy"),
+        ("input={data}", "its layout cannot be told; give layout=NAME"),
+        ("input={data} layout=fsd10", "its channels cannot be told; give 'channels=[x,y,score]'"),
+        ("input={data} layout=coco channels=[x,y,score]", "(C, V) must be (3, 17), x, y, score of coco, got (3, 25)"),
+        ("input={data} index=32 " + KNOWN, "index must be one of the 32 clips of {data}, from 0, got 32"),
+        ("input={data} index=-1 " + KNOWN, "index must be one of the 32 clips of {data}, from 0, got -1"),
+        ("input={data} index=0.5 " + KNOWN, "index must be a whole number, got 0.5"),
+        ("input={data} speed=0 " + KNOWN, "fps and speed must be above 0, got 30.0 and 0"),
+        ("input={data} trail=Tail " + KNOWN, "layout 'fsd10' has no joint 'Tail'"),
+        ("input={data} moving=avi " + KNOWN, "moving 'avi' is unknown; choose gif or mp4"),
+        ("input={data} frames=0 " + KNOWN, "frames and most_people must be at least 1, got 0 and 2"),
+        ("input={data} only=[skeleton] " + KNOWN, "skeleton cannot be drawn of what is given, only film, clip"),
+        ("input={data} run=there", "run= and input= are each drawn by themselves; give one of them"),
+        ("run=there", "no checkpoints/best.ckpt or last.ckpt in there"),
+    ],
+)
+def test_bad_input_is_one_line(given: str, message: str, skating: Path, tmp_path: Path) -> None:
+    data = skating / "test_data.npy"
+    said = typed(LINE, *given.format(data=data).split(), folder=tmp_path, code=1).err
+    assert said.startswith(f"visualize: {message.format(data=data)}")
+    assert said.count("\n") == 1
