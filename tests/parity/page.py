@@ -106,8 +106,9 @@ class Writer:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the rows of a test that has run."""
-        for name, row in report.user_properties if report.when == "call" else ():
-            if name == "parity" and isinstance(row, Row):
+        for name, told in report.user_properties if report.when == "call" else ():
+            if name == "parity":
+                row = Row(*told)  # type: ignore[misc]
                 known = self.rows.get((row.module, row.what))
                 if known is None or row.error > known.error:
                     self.rows[row.module, row.what] = row

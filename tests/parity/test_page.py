@@ -81,7 +81,7 @@ def test_the_largest_error_of_a_comparison_is_kept() -> None:
     writer = Writer()
     for error in (1e-9, 3e-9, 2e-9):
         report = pytest.TestReport(
-            "id", ("", 0, ""), {}, "passed", None, "call", user_properties=[("parity", Row("m", "what", error, 1e-8))]
+            "id", ("", 0, ""), {}, "passed", None, "call", user_properties=[("parity", ("m", "what", error, 1e-8))]
         )
         writer.pytest_runtest_logreport(report)
     assert [row.error for row in writer.rows.values()] == [3e-9]
