@@ -96,9 +96,12 @@ class FoldedBlock(nn.Module):
 
     def forward(self, x: Float[Tensor, "N C T V"]) -> Float[Tensor, "N D S V"]:
         """Features (N, C, T, V) to (N, D, S, V), S = ceil(T / stride) frames."""
-        h = self.spatial(x)
+        return self.joined(self.spatial(x), self.residual(x))
+
+    def joined(self, h: Float[Tensor, "N D T V"], residual: Float[Tensor, "N D S V"] | float) -> Tensor:
+        """The block's output (N, D, S, V) of what ``spatial`` and ``residual`` make of its input."""
         y = F.conv2d(h, self.temporal, self.temporal_bias, (self.stride, 1), (self.reach, 0))
-        return torch.relu_(y + self.residual(x))
+        return torch.relu_(y + residual)
 
 
 class FoldedSTGCN(nn.Module):

@@ -118,6 +118,18 @@ def test_people_who_are_not_there_cost_nothing(clips: Padded) -> None:
 
 @few
 @given(padded())
+def test_the_first_call_costs_no_more_than_clips_computed_whole(clips: Padded) -> None:
+    """Whether or not it makes the zero clip."""
+    _, fast, x = clips.drawn()
+    with torch.inference_mode(), FlopCounterMode(display=False) as first:
+        fast(x)
+    with torch.inference_mode(), FlopCounterMode(display=False) as whole:
+        fast(torch.ones_like(x))
+    assert first.get_total_flops() <= whole.get_total_flops()
+
+
+@few
+@given(padded())
 def test_no_padding_costs_more_than_somebody_there(clips: Padded) -> None:
     _, fast, x = clips.drawn()
     assert operations(fast, x) <= operations(fast, torch.ones_like(x))
