@@ -36,10 +36,10 @@ KEPT = 4  # zero clips that are kept, each 47 MB for 350 frames of the article's
 def for_inference(network: Network) -> Network:
     """A copy of a network that answers the same in less time: folded, and free of work on padding and absent people.
 
-    Logits and features are the network's own in evaluation mode within 1e-5 of the largest; the network
-    may be trained on, and the copy does not follow. The weights of the copy are
-    not trained, and gradients reach what is live in its clips, not the padding. The answers to the same clips
-    may differ by rounding from the call on that has a zero clip of their length.
+    Logits and features are the network's own in evaluation mode within 1e-5 of the largest, in float32 beside the
+    network's own rounding (see ``FoldedSTGCN``). The network may be trained on, and the copy does not follow. The
+    weights of the copy are not trained, and gradients reach what is live in its clips, not the padding. The
+    answers to the same clips may differ by rounding from the call on that has a zero clip of their length.
 
     Args:
         network: An ``STGCN``, or a ``LitSTGCN`` with its streams and crops.

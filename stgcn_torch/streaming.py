@@ -37,7 +37,7 @@ class StreamingSTGCN:
 
     def __init__(self, backbone: STGCNBackbone, head: STGCNHead) -> None:
         folded = FoldedSTGCN(backbone, head)
-        self.scale, self.shift, self.head = folded.scale, folded.shift, folded.head
+        self.mean, self.scale, self.shift, self.head = folded.mean, folded.scale, folded.shift, folded.head
         self.blocks = [_BlockStream(cast(FoldedBlock, block)) for block in folded.blocks]
         self.stride, self.delay = 1, 0
         for block in self.blocks:
@@ -132,7 +132,8 @@ class StreamingSTGCN:
         """Frames through the blocks, as far as they come."""
         N, C, T, V, M = x.shape
         self.frames += T
-        x = x.permute(2, 0, 4, 3, 1).to(self.scale) * self.scale.t() + self.shift.t()  # T N M V C
+        x = x.permute(2, 0, 4, 3, 1).to(self.scale)  # T N M V C
+        x = (x - self.mean.t()) * self.scale.t() + self.shift.t()
         x = x.reshape(T, N * M * V, C)
         for block in self.blocks:
             x = block.push(x)

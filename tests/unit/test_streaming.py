@@ -154,6 +154,15 @@ def test_a_stream_computes_in_the_type_of_the_network() -> None:
     torch.testing.assert_close(stream.logits(), said(network, x.double()), rtol=1e-12, atol=1e-12)  # measured: 2e-15
 
 
+def test_however_far_from_the_origin_a_stream_loses_no_digits() -> None:
+    network = lived_in(**SMALL)
+    network.backbone.data_bn.running_mean.fill_(500)
+    network.backbone.data_bn.running_var.fill_(1e-4)
+    x, stream = clip(network, 20) * 0.01 + 500, streaming(network)
+    stream.push(x)
+    assert_says(stream.logits().double(), said(network.double(), x.double()))
+
+
 @pytest.mark.parametrize(
     ("shape", "told"),
     [
