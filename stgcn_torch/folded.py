@@ -80,6 +80,9 @@ class FoldedBlock(nn.Module):
         """The hidden features of each frame by itself: graph convolution, batch norm and ReLU."""
         N, C, T, V = x.shape
         K, D, _ = self.pointwise.shape
+        # Neighbours first: in a frame their sums are K V V C multiplications, after the pointwise convolution they were
+        # K V V D, and that convolution is K V C D either way. So this is never more work unless a block narrows, which
+        # none of the article's does: 32 times less in the first block, half in the two that widen.
         # In each frame the K sums over a joint's neighbours come to lie together, so that one convolution does the
         # rest; with channels last nothing moves in memory from here to the next block.
         frames = x.permute(0, 2, 3, 1).reshape(N * T, V, C)

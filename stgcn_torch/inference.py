@@ -42,12 +42,19 @@ def for_inference(network: Network) -> Network:
     answers to the same clips may differ by rounding from the call on that has a zero clip of their length.
 
     Args:
-        network: An ``STGCN``, or a ``LitSTGCN`` with its streams and crops.
+        network: An ``STGCN``, a ``LitSTGCN`` with its streams and crops, or the backbone of either.
+
+    Raises:
+        TypeError: It is no such network.
     """
     with torch.inference_mode(False):  # tensors made in it are of no use outside
         made = copy.deepcopy(network).eval()
-        if isinstance(made.backbone, STGCNBackbone):
-            made.backbone = InferenceBackbone(made.backbone)
+        if isinstance(made, STGCNBackbone):
+            made = cast(Network, InferenceBackbone(made).eval())
+        elif isinstance(getattr(made, "backbone", None), STGCNBackbone):
+            made.backbone = InferenceBackbone(cast(STGCNBackbone, made.backbone))
+        elif not isinstance(getattr(made, "backbone", made), InferenceBackbone):  # which was made before
+            raise TypeError(f"for_inference takes an STGCN, a LitSTGCN or a backbone, got {type(network).__name__}")
         made.requires_grad_(False)
     return made
 
@@ -129,9 +136,11 @@ class InferenceBackbone(FoldedSTGCN):
         """Clips (N, C, T, V, M) to features (N, D), D the last block's channels.
 
         Raises:
-            ValueError: Clips have another number of channels or joints.
+            ValueError: Clips have another number of channels or joints, or no frame or no place for a person.
         """
         N, C, T, V, M = x.shape
+        if not T or not M:
+            raise ValueError(f"clips must have at least one frame and one person, got T={T} and M={M}")
         people = x.permute(0, 4, 1, 2, 3).reshape(N * M, C, T, V)
         lengths = live_lengths(people)
         together = list(passes(lengths, PASS.get(x.device.type, LARGEST_PASS)))

@@ -103,6 +103,16 @@ def test_no_clips_get_no_answers() -> None:
     assert for_inference(lived_in(**SMALL))(torch.zeros(0, 2, 9, 25, 2)).shape == (0, 7)
 
 
+@pytest.mark.parametrize("shape", [(2, 2, 0, 25, 1), (2, 2, 9, 25, 0), (0, 2, 9, 25, 0)])
+def test_clips_without_frames_or_people_are_refused(shape: tuple[int, ...]) -> None:
+    """The network itself ends in an error of torch's."""
+    network = lived_in(**SMALL)
+    with pytest.raises(RuntimeError):
+        network(torch.zeros(shape))
+    with pytest.raises(ValueError, match=f"at least one frame and one person, got T={shape[2]} and M={shape[4]}"):
+        for_inference(network)(torch.zeros(shape))
+
+
 @pytest.mark.parametrize("shape", [(1, 2, 45, 24, 1), (1, 1, 45, 25, 1), (1, 3, 45, 25, 1)])
 def test_clips_of_another_body_are_refused(shape: tuple[int, ...]) -> None:
     fast = for_inference(lived_in(**SMALL))
@@ -177,6 +187,17 @@ def test_made_twice_is_made_once() -> None:
     fast = for_inference(lived_in(**SMALL))
     x = clips([[20]])
     assert torch.equal(for_inference(fast)(x), fast(x))
+
+
+def test_a_backbone_alone_gives_the_same_features() -> None:
+    network, x = lived_in(**SMALL), clips([[20, 0], [45, 3]])
+    fast = for_inference(network.backbone)
+    assert not fast.training
+    with torch.inference_mode():
+        assert_same(fast(x), network.backbone(x))
+        assert torch.equal(for_inference(fast)(x), fast(x))
+    with pytest.raises(TypeError, match=r"^for_inference takes an STGCN, a LitSTGCN or a backbone, got STGCNHead$"):
+        for_inference(network.head)
 
 
 def test_answers_may_be_differentiated() -> None:
