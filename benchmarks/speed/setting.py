@@ -17,6 +17,7 @@ from stgcn_torch.skeleton import skeleton
 EINSUM = "torch einsum, as the original"  # what all others are compared with
 CLASSES = 30
 CHANNEL_NAMES = ("x", "y", "score")  # of a recorded clip
+COMPARED_FRAMES = 33  # of the clips whose gradients are compared
 LEAST_FRAMES = 7  # a stream is timed on the four that follow half of a clip
 
 
@@ -30,11 +31,13 @@ class Ready:
 
     Attributes:
         run: One call.
-        output: What must be the einsum network's: logits, or the gradients of all parameters as one vector.
+        output: What must be the einsum network's: logits, or the gradients of all parameters as one vector, in float64
+            and of few frames.
         dtype: Of its matrix products.
         units: Equal parts of a call, whose time is told.
         whole_clips: Whether a call takes all clips from start to end; no clips a second are told otherwise.
         most_rounds: Rounds in which it is timed.
+        tolerance: Of the output, where it is not the task's.
     """
 
     run: Callable[[], object]
@@ -43,6 +46,7 @@ class Ready:
     units: int = 1
     whole_clips: bool = True
     most_rounds: int = 1000
+    tolerance: float | None = None
 
 
 Variant = Callable[["Setting", Tensor], Ready]  # of clips (N, C, T, V, M)
@@ -133,3 +137,8 @@ def recorded(path: str, frames: int) -> Tensor:
     made, raw = Preprocessing(window=frames), open_clips(path, CHANNEL_NAMES, body, single=True)[0]
     validate_clip(raw, 0, made)
     return torch.from_numpy(preprocess(raw.astype(np.float32), made, body))[..., :1]
+
+
+def compared(x: Tensor, dtype: torch.dtype = torch.float64) -> Tensor:
+    """The part of clips (N, C, T, V, M) whose gradients are compared."""
+    return x[:, :, :COMPARED_FRAMES].to(dtype)

@@ -3,6 +3,7 @@
 import json
 import statistics
 import subprocess
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,35 @@ def test_no_time_where_gradients_differ(setting: Setting, monkeypatch: pytest.Mo
     row = found(measured(setting, QUICK, ["training"], no_memory), "training", "dense", "torch matmul")
     assert row["ms"] is None
     assert row["error"] > training.TOLERANCE
+
+
+def test_gradients_are_compared_in_float64_and_steps_timed_in_float32(setting: Setting) -> None:
+    x = setting.batches["dense"]
+    exact, matmul = (make(setting, x).output() for make in STEPS.values())
+    assert exact.dtype == torch.float64
+    assert clock.difference(matmul, exact) < 1e-12  # measured: 0
+    network = setting.network()
+    rounded = training.gradients(network, network, x, setting.labels)
+    assert 1e-9 < clock.difference(rounded, exact) < 1e-5, "of the same clips and labels"  # measured: 2e-7
+
+
+def test_paddles_gradients_are_the_networks(setting: Setting) -> None:
+    pytest.importorskip("paddle", reason="PaddlePaddle is not installed; it comes with [test]")
+    x = setting.batches["dense"]
+    theirs = training.VARIANTS["dense"]["Paddle, eager"](setting, x).output()
+    difference = clock.difference(theirs, STEPS[EINSUM](setting, x).output())
+    assert difference < training.TOLERANCE  # measured: 8.8e-9
+
+
+def test_a_variant_has_its_own_tolerance_where_it_says_so(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    def loose(setting: Setting, x: Tensor) -> Ready:
+        return replace(shifted(inference.fast, 1e-3)(setting, x), tolerance=0.01)
+
+    variants = {"dense": FAST | {"for_inference": loose}}
+    monkeypatch.setitem(measure.TASKS, "inference", measure.Task(variants, inference.TOLERANCE))
+    row = found(measured(setting, QUICK, ["inference"], no_memory), "inference", "dense", "for_inference")
+    assert row["ms"] is not None
+    assert row["tolerance"] == 0.01
 
 
 def test_a_variant_that_cannot_run_says_why(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
