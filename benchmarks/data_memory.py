@@ -32,16 +32,16 @@ KINDS = {
 }
 
 
-def write_clips(root: Path) -> None:
+def write_clips(root: Path, count: int = SHAPE[0]) -> None:
     """Clips of random length and random positions, zero after their last frame."""
     rng = np.random.default_rng(0)
-    clips = np.lib.format.open_memmap(root / "train_data.npy", "w+", np.float32, SHAPE)
+    clips = np.lib.format.open_memmap(root / "train_data.npy", "w+", np.float32, (count, *SHAPE[1:]))
     for clip in clips:
         T = int(np.clip(rng.lognormal(5.7, 0.7), *LIVE))
         clip[:2, :T] = rng.uniform(-0.5, 0.5, (2, T, 25, 1))
         clip[2, :T] = rng.uniform(0.1, 1.0, (T, 25, 1))
     clips.flush()
-    np.save(root / "train_label.npy", np.arange(SHAPE[0]) % 30)
+    np.save(root / "train_label.npy", np.arange(count) % 30)
 
 
 class Whole(Dataset[tuple[np.ndarray, int]]):

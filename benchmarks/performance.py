@@ -3,6 +3,7 @@
 Every figure, and whether it is what was aimed at, comes from the results; the same results make the same page.
 """
 
+import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.speed.setting import EINSUM
-from benchmarks.speed.table import Results, kinds, lines, machine, sizes
+from benchmarks.speed.table import Results, kinds, lines, machine, origin, sizes
 
 ON_A_GPU = Path(__file__).parents[1] / "docs" / "performance_gpu.md"
 INTRODUCTION = """\
@@ -20,13 +21,17 @@ INTRODUCTION = """\
 Written by `python -m benchmarks.performance` from the results of `python -m benchmarks.speed --json FILE`, one
 interleaved run: after a round that warms up, each round times every row once in turn. Times are medians, ratios are of
 medians. What differs from the network as the original writes it (einsum, float32) by more than it may is not timed:
-logits by 1e-5 of the largest, gradients by 1e-3 of the largest; the last column is the difference found.
+logits by 1e-5 of the largest, gradients by 1e-7 of the largest, these in float64 on the first 33 frames (in float32 an
+activation that rounding moves across ReLU's corner adds or removes its whole gradient). The last column is the
+difference found.
 
 The share is what the einsum network's operations make a second, multiplications and additions apart, of the rate that
 the device reached at best in the same rounds, in a large matrix product or a large convolution over 9 frames with
 channels last (torch takes them from different libraries); it may exceed 100% where work is skipped. Memory is what two
 calls add to the resident set of a process of their own at its peak, kept features and buffers included, or what CUDA's
-allocator says. Paddle's side is `tests/parity/reference.py`. The fused row is compared in float32 and timed in
+allocator says. `for_inference` has the zero clip of the window from the calls before the first timed one: it makes one
+when that pays at once or when the window comes back, and it costs what one dense person costs. Paddle's side is
+`tests/parity/reference.py`. The fused row is compared in float32, by 1e-3, and timed in
 bfloat16.
 """
 
@@ -88,7 +93,8 @@ def targets(results: Results) -> Iterator[str]:
 
 def section(results: Results) -> str:
     """One run."""
-    text = f"\n## {results['machine']['device']}\n\n{machine(results)}\n\n{sizes(results)}\n"
+    told = filter(None, (machine(results), sizes(results), origin(results)))
+    text = f"\n## {results['machine']['device']}\n\n" + "\n\n".join(told) + "\n"
     if results["machine"]["device"].startswith("CPU"):
         text += "\n### What was aimed at\n\n" + "\n".join(targets(results)) + "\n"
     for task, kind, rows in kinds(results):
@@ -107,11 +113,33 @@ def written(runs: Sequence[Any], on_a_gpu: str | None) -> str:
     return INTRODUCTION + "".join(map(section, runs)) + f"\n## On a GPU\n\n{told}\n"
 
 
-def main(paths: Sequence[str]) -> None:
+def results_of(path: str) -> Any:
+    """What a file says.
+
+    Raises:
+        OSError: There is no such file.
+        ValueError: It was not written by ``benchmarks.speed``.
+    """
+    results = json.loads(Path(path).read_text(encoding="utf-8"))
+    if not isinstance(results, dict) or not {"machine", "sizes", "rounds", "product", "rows"} <= results.keys():
+        raise ValueError("no results of benchmarks.speed")
+    return results
+
+
+def main(arguments: Sequence[str]) -> None:
     """Print the page."""
-    if not paths:
-        raise SystemExit("benchmarks.performance: which results? give the files that benchmarks.speed --json wrote")
-    runs = [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.performance",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("results", nargs="+", help="files that benchmarks.speed --json wrote")
+    runs = []
+    for path in parser.parse_args(arguments).results:
+        try:
+            runs.append(results_of(path))
+        except (OSError, ValueError) as error:
+            parser.error(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}")
     print(written(runs, ON_A_GPU.name if ON_A_GPU.exists() else None), end="")
 
 

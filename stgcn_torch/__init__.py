@@ -9,12 +9,14 @@ if TYPE_CHECKING:
     from stgcn_torch.inference import for_inference
     from stgcn_torch.lit import LitSTGCN
     from stgcn_torch.model import STGCN
+    from stgcn_torch.streaming import StreamingSTGCN
 
-__all__ = ["STGCN", "LitSTGCN", "adjacency", "for_inference", "load_model"]
+__all__ = ["STGCN", "LitSTGCN", "StreamingSTGCN", "adjacency", "for_inference", "load_model"]
 
 _HOMES = {
     "STGCN": "model",
     "LitSTGCN": "lit",
+    "StreamingSTGCN": "streaming",
     "adjacency": "graph",
     "for_inference": "inference",
     "load_model": "checkpoint",

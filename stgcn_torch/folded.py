@@ -80,6 +80,9 @@ class FoldedBlock(nn.Module):
         """The hidden features of each frame by itself: graph convolution, batch norm and ReLU."""
         N, C, T, V = x.shape
         K, D, _ = self.pointwise.shape
+        # Neighbours first: in a frame their sums are K V V C multiplications, after the pointwise convolution they were
+        # K V V D, and that convolution is K V C D either way. So this is never more work unless a block narrows, which
+        # none of the article's does: 32 times less in the first block, half in the two that widen.
         # In each frame the K sums over a joint's neighbours come to lie together, so that one convolution does the
         # rest; with channels last nothing moves in memory from here to the next block.
         frames = x.permute(0, 2, 3, 1).reshape(N * T, V, C)
@@ -96,19 +99,32 @@ class FoldedBlock(nn.Module):
 
     def forward(self, x: Float[Tensor, "N C T V"]) -> Float[Tensor, "N D S V"]:
         """Features (N, C, T, V) to (N, D, S, V), S = ceil(T / stride) frames."""
-        h = self.spatial(x)
+        return self.joined(self.spatial(x), self.residual(x))
+
+    def joined(self, h: Float[Tensor, "N D T V"], residual: Float[Tensor, "N D S V"] | float) -> Tensor:
+        """The block's output (N, D, S, V) of what ``spatial`` and ``residual`` make of its input."""
         y = F.conv2d(h, self.temporal, self.temporal_bias, (self.stride, 1), (self.reach, 0))
-        return torch.relu_(y + self.residual(x))
+        return torch.relu_(y + residual)
 
 
 class FoldedSTGCN(nn.Module):
     """Clips in, logits out, as the network that it was made of has them in evaluation mode.
 
+    In float32 within 1e-5 of the largest, plus the network's own rounding: of clips that lie far from the origin beside
+    their spread it loses the digits in which frames differ, 7e-5 of the largest logit for joints 500 spreads of 0.01
+    away, where this is within 3e-7 of float64.
+
     Args:
         backbone: Left as it is; its running statistics are taken whatever its mode.
         head: Likewise; what becomes of the features (N, D), an ``STGCNHead``.
+
+    Attributes:
+        mean: (C, V), of the input batch norm.
+        scale: (C, V), what it multiplies by.
+        shift: (C, V), its bias.
     """
 
+    mean: Tensor
     scale: Tensor
     shift: Tensor
 
@@ -117,9 +133,12 @@ class FoldedSTGCN(nn.Module):
         V = backbone.A.shape[1]
         C = backbone.in_channels
         norm = backbone.data_bn
-        scale, shift = _affine(norm) if isinstance(norm, nn.BatchNorm1d) else (torch.ones(V * C), torch.zeros(V * C))
-        self.register_buffer("scale", scale.view(V, C).t().contiguous().to(backbone.A))  # (C, V)
-        self.register_buffer("shift", shift.view(V, C).t().contiguous().to(backbone.A))
+        mean, scale, shift = torch.zeros(V * C), torch.ones(V * C), torch.zeros(V * C)
+        if isinstance(norm, nn.BatchNorm1d):
+            assert norm.running_mean is not None
+            mean, scale, shift = norm.running_mean, _affine(norm)[0], norm.bias.detach()
+        for name, tensor in (("mean", mean), ("scale", scale), ("shift", shift)):
+            self.register_buffer(name, tensor.view(V, C).t().to(backbone.A, copy=True).contiguous())
         importance: Any = backbone.edge_importance or [1.0] * len(backbone.st_gcn_networks)
         self.blocks = nn.ModuleList(
             FoldedBlock(cast(STGCNBlock, block), backbone.A * factor)
@@ -138,7 +157,8 @@ class FoldedSTGCN(nn.Module):
             channels, joints = self.scale.shape
             raise ValueError(f"clips must have {channels} channels and {joints} joints, got {C} and {V}")
         x = x.permute(0, 4, 1, 2, 3).reshape(N * M, C, T, V)
-        return x * self.scale[:, None, :] + self.shift[:, None, :]
+        # The mean goes first: that rounds nothing away of joints near it, and costs nothing, on the input alone.
+        return (x - self.mean[:, None, :]) * self.scale[:, None, :] + self.shift[:, None, :]
 
     def forward(self, x: Float[Tensor, "N C T V M"]) -> Float[Tensor, "N num_classes"]:
         """Clips (N, C, T, V, M) to logits (N, num_classes)."""

@@ -4,10 +4,15 @@ A clip that ends before the window has a tail of zeros, and what the network mak
 feature differs from the all-zero clip's only if the kernels before it reach a live frame. So each block computes its
 live frames and as many more as its kernel reaches, and takes everything else from the all-zero clip of the same length,
 whose features are computed once and kept. A person who is not there is such a clip from the first frame on.
+
+The zero clip of a length costs what one person costs who is there to the last frame. It is made in the first call in
+which it saves as much, or in the second that has clips of that length; until then clips are computed whole. So clips of
+ever new lengths cost no more than in the plain network.
 """
 
 import copy
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -31,17 +36,25 @@ KEPT = 4  # zero clips that are kept, each 47 MB for 350 frames of the article's
 def for_inference(network: Network) -> Network:
     """A copy of a network that answers the same in less time: folded, and free of work on padding and absent people.
 
-    Logits and features are the network's own in evaluation mode within 1e-5 of the largest; the network
-    may be trained on, and the copy does not follow. The weights of the copy are
-    not trained, and gradients reach what is live in its clips, not the padding.
+    Logits and features are the network's own in evaluation mode within 1e-5 of the largest, in float32 beside the
+    network's own rounding (see ``FoldedSTGCN``). The network may be trained on, and the copy does not follow. The
+    weights of the copy are not trained, and gradients reach what is live in its clips, not the padding. The
+    answers to the same clips may differ by rounding from the call on that has a zero clip of their length.
 
     Args:
-        network: An ``STGCN``, or a ``LitSTGCN`` with its streams and crops.
+        network: An ``STGCN``, a ``LitSTGCN`` with its streams and crops, or the backbone of either.
+
+    Raises:
+        TypeError: It is no such network.
     """
     with torch.inference_mode(False):  # tensors made in it are of no use outside
         made = copy.deepcopy(network).eval()
-        if isinstance(made.backbone, STGCNBackbone):
-            made.backbone = InferenceBackbone(made.backbone)
+        if isinstance(made, STGCNBackbone):
+            made = cast(Network, InferenceBackbone(made).eval())
+        elif isinstance(getattr(made, "backbone", None), STGCNBackbone):
+            made.backbone = InferenceBackbone(cast(STGCNBackbone, made.backbone))
+        elif not isinstance(getattr(made, "backbone", made), InferenceBackbone):  # which was made before
+            raise TypeError(f"for_inference takes an STGCN, a LitSTGCN or a backbone, got {type(network).__name__}")
         made.requires_grad_(False)
     return made
 
@@ -63,6 +76,44 @@ class ZeroClip:
     dtype: torch.dtype
 
 
+class ZeroClips:
+    """Zero clips of the windows that were asked for last, ``KEPT`` at most.
+
+    None gives way to a window that was not asked for since that one last was: of more lengths in turn than are kept,
+    some are known and some are not, and none is made anew in every call.
+    """
+
+    def __init__(self) -> None:
+        self._recent: dict[Any, ZeroClip | None] = {}  # the last asked for at the end; None for those only seen
+
+    def __len__(self) -> int:
+        """How many are kept."""
+        return len(self._kept())
+
+    def get(self, window: Any, make: Callable[[], ZeroClip], pays: bool) -> ZeroClip | None:
+        """The zero clip of a window; None if it is better not made now.
+
+        Args:
+            window: What tells it from others.
+            make: Makes it.
+            pays: Whether it saves this call as much as it costs.
+        """
+        came_back = window in self._recent
+        found = self._recent.pop(window, None)  # another thread may be here: at worst it makes a clip once more
+        if found is None and (pays or came_back):
+            found = make()
+        self._recent[window] = found if came_back or len(self) < KEPT else None
+        kept = self._kept()
+        for oldest in list(self._recent):
+            if len(kept) < KEPT or oldest == kept[0]:
+                break
+            self._recent.pop(oldest, None)
+        return found
+
+    def _kept(self) -> list[Any]:
+        return [window for window, clip in list(self._recent.items()) if clip is not None][-KEPT:]
+
+
 class InferenceBackbone(FoldedSTGCN):
     """Clips in, features out, as ``STGCNBackbone`` has them in evaluation mode.
 
@@ -73,7 +124,11 @@ class InferenceBackbone(FoldedSTGCN):
     def __init__(self, backbone: STGCNBackbone) -> None:
         with torch.inference_mode(False):  # so that the weights count their changes
             super().__init__(backbone, nn.Identity())
-        self._zero_clips: dict[Any, ZeroClip] = {}
+        strides = [cast(FoldedBlock, block).stride for block in self.blocks]
+        into = [math.prod(strides[:i]) for i in range(len(strides) + 1)]  # frames of the clip from one to the next
+        # Live frames that the last block has at most more than a clip, in frames of the clip.
+        self._reach = sum(cast(FoldedBlock, block).reach * into[i] for i, block in enumerate(self.blocks)) + into[-1]
+        self._zero_clips = ZeroClips()
         self._weights: list[Tensor] = []
         self._versions: list[tuple[int, int]] = []
 
@@ -81,16 +136,23 @@ class InferenceBackbone(FoldedSTGCN):
         """Clips (N, C, T, V, M) to features (N, D), D the last block's channels.
 
         Raises:
-            ValueError: Clips have another number of channels or joints.
+            ValueError: Clips have another number of channels or joints, or no frame or no place for a person.
         """
         N, C, T, V, M = x.shape
+        if not T or not M:
+            raise ValueError(f"clips must have at least one frame and one person, got T={T} and M={M}")
         people = x.permute(0, 4, 1, 2, 3).reshape(N * M, C, T, V)
         lengths = live_lengths(people)
-        if lengths and min(lengths) == T:  # no padding to be known beforehand
-            return self._dense(people).view(N, M, -1).mean(dim=1)
-        zero = self.zero_clip(x)
+        together = list(passes(lengths, PASS.get(x.device.type, LARGEST_PASS)))
+        zero = None
+        if min(lengths, default=T) < T:  # there is padding to be known beforehand
+            computed = sum(len(some) * min(length + self._reach, T) for some, length in together)
+            zero = self.zero_clip(x, pays=N * M * T - computed >= T)
+        if zero is None:
+            features = self._dense(people)
+            return features.view(N, M, features.shape[1]).mean(dim=1)
         total = zero.rest[0].repeat(N * M, 1)
-        for some, length in passes(lengths, PASS.get(x.device.type, LARGEST_PASS)):
+        for some, length in together:
             who = torch.tensor(some, device=x.device)
             total[who] = self._live_total(people[who, :, :length], zero, T)
         S = len(zero.rest) - 1
@@ -114,38 +176,38 @@ class InferenceBackbone(FoldedSTGCN):
             x = continued(cast(FoldedBlock, block), x, hidden, residual)
         return x.sum(dim=(2, 3), dtype=zero.rest.dtype) + zero.rest[x.shape[2]]
 
-    def zero_clip(self, x: Float[Tensor, "N C T V M"]) -> ZeroClip:
-        """What the network makes of a clip of zeros as long as these, computed once while the weights stay the same."""
+    def zero_clip(self, x: Float[Tensor, "N C T V M"], pays: bool = True) -> ZeroClip | None:
+        """What the network makes of a clip of zeros as long as these; kept while the weights stay the same.
+
+        Args:
+            x: Clips, of which the size, dtype and device count.
+            pays: Whether that saves this call as much as it costs; if not, None for a window that is new.
+        """
         weights = list(self.buffers())
         versions = [(id(weight), weight._version) for weight in weights]
         if versions != self._versions:  # the weights are held too: no other tensor gets the identity of one
-            self._zero_clips, self._weights, self._versions = {}, weights, versions
+            self._zero_clips, self._weights, self._versions = ZeroClips(), weights, versions
         device = x.device.type
         autocast = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
         key = (x.shape[1:4], x.dtype, x.device, autocast)
-        made = self._zero_clips.get(key)
-        if made is None:
-            with torch.inference_mode(False), torch.no_grad():
-                made = self._zero_clip(x.new_zeros(1, *x.shape[1:4], 1))
-            for oldest in list(self._zero_clips)[: 1 - KEPT]:
-                self._zero_clips.pop(oldest, None)  # another thread may have been here
-            self._zero_clips[key] = made
-        return made
+        return self._zero_clips.get(key, lambda: self._zero_clip(x), pays)
 
-    def _zero_clip(self, zeros: Float[Tensor, "1 C T V 1"]) -> ZeroClip:
-        x = self.people(zeros)
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def _zero_clip(self, like: Float[Tensor, "N C T V M"]) -> ZeroClip:
+        x = self.people(like.new_zeros(1, *like.shape[1:4], 1))
         hidden, residual = [], []
         for block in self.blocks:
             hidden.append(cast(FoldedBlock, block).spatial(x))
             residual.append(cast(FoldedBlock, block).residual(x))
-            x = block(x)
+            x = cast(FoldedBlock, block).joined(hidden[-1], residual[-1])
         frames = x.sum(dim=3, dtype=torch.promote_types(x.dtype, torch.float32))[0].t()
         rest = F.pad(frames.flip(0).cumsum(0).flip(0), (0, 0, 0, 1))
         return ZeroClip(hidden, residual, rest, x.dtype)
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the zero clips: a saved network makes its own."""
-        return self.__dict__ | {"_zero_clips": {}, "_weights": [], "_versions": []}
+        return self.__dict__ | {"_zero_clips": ZeroClips(), "_weights": [], "_versions": []}
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
         with torch.inference_mode(False):

@@ -5,7 +5,9 @@ keeps the hidden frames that its temporal convolution needs, at first the zeros 
 shortcut. The features that leave the last block are final: no later frame changes them.
 """
 
-from typing import cast
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import torch
 from jaxtyping import Float
@@ -17,13 +19,26 @@ from stgcn_torch.model import STGCNBackbone, STGCNHead
 CHUNK = 32  # frames that go through the blocks at a time
 
 Frames = Float[Tensor, "N C *T V M"]  # several, or without the axis T one
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def apart(method: Method) -> Method:
+    """Let a method run outside of autograd and autocast: what a stream keeps has the type of its network."""
+
+    @functools.wraps(method)
+    def run(self: "StreamingSTGCN", *arguments: Any) -> Any:
+        with torch.inference_mode(), torch.autocast(self.scale.device.type, enabled=False):
+            return method(self, *arguments)
+
+    return cast(Method, run)
 
 
 class StreamingSTGCN:
     """Frames in, class probabilities out.
 
     The first frame settles how many clips N run side by side and of how many people M; people who are not there are
-    zeros, as in a clip. Cost and memory of a frame do not depend on how many came before.
+    zeros, as in a clip. Cost and memory of a frame do not depend on how many came before. Everything is computed in the
+    type of the network, under autocast too.
 
     Args:
         backbone: Left as it is; its running statistics are taken whatever its mode.
@@ -37,7 +52,7 @@ class StreamingSTGCN:
 
     def __init__(self, backbone: STGCNBackbone, head: STGCNHead) -> None:
         folded = FoldedSTGCN(backbone, head)
-        self.scale, self.shift, self.head = folded.scale, folded.shift, folded.head
+        self.mean, self.scale, self.shift, self.head = folded.mean, folded.scale, folded.shift, folded.head
         self.blocks = [_BlockStream(cast(FoldedBlock, block)) for block in folded.blocks]
         self.stride, self.delay = backbone.stride, backbone.reach
         self.reset()
@@ -58,11 +73,14 @@ class StreamingSTGCN:
 
         Raises:
             ValueError: N or M are others than in the frames before, or C or V others than the network's.
+
+        A push that fails, for whatever reason, leaves the stream as it was; of more than ``CHUNK`` frames it may have
+        taken the first, and ``frames`` counts them.
         """
         self.features(x)
         return self.classify(self._total / self._count).softmax(dim=-1) if self._count else None
 
-    @torch.inference_mode()
+    @apart
     def features(self, x: Frames) -> Float[Tensor, "S N D"]:
         """Take the next frames; the features that they make final, each the mean over its joints and people.
 
@@ -73,7 +91,7 @@ class StreamingSTGCN:
         made = [self._through(x[:, :, t : t + CHUNK]) for t in range(0, x.shape[2], CHUNK)]
         return made[0] if len(made) == 1 else torch.cat([self._pooled(self.blocks[-1].nothing), *made])
 
-    @torch.inference_mode()
+    @apart
     def rest(self) -> Float[Tensor, "S N D"]:
         """The features that would still come if the clip ended now; the stream goes on as it was.
 
@@ -102,7 +120,7 @@ class StreamingSTGCN:
         self.reset()
         return logits
 
-    @torch.inference_mode()
+    @apart
     def classify(self, features: Float[Tensor, "*S D"]) -> Float[Tensor, "*S K"]:
         """Logits of features, or of means over some."""
         logits: Tensor = self.head(features.reshape(-1, features.shape[-1]).to(self.scale))
@@ -116,10 +134,10 @@ class StreamingSTGCN:
             raise ValueError(f"frames must be (N, C, V, M) or (N, C, T, V, M), C={C} and V={V}, got {tuple(x.shape)}")
         N, M = x.shape[0], x.shape[4]
         if self._shape is None:
-            self._shape = (N, M)
             self._total = self.scale.new_zeros(N, self.blocks[-1].D, dtype=torch.float64)
             for block in self.blocks:
                 block.start(N * M * V)
+            self._shape = (N, M)
         elif self._shape != (N, M):
             before = f"N={self._shape[0]} and M={self._shape[1]}"
             raise ValueError(f"all frames of a stream must have the N and M of its first, {before}, got {N} and {M}")
@@ -128,16 +146,21 @@ class StreamingSTGCN:
     def _through(self, x: Float[Tensor, "N C T V M"]) -> Float[Tensor, "S N D"]:
         """Frames through the blocks, as far as they come."""
         N, C, T, V, M = x.shape
-        self.frames += T
-        x = x.permute(2, 0, 4, 3, 1).to(self.scale) * self.scale.t() + self.shift.t()  # T N M V C
+        x = x.permute(2, 0, 4, 3, 1).to(self.scale)  # T N M V C
+        x = (x - self.mean.t()) * self.scale.t() + self.shift.t()
         x = x.reshape(T, N * M * V, C)
+        reached = []
         for block in self.blocks:
+            reached.append((block, len(x)))
             x = block.push(x)
             if len(x) == 0:
-                return self._pooled(self.blocks[-1].nothing)
+                x = self.blocks[-1].nothing
+                break
         made = self._pooled(x)
-        self._total += _summed(made)
-        self._count += len(made)
+        total = self._total + _summed(made)
+        for block, count in reached:  # only now that nothing can fail any more
+            block.keep(count)
+        self.frames, self._count, self._total = self.frames + T, self._count + len(made), total
         return made
 
     def _pooled(self, x: Float[Tensor, "S NMV D"]) -> Float[Tensor, "S N D"]:
@@ -177,10 +200,14 @@ class _BlockStream:
         self.first = -self.reach  # the centre that the next frame completes
 
     def push(self, x: Float[Tensor, "T NMV C"]) -> Float[Tensor, "S NMV D"]:
-        """Take frames; the outputs that they complete."""
-        y = self._at_centres(self.hidden.with_new(self._spatial(x)), self.inputs.with_new(x))
-        self.first += len(x)
-        return y
+        """The outputs that frames complete, which are not kept yet."""
+        return self._at_centres(self.hidden.with_new(self._spatial(x)), self.inputs.with_new(x))
+
+    def keep(self, count: int) -> None:
+        """Keep that many frames, those that were pushed last."""
+        self.hidden.end += count
+        self.inputs.end += count
+        self.first += count
 
     def rest(self, x: Float[Tensor, "T NMV C"]) -> Float[Tensor, "S NMV D"]:
         """The outputs that would be left if the clip ended after these frames; nothing is kept of them."""
@@ -246,14 +273,13 @@ class _Recent:
         return self.held[:, self.end - self.keep : self.end]
 
     def with_new(self, x: Float[Tensor, "T NMV C"]) -> Float[Tensor, "NMV T_and_kept C"]:
-        """Those that were kept and at most ``CHUNK`` new ones, of which the last are then kept."""
+        """Those that are kept and at most ``CHUNK`` new ones, which are kept once ``end`` is moved behind them."""
         T = len(x)
         if self.end + T > self.held.shape[1]:
             self.held[:, : self.keep] = self.last
             self.end = self.keep
         self.held[:, self.end : self.end + T] = x.transpose(0, 1)
-        self.end += T
-        return self.held[:, self.end - T - self.keep : self.end]
+        return self.held[:, self.end - self.keep : self.end + T]
 
 
 def _summed(features: Float[Tensor, "S N D"]) -> Float[Tensor, "N D"]:

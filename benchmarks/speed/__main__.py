@@ -18,7 +18,8 @@ from pathlib import Path
 import torch
 
 from benchmarks.speed.measure import TASKS, Timing, measured, memory_of
-from benchmarks.speed.setting import Setting
+from benchmarks.speed.origin import origin
+from benchmarks.speed.setting import LEAST_FRAMES, Setting, recorded
 from benchmarks.speed.table import printed
 from stgcn_torch.model import CHANNELS, STRIDES
 
@@ -29,7 +30,7 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
         prog="python -m benchmarks.speed", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--clips", type=int, default=4, help="clips in a batch")
-    parser.add_argument("--frames", type=int, default=350, help="frames of the window")
+    parser.add_argument("--frames", type=int, default=350, help=f"of the window, at least {LEAST_FRAMES}")
     parser.add_argument("--live", type=int, default=117, help="frames of a padded clip before its tail")
     parser.add_argument("--clip", help="a .npy (C, T, V, M) of x, y and score in the fsd10 layout, as the padded clip")
     parser.add_argument("--rounds", type=int, default=11, help="timed rounds")
@@ -39,13 +40,37 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--pause", type=float, default=0.25, help="seconds before each call, for others' idle threads")
     parser.add_argument("--channels", type=int, nargs="+", default=list(CHANNELS), help="of each block")
     parser.add_argument("--strides", type=int, nargs="+", default=list(STRIDES), help="of each block")
-    parser.add_argument("--product", type=int, help="rows of the matrices whose product tells the device's rate")
+    parser.add_argument(
+        "--product", type=int, help="rows of the matrices whose product tells the device's rate, at least 8"
+    )
     parser.add_argument("--memory-of", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    if min(options.clips, options.live, options.rounds) < 1 or options.frames < options.live:
-        parser.error("--clips, --live and --rounds must be at least 1, --frames at least --live")
+    wrong = [
+        f"--{name} must be at least {least}, got {value}"
+        for name, least, value in (
+            ("clips", 1, options.clips),
+            ("frames", LEAST_FRAMES, options.frames),
+            ("live", 1, options.live),
+            ("rounds", 1, options.rounds),
+            ("product", 8, 8 if options.product is None else options.product),
+            ("channels", 1, min(options.channels)),
+            ("strides", 1, min(options.strides)),
+        )
+        if value < least
+    ]
+    if options.frames < options.live:
+        wrong.append(f"--frames must be at least --live, got {options.frames} and {options.live}")
     if len(options.channels) != len(options.strides):
-        parser.error("--channels and --strides must be as many")
+        wrong.append(
+            f"--channels and --strides must be as many, got {len(options.channels)} and {len(options.strides)}"
+        )
+    try:
+        if options.clip:
+            recorded(options.clip, options.frames)
+    except (OSError, ValueError) as error:
+        wrong.append(f"--clip {error}")
+    if wrong:
+        parser.error("; ".join(wrong))
     return options
 
 
@@ -82,7 +107,8 @@ def main(arguments: list[str]) -> None:
             return
         size = options.product or (8192 if device == "cuda" else 2048)
         timing = Timing(options.rounds, options.pause, size)
-        results = measured(setting, timing, [options.only] if options.only else list(TASKS), memory)
+        results = origin(arguments, options.clip)
+        results |= measured(setting, timing, [options.only] if options.only else list(TASKS), memory)
     print(printed(results))
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

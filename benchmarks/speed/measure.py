@@ -123,12 +123,12 @@ def checked(
         made = make(setting, x)
     except Missing as reason:
         return row | {"withheld": str(reason)}
-    error = difference(made.output(), expected)
-    if not error <= task.tolerance:  # NaN is not
-        told = f"differs from the einsum network by {error:.1e}, may by {task.tolerance:.0e}: not timed"
-        return row | {"error": error, "withheld": told}
+    row |= {"error": difference(made.output(), expected), "tolerance": made.tolerance or task.tolerance}
+    if not row["error"] <= row["tolerance"]:  # NaN is not
+        told = f"differs from the einsum network by {row['error']:.1e}, may by {row['tolerance']:.0e}: not timed"
+        return row | {"withheld": told}
     ready[place] = made
-    return row | {"error": error}
+    return row
 
 
 def figures(

@@ -9,12 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stgcn_torch.data.arrays import open_clips, validate_clip
 from stgcn_torch.data.preprocessing import Preprocessing, live_frames, preprocess
 from stgcn_torch.model import CHANNELS, STGCN, STRIDES
 from stgcn_torch.skeleton import skeleton
 
 EINSUM = "torch einsum, as the original"  # what all others are compared with
 CLASSES = 30
+CHANNEL_NAMES = ("x", "y", "score")  # of a recorded clip
+COMPARED_FRAMES = 33  # of the clips whose gradients are compared
+LEAST_FRAMES = 7  # a stream is timed on the four that follow half of a clip
 
 
 class Missing(Exception):  # noqa: N818
@@ -27,11 +31,13 @@ class Ready:
 
     Attributes:
         run: One call.
-        output: What must be the einsum network's: logits, or the gradients of all parameters as one vector.
+        output: What must be the einsum network's: logits, or the gradients of all parameters as one vector, in float64
+            and of few frames.
         dtype: Of its matrix products.
         units: Equal parts of a call, whose time is told.
         whole_clips: Whether a call takes all clips from start to end; no clips a second are told otherwise.
         most_rounds: Rounds in which it is timed.
+        tolerance: Of the output, where it is not the task's.
     """
 
     run: Callable[[], object]
@@ -40,6 +46,7 @@ class Ready:
     units: int = 1
     whole_clips: bool = True
     most_rounds: int = 1000
+    tolerance: float | None = None
 
 
 Variant = Callable[["Setting", Tensor], Ready]  # of clips (N, C, T, V, M)
@@ -84,8 +91,7 @@ class Setting:
     def padded_clip(self) -> Tensor:
         """A clip (C, T, V, 1) that ends before its window."""
         if self.recorded:
-            raw = np.load(self.recorded).astype(np.float32)
-            return torch.from_numpy(preprocess(raw, Preprocessing(window=self.frames), skeleton("fsd10")))[..., :1]
+            return recorded(self.recorded, self.frames)
         clip = torch.randn(2, self.frames, 25, 1, generator=torch.Generator().manual_seed(0))
         clip[:, self.live :] = 0
         return clip
@@ -118,3 +124,21 @@ class Setting:
     def labels(self) -> Tensor:
         """A class for each clip."""
         return torch.arange(self.clips, device=self.device) % CLASSES
+
+
+def recorded(path: str, frames: int) -> Tensor:
+    """The first person (C, T, V, 1) of a recorded clip, preprocessed to so many frames.
+
+    Raises:
+        OSError: There is no such file.
+        ValueError: It is no clip of x, y and score in the fsd10 layout, or has NaN or nobody in it.
+    """
+    body = skeleton("fsd10")
+    made, raw = Preprocessing(window=frames), open_clips(path, CHANNEL_NAMES, body, single=True)[0]
+    validate_clip(raw, 0, made)
+    return torch.from_numpy(preprocess(raw.astype(np.float32), made, body))[..., :1]
+
+
+def compared(x: Tensor, dtype: torch.dtype = torch.float64) -> Tensor:
+    """The part of clips (N, C, T, V, M) whose gradients are compared."""
+    return x[:, :, :COMPARED_FRAMES].to(dtype)

@@ -1,5 +1,6 @@
 """The results of a run as text."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
@@ -27,11 +28,24 @@ def machine(results: Results) -> str:
 def sizes(results: Results) -> str:
     """Clips and rounds, in a sentence."""
     told = results["sizes"]
-    padded = "a recorded clip" if told["recorded"] else "random clips"
+    clip = "recorded" if told["recorded"] else "random"
     return (
-        f"{told['clips']} clips (2, {told['frames']}, 25, 1), float32; those called padded are {padded} "
-        f"of {told['live']} live frames. Medians of {results['rounds']} rounds."
+        f"{told['clips']} clips (2, {told['frames']}, 25, 1), float32; the padded ones are one {clip} clip of "
+        f"{told['live']} live frames, {told['clips']} times, the dense ones random. "
+        f"Medians of {results['rounds']} rounds."
     )
+
+
+def origin(results: Results) -> str:
+    """The command, the code and the recorded clip, in a sentence; nothing of results that do not tell."""
+    if "arguments" not in results:
+        return ""
+    code = f" at commit {results['commit']}" if results["commit"] else ""
+    code += ", with changes that are not in it" if results["changed"] else ""
+    clip = results["clip"]
+    recorded = f" The recorded clip is {clip['name']}, SHA-256 {clip['sha256']}." if clip else ""
+    command = shlex.join(["python", "-m", "benchmarks.speed", *results["arguments"]])
+    return f"`{command}`, {results['date']}{code}.{recorded}"
 
 
 def kinds(results: Results) -> Iterator[tuple[str, str, list[Any]]]:
@@ -65,7 +79,7 @@ def told(figure: float | None, form: str) -> str:
 
 def printed(results: Results) -> str:
     """Everything, for a terminal."""
-    text = f"{machine(results)}\n{sizes(results)}\n"
+    text = "\n".join(filter(None, (machine(results), sizes(results), origin(results)))) + "\n"
     for task, kind, rows in kinds(results):
         text += f"\n{task}, {kind}\n" + "\n".join(lines(rows)) + "\n"
     return text

@@ -8,23 +8,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.speed.setting import CLASSES, Missing, Ready, Setting
+from benchmarks.speed.setting import CLASSES, Missing, Ready, Setting, compared
 from convert.keys import convert_state_dict, restore_state_dict
 
 MOST_ROUNDS = 3  # of training steps, which take some 14 s each
 
 
-def network_of(setting: Setting) -> tuple[Any, Any]:
+def network_of(setting: Setting, dtype: str = "float32") -> tuple[Any, Any]:
     """Paddle, and the network in it with the setting's weights; Missing where that cannot be."""
     if find_spec("paddle") is None:
         raise Missing("PaddlePaddle is not installed")
     if setting.device != "cpu":
         raise Missing("measured on CPUs only")
+    from tests.parity.pairs import default_dtype
     from tests.parity.reference import STGCN, paddle
 
     paddle.set_flags({"FLAGS_paddle_num_threads": torch.get_num_threads()})  # 1 by itself
-    theirs = STGCN(CLASSES, channels=setting.channels, strides=setting.strides)
-    state = {name: value.numpy() for name, value in setting.network().state_dict().items()}
+    with default_dtype(dtype):
+        theirs = STGCN(CLASSES, channels=setting.channels, strides=setting.strides)
+    state = {name: value.numpy() for name, value in setting.network().to(getattr(torch, dtype)).state_dict().items()}
     theirs.set_state_dict(restore_state_dict(state))
     return paddle, theirs
 
@@ -74,20 +76,20 @@ def training(setting: Setting, x: Tensor) -> Ready:
     decay = paddle.regularizer.L2Decay(1e-4)
     optimizer = paddle.optimizer.Momentum(0.05, 0.9, network.parameters(), weight_decay=decay)
 
-    def backward() -> None:
+    def step() -> None:
         network.clear_gradients()
         paddle.nn.functional.cross_entropy(network(clips), labels).backward()
-
-    def step() -> None:
-        backward()
         optimizer.step()
 
-    return Ready(step, partial(gradients, network, backward, setting), most_rounds=MOST_ROUNDS)
+    return Ready(step, partial(gradients, setting, x), most_rounds=MOST_ROUNDS)
 
 
-def gradients(network: Any, backward: Any, setting: Setting) -> Tensor:
-    """Of the loss by all parameters, as one vector in torch's order."""
-    backward()
+def gradients(setting: Setting, x: Tensor) -> Tensor:
+    """Of the loss by all parameters in float64, as one vector in torch's order."""
+    paddle, network = network_of(setting, "float64")
+    network.train()
+    clips, labels = paddle.to_tensor(compared(x).numpy()), paddle.to_tensor(setting.labels.numpy()[:, None])
+    paddle.nn.functional.cross_entropy(network(clips), labels).backward()
     trained = {name: tensor for name, tensor in network.named_parameters() if not tensor.stop_gradient}
     found = convert_state_dict({name: tensor.grad.numpy() for name, tensor in trained.items()})
     names = [name for name, _ in setting.network().named_parameters()]

@@ -1,4 +1,4 @@
-"""A long recording as the network sees it when it is one clip, a part at a time: NumPy, memory that stays flat."""
+"""A long recording as the network sees it when it is one clip, a part or a frame at a time: NumPy, flat memory."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -110,3 +110,59 @@ class LongClip:
         if made.select == "before":
             part = part[[made.channels.index(channel) for channel in made.keep]].astype(np.float32)
         return part
+
+
+class LiveFrames:
+    """Frames as they come, preprocessed: each as the last one of the clip that the frames so far are.
+
+    An undetected centre is where it was last seen, as at the end of a recording. ``absent_center=interpolate`` has it
+    on the straight line to where it is seen next, which nobody knows yet; so the frames of a gap differ from those that
+    a recording gives the network, by up to what the centre moves in the gap. Before a person's centre was first seen
+    nothing of theirs is moved.
+
+    Args:
+        preprocessing: What is done to a frame.
+        body: The layout of the joints.
+
+    Raises:
+        ValueError: The preprocessing needs more than a frame.
+    """
+
+    def __init__(self, preprocessing: Preprocessing, body: Skeleton) -> None:
+        refuse_more_than_frames(preprocessing)
+        self.preprocessing, self.body = preprocessing, body
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget where the centre was: the next frame is the first of another clip."""
+        self._centre: Any = 0.0  # (C, 1, M)
+
+    def push(self, frame: Float[np.ndarray, "C V M"]) -> Float[np.ndarray, "D V M"]:
+        """Take the next frame.
+
+        Args:
+            frame: As recorded; its channels are those of the preprocessing, people who are not there are zeros.
+
+        Returns:
+            The channels that are kept, float32.
+
+        Raises:
+            ValueError: It has other channels or joints, or NaN or infinite values that the preprocessing refuses.
+        """
+        made = self.preprocessing
+        C, V = len(made.channels), len(self.body.joints)
+        if frame.ndim != 3 or frame.shape[:2] != (C, V):
+            raise ValueError(
+                f"a frame must be (C, V, M), C={C} ({', '.join(made.channels)}) and V={V}, got {frame.shape}"
+            )
+        alone = LongClip(frame[:, None], made, self.body, "the recording")
+        part, channels = alone._part(0, 1), alone._channels
+        joint = made.center_joint(self.body)
+        if joint is not None and made.centring == "every_joint":
+            part = centre(part, joint, channels, made)
+        elif joint is not None:
+            seen = detected(part, channels)
+            place, there = seen_centre(part, seen, joint, channels, made.absent_center)
+            self._centre = np.where(there, place, self._centre)
+            part = moved(part, seen, self._centre)
+        return part[[channels.index(channel) for channel in made.keep], 0].astype(np.float32)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from stgcn_torch.inference import InferenceBackbone, for_inference, passes
@@ -75,8 +75,24 @@ def test_in_float32_answers_are_within_a_hundred_thousandth(clips: Padded) -> No
     network, fast, x = (made.float() for made in clips.drawn())
     with torch.inference_mode():
         expected = network(x)
-        scale = max(float(expected.abs().max()), 1.0)
-        torch.testing.assert_close(fast(x), expected, rtol=0, atol=1e-5 * scale)  # measured: 9e-7
+    # Measured in 400 cases: 8.9e-6 at a lone logit of 0.007, where the network itself is 1.0e-5 from float64.
+    torch.testing.assert_close(fast(x), expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
+
+
+@few
+@given(padded(), st.floats(0, 500), st.sampled_from([0.01, 0.1, 1]))
+def test_in_float32_answers_are_exact_however_far_from_the_origin(clips: Padded, mean: float, spread: float) -> None:
+    """Of 400 cases the worst is 2.7e-6 of the largest from float64, and the network itself 2.1e-3."""
+    network, _, x = clips.drawn()
+    norm = network.backbone.data_bn
+    assume(isinstance(norm, nn.BatchNorm1d))
+    norm.running_mean.fill_(mean)
+    norm.running_var.fill_(spread**2)
+    x = torch.where(x == 0, 0, x * spread + mean).float()
+    with torch.inference_mode():
+        found = for_inference(network.float())(x)
+        exact = network.double()(x.double())
+    torch.testing.assert_close(found.double(), exact, rtol=0, atol=1e-5 * float(exact.abs().max()))
 
 
 @few
@@ -114,6 +130,18 @@ def test_padding_beyond_reach_costs_nothing(clips: Padded, more: int) -> None:
 def test_people_who_are_not_there_cost_nothing(clips: Padded) -> None:
     _, fast, x = clips.drawn()
     assert operations(fast, torch.cat([x, torch.zeros_like(x)], dim=-1)) == operations(fast, x)
+
+
+@few
+@given(padded())
+def test_the_first_call_costs_no_more_than_clips_computed_whole(clips: Padded) -> None:
+    """Whether or not it makes the zero clip."""
+    _, fast, x = clips.drawn()
+    with torch.inference_mode(), FlopCounterMode(display=False) as first:
+        fast(x)
+    with torch.inference_mode(), FlopCounterMode(display=False) as whole:
+        fast(torch.ones_like(x))
+    assert first.get_total_flops() <= whole.get_total_flops()
 
 
 @few

@@ -42,10 +42,10 @@ def clips_of(module: LitSTGCN, N: int, T: int, M: int) -> Tensor:
 
 
 def differs(run: Callable[[Tensor], Tensor], expected: Callable[[Tensor], Tensor], clips: Tensor) -> float:
-    """The largest difference, of the largest expected value or of 1."""
+    """The largest difference, of the largest expected value."""
     with torch.inference_mode():
         wanted = expected(clips)
-        return float((run(clips) - wanted).abs().max() / wanted.abs().max().clamp(min=1))
+        return float((run(clips) - wanted).abs().max() / wanted.abs().max())
 
 
 @pytest.mark.parametrize(("suffix", "output"), [(".onnx", "probabilities"), (".onnx", "logits"), (".pt2", "logits")])
@@ -170,6 +170,22 @@ def test_a_graph_that_is_wrong_of_a_network_that_is_certain_gets_no_name(
     with pytest.raises(ValueError, match=r"logits differ by .*nothing was written"):
         export(module, tmp_path / "net.pt2", "probabilities")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("size", [1e-6, 1e3])
+def test_logits_are_compared_by_their_size(size: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = module_of()
+    for parameter in module.head.parameters():
+        parameter.data *= size
+    assert 0 < export(module, tmp_path / "net.pt2", "logits") < TOLERANCE
+
+    class Other(Exported):
+        def forward(self, clips: Tensor) -> Tensor:
+            return super().forward(clips) * 1.0001
+
+    monkeypatch.setattr(exporting, "Exported", Other)
+    with pytest.raises(ValueError, match=r"logits differ by 1\.0e-04 of the largest for clips"):
+        export(module, tmp_path / "net.pt2", "logits")
 
 
 def test_an_existing_file_is_replaced_and_the_module_left_as_it_is(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stgcn_torch.data.framewise import PART, LongClip, refuse_more_than_frames
+from stgcn_torch.data.framewise import PART, LiveFrames, LongClip, refuse_more_than_frames
 from stgcn_torch.data.preprocessing import PREPROCESSINGS, Preprocessing, preprocess
 from stgcn_torch.skeleton import skeleton
 
@@ -50,6 +50,39 @@ def test_the_parts_are_those_of_the_whole_to_the_bit(options: dict[str, Any], T:
     made, clip = Preprocessing(**options), recording(T, seed)
     expected = preprocess(clip, replace(made, window=T), BODY)
     assert np.array_equal(joined(clip, made), expected)
+
+
+@settings(derandomize=True, deadline=None, max_examples=60, database=None)
+@given(choices, st.integers(1, 40), st.integers(0, 9))
+def test_a_live_frame_is_the_last_of_the_clip_so_far_to_the_bit(options: dict[str, Any], T: int, seed: int) -> None:
+    """Gaps of the centre and of people among them."""
+    made, clip = Preprocessing(**options), recording(T, seed)
+    live = LiveFrames(made, BODY)
+    for t in range(T):
+        frame = live.push(clip[:, t])
+        so_far = preprocess(clip[:, : t + 1], replace(made, window=t + 1, empty="keep"), BODY)
+        assert np.array_equal(frame, so_far[:, t])
+    live.reset()
+    assert np.array_equal(live.push(clip[:, 0]), LiveFrames(made, BODY).push(clip[:, 0]))
+
+
+def test_in_a_gap_the_centre_stays_where_it_was_seen_until_it_is_seen_again() -> None:
+    clip = np.ones((3, 4, 3, 1), np.float32)
+    clip[0, :, 0, 0] = [10, 0, 0, 16]  # x of the centre; of b and c it is 1
+    clip[2, 1:3, 0] = clip[1, 1:3, 0] = 0
+    live = LiveFrames(Preprocessing(), BODY)
+    assert [float(live.push(clip[:, t])[0, 1, 0]) for t in range(4)] == [-9, -9, -9, -15]
+    assert joined(clip, Preprocessing())[0, :, 1, 0].tolist() == [-9, -11, -13, -15], "a recording knows what follows"
+
+
+def test_live_frames_that_do_not_fit_are_refused() -> None:
+    live = LiveFrames(Preprocessing(), BODY)
+    with pytest.raises(ValueError, match=r"\(C, V, M\), C=3 \(x, y, score\) and V=3, got \(2, 3, 1\)"):
+        live.push(np.zeros((2, 3, 1)))
+    with pytest.raises(ValueError, match="the recording has NaN or infinite values"):
+        live.push(np.full((3, 3, 1), np.nan))
+    with pytest.raises(ValueError, match=r"preprocessing\.gaps=drop"):
+        LiveFrames(Preprocessing(gaps="drop"), BODY)
 
 
 def test_joints_of_nan_are_missing_where_that_is_asked_for() -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import stgcn_torch
+
 ROOT = Path(__file__).parents[2]
 PROJECT = ("stgcn_torch", "convert")
 ENTRY_POINTS = {
@@ -118,3 +120,8 @@ def test_convert_loads_neither_torch_nor_paddle() -> None:
     source = f"import sys, {', '.join(modules)}; print(sorted({{'torch', 'paddle', 'hydra'}} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", source], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_every_public_name_is_there() -> None:
+    assert [getattr(stgcn_torch, name).__name__ for name in stgcn_torch.__all__] == stgcn_torch.__all__
+    assert {*stgcn_torch.__all__} <= {*dir(stgcn_torch)}

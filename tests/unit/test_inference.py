@@ -9,7 +9,17 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from stgcn_torch.folded import FoldedBlock
-from stgcn_torch.inference import KEPT, LONGER, InferenceBackbone, continued, for_inference, live_lengths, passes
+from stgcn_torch.inference import (
+    KEPT,
+    LONGER,
+    InferenceBackbone,
+    ZeroClip,
+    ZeroClips,
+    continued,
+    for_inference,
+    live_lengths,
+    passes,
+)
 from stgcn_torch.lit import LitSTGCN
 from stgcn_torch.model import STGCN
 from tests.unit.test_folded import lived_in
@@ -44,6 +54,13 @@ def operations(work: Callable[[], object]) -> int:
 def backbone_of(network: STGCN | LitSTGCN) -> InferenceBackbone:
     assert isinstance(network.backbone, InferenceBackbone)
     return network.backbone
+
+
+def zero_clip(network: STGCN | LitSTGCN, x: Tensor) -> ZeroClip:
+    """Made where it is not kept."""
+    made = backbone_of(network).zero_clip(x)
+    assert made is not None
+    return made
 
 
 @pytest.mark.parametrize(
@@ -86,6 +103,16 @@ def test_no_clips_get_no_answers() -> None:
     assert for_inference(lived_in(**SMALL))(torch.zeros(0, 2, 9, 25, 2)).shape == (0, 7)
 
 
+@pytest.mark.parametrize("shape", [(2, 2, 0, 25, 1), (2, 2, 9, 25, 0), (0, 2, 9, 25, 0)])
+def test_clips_without_frames_or_people_are_refused(shape: tuple[int, ...]) -> None:
+    """The network itself ends in an error of torch's."""
+    network = lived_in(**SMALL)
+    with pytest.raises(RuntimeError):
+        network(torch.zeros(shape))
+    with pytest.raises(ValueError, match=f"at least one frame and one person, got T={shape[2]} and M={shape[4]}"):
+        for_inference(network)(torch.zeros(shape))
+
+
 @pytest.mark.parametrize("shape", [(1, 2, 45, 24, 1), (1, 1, 45, 25, 1), (1, 3, 45, 25, 1)])
 def test_clips_of_another_body_are_refused(shape: tuple[int, ...]) -> None:
     fast = for_inference(lived_in(**SMALL))
@@ -122,6 +149,7 @@ def test_under_autocast_answers_have_its_dtype_and_differ_by_its_rounding() -> N
 def test_the_network_is_left_as_it_is_and_the_copy_does_not_follow_it() -> None:
     network = lived_in(**SMALL).train()
     fast, x = for_inference(network), clips([[20]])
+    zero_clip(fast, x)
     before = fast(x)
     assert network.training
     assert not fast.training
@@ -136,6 +164,7 @@ def test_made_in_inference_mode_it_serves_outside() -> None:
     network, x = lived_in(**SMALL), clips([[20, 0]])
     with torch.inference_mode():
         fast = for_inference(network)
+        zero_clip(fast, x)
         before = fast(x)
     assert torch.equal(fast(x), before)
     fast(x.requires_grad_()).sum().backward()
@@ -149,6 +178,7 @@ def test_dense_clips_need_no_zero_clip_and_a_saved_network_keeps_none() -> None:
     torch.testing.assert_close(fast(x), expected, rtol=0, atol=1e-5 * float(expected.detach().abs().max()))
     assert not fast.backbone._zero_clips
     fast(clips([[20, 0]]))
+    fast(x)
     assert len(fast.backbone._zero_clips) == 1
     assert not copy.deepcopy(fast).backbone._zero_clips
 
@@ -157,6 +187,17 @@ def test_made_twice_is_made_once() -> None:
     fast = for_inference(lived_in(**SMALL))
     x = clips([[20]])
     assert torch.equal(for_inference(fast)(x), fast(x))
+
+
+def test_a_backbone_alone_gives_the_same_features() -> None:
+    network, x = lived_in(**SMALL), clips([[20, 0], [45, 3]])
+    fast = for_inference(network.backbone)
+    assert not fast.training
+    with torch.inference_mode():
+        assert_same(fast(x), network.backbone(x))
+        assert torch.equal(for_inference(fast)(x), fast(x))
+    with pytest.raises(TypeError, match=r"^for_inference takes an STGCN, a LitSTGCN or a backbone, got STGCNHead$"):
+        for_inference(network.head)
 
 
 def test_answers_may_be_differentiated() -> None:
@@ -176,7 +217,7 @@ def test_a_longer_window_costs_nothing() -> None:
     costs = []
     for T in (60, 120, 240):
         x = clips([[30]], T)
-        fast(x)
+        zero_clip(fast, x)
         costs.append(operations(lambda x=x: fast(x)))  # type: ignore[misc]
     assert costs[0] == costs[1] == costs[2]
 
@@ -184,7 +225,7 @@ def test_a_longer_window_costs_nothing() -> None:
 def test_absent_people_cost_nothing() -> None:
     fast = for_inference(lived_in(**SMALL))
     alone, together, empty = clips([[30], [20]]), clips([[30, 0, 0], [0, 20, 0]]), clips([[0], [0]])
-    fast(alone)
+    zero_clip(fast, alone)
     assert operations(lambda: fast(together)) == operations(lambda: fast(alone))
     head = operations(lambda: fast.head(torch.zeros(2, 8)))
     assert operations(lambda: fast(empty)) == head
@@ -193,16 +234,16 @@ def test_absent_people_cost_nothing() -> None:
 def test_short_clips_do_not_pay_for_long_ones() -> None:
     fast = for_inference(lived_in(**SMALL))
     x = clips([[45], [5], [5], [25]])
-    fast(x)
+    zero_clip(fast, x)
     alone = sum(operations(lambda clip=clip: fast(clip[None])) for clip in x)  # type: ignore[misc]
     assert operations(lambda: fast(x)) == alone
 
 
 def test_each_block_computes_the_frames_that_its_kernel_reaches_from_live_ones() -> None:
     """117 of 350 frames, by L' = ceil((L + 4) / stride)."""
-    backbone = backbone_of(for_inference(STGCN(7)))
-    x = clips([[117]], 350)
-    zero = backbone.zero_clip(x)
+    fast = for_inference(STGCN(7))
+    backbone, x = backbone_of(fast), clips([[117]], 350)
+    zero = zero_clip(fast, x)
     people, found = backbone.people(x[:, :, :117]), []
     for block, hidden, residual in zip(backbone.blocks, zero.hidden, zero.residual, strict=True):
         assert isinstance(block, FoldedBlock)
@@ -214,7 +255,7 @@ def test_each_block_computes_the_frames_that_its_kernel_reaches_from_live_ones()
 def test_padding_of_the_articles_network_costs_only_what_kernels_reach() -> None:
     fast = for_inference(STGCN(7))
     padded, dense = clips([[117]], 350), clips([[350]], 350)
-    fast(padded)
+    zero_clip(fast, padded)
     # Of 350, 175 and 88 frames those above are between 0.35 and 0.56, least where most of the frames are.
     assert operations(lambda: fast(padded)) < 0.46 * operations(lambda: fast(dense))  # measured: 0.451
 
@@ -228,9 +269,54 @@ def test_the_zero_clip_is_kept_by_length_dtype_and_precision() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         assert backbone.zero_clip(x) is not first
     assert backbone.zero_clip(x) is first
-    for T in range(1, 2 * KEPT):
-        backbone.zero_clip(x[:, :, :T])
-    assert len(backbone._zero_clips) == KEPT
+
+
+def test_the_zero_clip_is_made_when_it_pays_or_comes_back() -> None:
+    """45 frames; of these networks a person of 5 computes up to 23."""
+    fast = for_inference(lived_in(**SMALL))
+    alone, four = clips([[5]]), clips([[5], [5], [5], [5]])
+    whole = operations(lambda: fast(clips([[45]])))
+    first, second, third = (operations(lambda: fast(alone)) for _ in range(3))
+    assert first == whole
+    assert whole < second < 1.5 * whole
+    assert third < 0.5 * whole
+    fast = for_inference(lived_in(**SMALL))
+    at_once = operations(lambda: fast(four))
+    assert at_once < operations(lambda: fast(clips([[45]] * 4)))
+    assert at_once > operations(lambda: fast(four))
+
+
+def asked(clips: ZeroClips, windows: str, pays: bool = False) -> str:
+    """What becomes of windows: whose zero clip is made (capital), known, or neither (a point)."""
+    told = ""
+    for window in windows:
+        made: list[str] = []
+
+        def make(window: str = window, made: list[str] = made) -> ZeroClip:
+            made.append(window)
+            return ZeroClip([], [], torch.zeros(1), torch.float32)
+
+        found = clips.get(window, make, pays)
+        told += "." if found is None else window.upper() if made else window
+    return told
+
+
+def test_windows_in_turn_are_not_made_anew_in_every_call() -> None:
+    clips, (some, more) = ZeroClips(), ("abcd", "abcdefg")
+    assert KEPT == len(some)
+    assert asked(clips, 3 * some) == "....ABCDabcd"
+    clips = ZeroClips()
+    assert asked(clips, 5 * more) == "......." + "ABCD..." + 3 * "abcd..."
+    assert len(clips) == KEPT
+
+
+def test_a_window_gives_way_to_one_that_came_back_since() -> None:
+    clips = ZeroClips()
+    assert asked(clips, "aabbccdd") == ".A.B.C.D"
+    assert asked(clips, "aee") == "a.E"  # b was not asked for since
+    assert asked(clips, "acdebb") == "acde.B"  # and is new again
+    assert asked(clips, "xyzwxyzw", pays=True) == "XYZWXYZW"  # worth it once; kept when they came back
+    assert asked(clips, "xyzw") == "xyzw"
 
 
 def halved(backbone: InferenceBackbone) -> None:

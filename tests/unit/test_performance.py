@@ -104,8 +104,40 @@ def test_the_command_prints_the_page(
     (tmp_path / "performance_gpu.md").touch()
     main([str(path)])
     assert "See [performance_gpu.md](performance_gpu.md)." in capsys.readouterr().out
-    with pytest.raises(SystemExit, match="which results"):
-        main([])
+
+
+def test_files_that_are_no_results_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "list.json").write_text("[]")
+    (tmp_path / "text.json").write_text("text")
+    for arguments, told in (
+        ([], "the following arguments are required: results"),
+        (["nothere.json"], "nothere.json cannot be read: No such file or directory"),
+        ([str(tmp_path / "list.json")], "list.json cannot be read: no results of benchmarks.speed"),
+        ([str(tmp_path / "text.json")], "text.json cannot be read: Expecting value: line 1 column 1 (char 0)"),
+    ):
+        with pytest.raises(SystemExit):
+            main(arguments)
+        assert capsys.readouterr().err.splitlines()[-1].endswith(told)
+
+
+def test_the_page_tells_the_command_the_code_and_the_clip(results: dict[str, Any]) -> None:
+    bare = written([results], None)
+    assert "the padded ones are one random clip of 117 live frames, 4 times" in bare
+    assert "benchmarks.speed --clip" not in bare, "these results do not tell"
+    results["sizes"]["recorded"] = True
+    results |= {
+        "arguments": ["--clip", "my clip.npy"],
+        "commit": "c0ffee",
+        "changed": True,
+        "date": "2026-11-01",
+        "clip": {"name": "my clip.npy", "sha256": "abc"},
+    }
+    page = written([results], None)
+    assert "`python -m benchmarks.speed --clip 'my clip.npy'`, 2026-11-01 at commit c0ffee, with changes that" in page
+    assert " are not in it. The recorded clip is my clip.npy, SHA-256 abc.\n" in page
+    assert "the padded ones are one recorded clip of 117 live frames, 4 times" in page
+    results |= {"commit": None, "changed": None, "clip": None}
+    assert "\n`python -m benchmarks.speed --clip 'my clip.npy'`, 2026-11-01.\n" in written([results], None)
 
 
 @pytest.mark.skipif(not KEPT, reason="docs has no performance.json, the results to make the page of")

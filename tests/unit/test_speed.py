@@ -2,6 +2,8 @@
 
 import json
 import statistics
+import subprocess
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,11 @@ import torch
 from torch import Tensor
 
 from benchmarks.speed import clock, inference, measure, training
+from benchmarks.speed import origin as origins
 from benchmarks.speed.__main__ import main, parsed
 from benchmarks.speed.measure import TASKS, Timing, measured
-from benchmarks.speed.setting import EINSUM, Missing, Ready, Setting, Variant
+from benchmarks.speed.origin import origin
+from benchmarks.speed.setting import EINSUM, LEAST_FRAMES, Missing, Ready, Setting, Variant
 from benchmarks.speed.table import printed
 
 TINY = [
@@ -104,6 +108,35 @@ def test_no_time_where_gradients_differ(setting: Setting, monkeypatch: pytest.Mo
     assert row["error"] > training.TOLERANCE
 
 
+def test_gradients_are_compared_in_float64_and_steps_timed_in_float32(setting: Setting) -> None:
+    x = setting.batches["dense"]
+    exact, matmul = (make(setting, x).output() for make in STEPS.values())
+    assert exact.dtype == torch.float64
+    assert clock.difference(matmul, exact) < 1e-12  # measured: 0
+    network = setting.network()
+    rounded = training.gradients(network, network, x, setting.labels)
+    assert 1e-9 < clock.difference(rounded, exact) < 1e-5, "of the same clips and labels"  # measured: 2e-7
+
+
+def test_paddles_gradients_are_the_networks(setting: Setting) -> None:
+    pytest.importorskip("paddle", reason="PaddlePaddle is not installed; it comes with [test]")
+    x = setting.batches["dense"]
+    theirs = training.VARIANTS["dense"]["Paddle, eager"](setting, x).output()
+    difference = clock.difference(theirs, STEPS[EINSUM](setting, x).output())
+    assert difference < training.TOLERANCE  # measured: 8.8e-9
+
+
+def test_a_variant_has_its_own_tolerance_where_it_says_so(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    def loose(setting: Setting, x: Tensor) -> Ready:
+        return replace(shifted(inference.fast, 1e-3)(setting, x), tolerance=0.01)
+
+    variants = {"dense": FAST | {"for_inference": loose}}
+    monkeypatch.setitem(measure.TASKS, "inference", measure.Task(variants, inference.TOLERANCE))
+    row = found(measured(setting, QUICK, ["inference"], no_memory), "inference", "dense", "for_inference")
+    assert row["ms"] is not None
+    assert row["tolerance"] == 0.01
+
+
 def test_a_variant_that_cannot_run_says_why(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(setting: Setting, x: Tensor) -> Ready:
         raise Missing("it is not installed")
@@ -190,11 +223,58 @@ def test_a_recorded_clip_is_the_padded_one(tmp_path: Path) -> None:
     assert setting.batches["padded"].shape == (4, 2, 20, 25, 1)
 
 
-def test_refuses_sizes_that_do_not_fit(capsys: pytest.CaptureFixture[str]) -> None:
-    for wrong in (["--rounds", "0"], ["--frames", "9", "--live", "10"], ["--channels", "4"]):
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (["--rounds", "0"], "--rounds must be at least 1, got 0"),
+        (["--frames", "9", "--live", "10"], "--frames must be at least --live, got 9 and 10"),
+        (["--frames", "6", "--live", "3"], "--frames must be at least 7, got 6"),
+        (["--product", "4"], "--product must be at least 8, got 4"),
+        (["--channels", "4"], "--channels and --strides must be as many, got 1 and 10"),
+        (["--channels", "0", "--strides", "1"], "--channels must be at least 1, got 0"),
+        (["--clip", "nothere.npy"], "--clip no file nothere.npy"),
+    ],
+)
+def test_refuses_options_that_do_not_fit(wrong: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parsed(wrong)
+    assert capsys.readouterr().err.splitlines()[-1].endswith(f": error: {told}")
+
+
+def test_refuses_what_is_no_clip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for clip, told in ((np.zeros((3, 9, 25, 1)), "is empty"), (np.ones((3, 9, 17, 1)), "25 joints")):
+        np.save(tmp_path / "clip.npy", clip)
         with pytest.raises(SystemExit):
-            parsed(wrong)
-    assert "at least" in capsys.readouterr().err
+            parsed(["--clip", str(tmp_path / "clip.npy")])
+        assert told in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_the_fewest_frames_are_enough(tmp_path: Path) -> None:
+    setting = Setting("cpu", tmp_path, clips=1, frames=LEAST_FRAMES, live=3, channels=(4,), strides=(1,))
+    inference.one_frame(setting, setting.batches["1 clip, dense"]).run()
+    with pytest.raises(IndexError):
+        inference.one_frame(setting, setting.batches["1 clip, dense"][:, :, 1:]).run()
+
+
+def test_results_tell_the_command_the_code_and_the_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "clip.npy"
+    path.write_bytes(b"abc")
+    told = origin(["--clip", str(path), "--clips", "2"], str(path))
+    assert told["arguments"] == ["--clip", "clip.npy", "--clips", "2"]
+    assert told["clip"] == {
+        "name": "clip.npy",  # and the SHA-256 of "abc", as FIPS 180 has it
+        "sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+    }
+    monkeypatch.setattr(origins, "ROOT", tmp_path)
+    bare = origin([], None)
+    assert (bare["commit"], bare["changed"], bare["clip"]) == (None, None, None)
+    for command in (["init", "-q"], ["-c", "user.name=a", "-c", "user.email=a", "commit", "-qm", "a", "--allow-empty"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    found = origin([], None)
+    assert len(found["commit"]) == 40
+    assert found["changed"], "clip.npy is not in the commit"
+    path.unlink()
+    assert not origin([], None)["changed"]
 
 
 @pytest.fixture
@@ -208,7 +288,7 @@ def test_the_whole_of_it(every_row: None, tmp_path: Path, capsys: pytest.Capture
     """The command itself, Paddle and onnxruntime included where they are installed."""
     main([*TINY, "--rounds", "1", "--pause", "0", "--no-memory", "--json", str(tmp_path / "all.json")])
     results = json.loads((tmp_path / "all.json").read_text(encoding="utf-8"))
-    assert {*results} == {"machine", "sizes", "rounds", "product", "rows"}
+    assert {*results} == {"machine", "sizes", "rounds", "product", "rows", *origin([], None)}
     assert {(row["task"], row["clips"], row["variant"]) for row in results["rows"]} == {
         (name, kind, variant)
         for name, task in TASKS.items()

@@ -154,6 +154,15 @@ def test_a_stream_computes_in_the_type_of_the_network() -> None:
     torch.testing.assert_close(stream.logits(), said(network, x.double()), rtol=1e-12, atol=1e-12)  # measured: 2e-15
 
 
+def test_however_far_from_the_origin_a_stream_loses_no_digits() -> None:
+    network = lived_in(**SMALL)
+    network.backbone.data_bn.running_mean.fill_(500)
+    network.backbone.data_bn.running_var.fill_(1e-4)
+    x, stream = clip(network, 20) * 0.01 + 500, streaming(network)
+    stream.push(x)
+    assert_says(stream.logits().double(), said(network.double(), x.double()))
+
+
 @pytest.mark.parametrize(
     ("shape", "told"),
     [
@@ -171,6 +180,56 @@ def test_frames_that_do_not_fit_are_refused_and_change_nothing(shape: tuple[int,
     stream.push(x)
     with pytest.raises(ValueError, match=told):
         stream.push(torch.zeros(shape))
+    assert_says(stream.logits(), said(network, x))
+
+
+def test_under_autocast_a_stream_answers_as_without() -> None:
+    network = lived_in(**SMALL)
+    x, plain, cast = clip(network, 40), streaming(network), streaming(network)
+    for t in range(40):
+        expected = plain.push(x[:, :, t])
+        with torch.autocast("cpu", torch.bfloat16):
+            found = cast.push(x[:, :, t])
+            logits = cast.logits()
+        assert found is expected is None or torch.equal(found, expected)
+        assert torch.equal(logits, plain.logits())
+
+
+@pytest.mark.parametrize("T", [6, CHUNK])  # enough for every block to have an output, whatever the strides
+@pytest.mark.parametrize("broken", range(3))
+def test_a_push_that_fails_leaves_the_stream_as_it_was(broken: int, T: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = lived_in(**SMALL)
+    x, stream = clip(network, 4 * CHUNK), streaming(network)
+
+    def fail(*frames: Tensor) -> Tensor:
+        raise MemoryError
+
+    for t in range(0, x.shape[2], T):
+        with monkeypatch.context() as patch:
+            patch.setattr(stream.blocks[broken], "_at_centres", fail)
+            with pytest.raises(MemoryError):
+                stream.push(torch.ones(2, 2, T, 25, 2))
+        assert stream.frames == t
+        stream.push(x[:, :, t : t + T])
+        assert_says(stream.logits(), said(network, x[:, :, : t + T]))
+
+
+def test_of_a_long_push_that_fails_the_stream_has_the_frames_that_it_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = lived_in(**SMALL)
+    x, stream = clip(network, 3 * CHUNK), streaming(network)
+    calls, through = [], stream._through
+
+    def second_fails(part: Tensor) -> Tensor:
+        calls.append(part)
+        if len(calls) == 2:
+            raise MemoryError
+        return through(part)
+
+    monkeypatch.setattr(stream, "_through", second_fails)
+    with pytest.raises(MemoryError):
+        stream.push(x)
+    assert stream.frames == CHUNK
+    stream.push(x[:, :, stream.frames :])
     assert_says(stream.logits(), said(network, x))
 
 
