@@ -98,3 +98,12 @@ def test_bad_input_is_one_line(given: str, message: str, skating: Path, tmp_path
     said = typed(LINE, *given.format(data=data).split(), folder=tmp_path, code=1).err
     assert said.startswith(f"visualize: {message.format(data=data)}")
     assert said.count("\n") == 1
+
+
+def test_to_look_at_a_run_makes_no_clips(trained: Path, tmp_path: Path) -> None:
+    """Its configuration says how its clips were made; a folder that has none is an error."""
+    said = typed(f"{LINE} run={trained} root=nowhere only=[confused] out=out", folder=tmp_path, code=1).err
+    assert said.startswith("visualize: ")
+    assert "root=FOLDER says where they are" in said
+    assert said.count("\n") == 1
+    assert not list(tmp_path.iterdir())
