@@ -49,7 +49,7 @@ class Rate:
         """Which frames are shown, one a picture."""
         step = self.fps * self.speed / self.per_second(frames)  # at least 1
         shown = math.ceil(frames / step - 1e-6)  # less 1e-6, as rounding would else show a frame after the last
-        return (np.arange(shown) * step).astype(int).tolist()
+        return [int(i * step) for i in range(shown)]
 
 
 class PaletteWriter(AbstractMovieWriter):
