@@ -109,8 +109,8 @@ def graph_given(config: DictConfig) -> Graph:
         ValueError: There are no such, or no two joints are as far apart as ``max_hop``.
     """
     body = skeleton(load_layout(config.layout or "fsd10"))
-    longest = int(hop_distance(len(body.joints), body.bones).max())
-    if config.max_hop > max(longest, 1):
+    longest = max(1, int(hop_distance(len(body.joints), body.bones).max()))
+    if config.max_hop > longest:
         raise ValueError(f"max_hop must be at most {longest}, the longest way in {body.name}, got {config.max_hop}")
     A = adjacency(body, config.strategy, config.max_hop, config.dilation)
     return Graph(body, A, config.strategy, config.max_hop, config.dilation)

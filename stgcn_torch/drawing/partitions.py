@@ -118,7 +118,7 @@ def example(graph: Graph) -> int:
         ties = replace(graph, strategy="spatial").ties & edges
         far = hops_of(graph)[1][:, graph.body.center]
         nearer, further = far[:, None] < far, far[:, None] > far
-        between = (ties & nearer).any(axis=0) & (ties & further).any(axis=0)
+        between = np.logical_and((ties & nearer).any(axis=0), (ties & further).any(axis=0))
     return int(np.lexsort((-shortest.round(6), edges.sum(axis=0), -subsets, ~between))[0])
 
 

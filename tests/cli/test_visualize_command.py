@@ -50,13 +50,12 @@ def test_a_checkpoint_is_drawn_whole(tmp_path: Path) -> None:
 
 
 def test_a_name_that_no_font_has_is_told_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / "hand.yaml").write_text(HAND.replace("palm", "palm\U0010fffd"), encoding="utf-8")
+    name = "palm\U0010fffd"
+    (tmp_path / "hand.yaml").write_text(HAND.replace("palm", name), encoding="utf-8")
     said = typed(f"{LINE} layout=hand.yaml only=[skeleton,adjacency] out=out", folder=tmp_path)
-    assert said.err == (
-        "visualize: no font has all of 'palm\U0010fffd'; install one of its script, such as Noto Sans CJK; "
-        "until then a number stands for it\n"
-    )
-    assert "\U0010fffd" in (tmp_path / "out" / "adjacency.txt").read_text(encoding="utf-8")
+    told = "install one of its script, such as Noto Sans CJK; until then a number stands for it"
+    assert said.err == f"visualize: no font has all of {name!r}; {told}\n"
+    assert name in (tmp_path / "out" / "adjacency.txt").read_text(encoding="utf-8")
 
 
 def test_weights_alone_are_drawn_too_and_a_preprocessing_says_how_long_a_clip_is(tmp_path: Path) -> None:
