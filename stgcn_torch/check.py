@@ -20,7 +20,7 @@ from stgcn_torch.data.check.clips import unit
 from stgcn_torch.data.check.figure import page
 from stgcn_torch.data.preprocessing import Preprocessing
 from stgcn_torch.files import written_whole
-from stgcn_torch.report import drawable
+from stgcn_torch.fonts import drawable
 from stgcn_torch.skeleton import Skeleton, skeleton
 
 

@@ -87,6 +87,7 @@ def answers_of(run: Path, results: Results, root: str | None = None) -> Answers:
     config = OmegaConf.load(path)
     assert isinstance(config, DictConfig)
     OmegaConf.update(config, "split", results.split)
+    OmegaConf.update(config, "data.skating", None)  # to look at a run makes no clips
     if root:
         OmegaConf.update(config, "data.root", root)
     module = load_module(checkpoint_of(run))

@@ -10,13 +10,12 @@ import numpy as np
 from jaxtyping import Int
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.ticker import MaxNLocator
 
 from stgcn_torch.files import written_whole
+from stgcn_torch.fonts import drawable
 
 Z95 = 1.959964  # standard normal quantile of 97.5 %
-LONGEST = 24  # characters of a class name in a picture
 
 
 def wilson_interval(correct: float, count: int) -> tuple[float, float]:
@@ -134,25 +133,3 @@ def confusion_figure(
             axes.text(j, i, str(confusion[i, j]), ha="center", va="center", color=colour, fontsize=8)
     figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true class")
     return figure
-
-
-def drawable(classes: Sequence[str], longest: int = LONGEST) -> tuple[list[str], list[str]]:
-    """Class names as a picture can show them, and the font families that have their characters.
-
-    A name that no installed font can draw becomes the number of its class.
-
-    Args:
-        classes: The names.
-        longest: Characters of a name, of which a longer one loses its end.
-    """
-    names = [" ".join(name.split()) for name in classes]
-    names = [name if len(name) <= longest else f"{name[: longest - 1]}…" for name in names]
-    families = list(FontProperties().get_family())
-    missing = set(map(ord, "".join(names))) - set(get_font(findfont(FontProperties())).get_charmap())
-    for font in fontManager.ttflist if missing else ():
-        if (font.style, font.weight) != ("normal", 400) or font.name.startswith("Last Resort"):  # which has but boxes
-            continue
-        if found := missing & set(get_font(font.fname).get_charmap()):
-            families.append(font.name)
-            missing -= found
-    return [f"{i} (no font)" if missing & set(map(ord, name)) else name for i, name in enumerate(names)], families

@@ -1,13 +1,16 @@
 """``python -m stgcn_torch.visualize``: figures of a layout and its graph, of a checkpoint, a run or a clip."""
 
+import os
+import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
+from hydra.core.hydra_config import HydraConfig
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
 from torch import nn
@@ -26,7 +29,7 @@ from stgcn_torch.drawing.graph import (
     hops_text,
     skeleton_figure,
 )
-from stgcn_torch.drawing.moving import SUFFIXES, Rate
+from stgcn_torch.drawing.moving import SUFFIXES, Rate, check_moving
 from stgcn_torch.drawing.network import (
     Network,
     importance_figure,
@@ -48,11 +51,20 @@ from stgcn_torch.drawing.run import (
 from stgcn_torch.drawing.style import FORMATS, THEMES, Theme, save
 from stgcn_torch.files import written_whole
 from stgcn_torch.finished import answers_of, checkpoint_of, read_history, read_results, recognitions_of
-from stgcn_torch.graph import adjacency
+from stgcn_torch.fonts import without_font
+from stgcn_torch.graph import adjacency, hop_distance
 from stgcn_torch.model import STGCNBlock
 from stgcn_torch.skeleton import skeleton
 
 Given = Mapping[type, Any]  # what there is to draw, each kind under its class
+FONTS = "install one of its script, such as Noto Sans CJK; until then a number stands for it"
+PLAYED = ("moving", "fps", "speed")
+BELONGS = {  # which options mean something for what is drawn; the first three name it
+    "ckpt_path": ("strides", "preprocessing"),
+    "run": ("root", "classes", *PLAYED),
+    "input": ("layout", "index", "input_format", "channels", "most_people", "frames", "angle", "trail", *PLAYED),
+    "layout": ("layout", "strategy", "max_hop", "dilation"),
+}
 
 
 @dataclass(frozen=True)
@@ -91,8 +103,15 @@ SUBJECTS = {
 
 
 def graph_given(config: DictConfig) -> Graph:
-    """The graph of the layout and strategy that the configuration names."""
+    """The graph of the layout and strategy that the configuration names.
+
+    Raises:
+        ValueError: There are no such, or no two joints are as far apart as ``max_hop``.
+    """
     body = skeleton(load_layout(config.layout or "fsd10"))
+    longest = max(1, int(hop_distance(len(body.joints), body.bones).max()))
+    if config.max_hop > longest:
+        raise ValueError(f"max_hop must be at most {longest}, the longest way in {body.name}, got {config.max_hop}")
     A = adjacency(body, config.strategy, config.max_hop, config.dilation)
     return Graph(body, A, config.strategy, config.max_hop, config.dilation)
 
@@ -229,8 +248,13 @@ def draw(
     return written
 
 
-def check(config: DictConfig) -> None:
-    """Raise ValueError for options that no drawing could use."""
+def check(config: DictConfig, options: Iterable[str]) -> None:
+    """Raise ValueError for what no drawing could use.
+
+    Args:
+        config: The configuration.
+        options: Those that the user gave a value.
+    """
     if config.format not in FORMATS:
         raise ValueError(f"format {config.format!r} is unknown; choose {' or '.join(FORMATS)}")
     if config.theme not in (*THEMES, "both"):
@@ -241,17 +265,27 @@ def check(config: DictConfig) -> None:
         raise ValueError(f"frames and most_people must be at least 1, got {config.frames} and {config.most_people}")
     if len(given := [name for name in ("ckpt_path", "run", "input") if config[name] is not None]) > 1:
         raise ValueError(f"{'= and '.join(given)}= are each drawn by themselves; give one of them")
-    only = plain(config.only)
-    if only is not None and (not only or not isinstance(only, list)):
-        raise ValueError(f"only must be a list such as [partitions,hops], got {only!r}")
+    (of,) = given or ["layout"]
+    bound = {option for belonging in BELONGS.values() for option in belonging}
+    if strange := [option for option in options if option in bound and option not in BELONGS[of]]:
+        raise ValueError(f"{strange[0]}= says nothing of {of}=, of which there are {', '.join(BELONGS[of])}")
+    for name, example in (("only", "[partitions,hops]"), ("classes", "[camel_spin,axel_jump]")):
+        if (value := plain(config[name])) is not None and (not value or not isinstance(value, list)):
+            raise ValueError(f"{name} must be a list such as {example}, got {value!r}")
+    check_moving(Path(config.out) / f"NAME.{config.moving}")
+    there = next(folder for folder in (Path(config.out), *Path(config.out).absolute().parents) if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise ValueError(f"out must be a folder that can be written, got {config.out}")
 
 
 @command("visualize")
 def main(config: DictConfig) -> None:
     """Draw what the composed configuration says."""
-    check(config)
+    check(config, [re.split(r"[=.]", option)[0].lstrip("+~") for option in HydraConfig.get().overrides.task])
     there = given(config)
     subjects = chosen(there, plain(config.only))
+    if lacking := without_font([word for subject in subjects.values() for word in there[subject.takes].words]):
+        print(f"visualize: no font has all of {lacking[0]!r}; {FONTS}", file=sys.stderr)
     if graph := there.get(Graph):
         off = graph.check_sum()
         print(f"{len(graph.A)} partitions of {graph.body.name} sum to its normalised adjacency, within {off:.1e}")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from stgcn_torch.drawing.body import draw_body, name_of, names_of, side_legend, write_labels
 from stgcn_torch.drawing.matrix import Matrix, draw_matrix, matrix_text
@@ -114,9 +115,10 @@ def hops_figure(graph: Graph, theme: Theme) -> Figure:
         )
         axes.set_xlabel("to this joint")
     left.set_ylabel("from this joint")
-    left.set_title(f"hop distance as the graph takes it: cut at max_hop = {graph.max_hop}, ∞ beyond", fontsize=10)
+    left.set_title(f"hop distance as the graph takes it:\ncut at max_hop = {graph.max_hop}, ∞ beyond", fontsize=10)
     right.set_title("true hop distance", fontsize=10)
-    figure.colorbar(image, ax=right, shrink=0.7, label="bones on the shortest way", format="%d")
+    whole = MaxNLocator(integer=True)
+    figure.colorbar(image, ax=right, shrink=0.7, label="bones on the shortest way", ticks=whole, format="%d")
     return figure
 
 

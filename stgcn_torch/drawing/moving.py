@@ -1,5 +1,6 @@
 """Moving pictures as files: GIF of few colours by Pillow, MP4 by ffmpeg."""
 
+import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -46,8 +47,9 @@ class Rate:
 
     def pictures(self, frames: int) -> list[int]:
         """Which frames are shown, one a picture."""
-        step = self.fps * self.speed / self.per_second(frames)
-        return np.arange(0, frames, step).astype(int).tolist()
+        step = self.fps * self.speed / self.per_second(frames)  # at least 1
+        shown = math.ceil(frames / step - 1e-6)  # less 1e-6, as rounding would else show a frame after the last
+        return [int(i * step) for i in range(shown)]
 
 
 class PaletteWriter(AbstractMovieWriter):
@@ -84,6 +86,15 @@ def _often(pictures: Sequence[Image.Image]) -> Int[np.ndarray, "_ 3"]:
     return colours[np.sort(first)[:COLOURS]]
 
 
+def check_moving(path: str | Path) -> None:
+    """Raise ValueError if no moving picture of this suffix can be written here."""
+    suffix = Path(path).suffix
+    if suffix not in SUFFIXES:
+        raise ValueError(f"{path} must end in {' or '.join(SUFFIXES)}")
+    if suffix == ".mp4" and not FFMpegWriter.isAvailable():
+        raise ValueError(f"{path} needs ffmpeg, and there is none on the PATH; a .gif needs nothing")
+
+
 def write_moving(
     figure: Figure, show: Callable[[int], None], frames: Sequence[int], path: str | Path, per_second: float
 ) -> None:
@@ -99,14 +110,10 @@ def write_moving(
     Raises:
         ValueError: The file has another suffix, there are no frames, or MP4 is asked for and there is no ffmpeg.
     """
-    suffix = Path(path).suffix
-    if suffix not in SUFFIXES:
-        raise ValueError(f"{path} must end in {' or '.join(SUFFIXES)}")
-    if suffix == ".mp4" and not FFMpegWriter.isAvailable():
-        raise ValueError(f"{path} needs ffmpeg, and there is none on the PATH; a .gif needs nothing")
+    check_moving(path)
     if not frames:
         raise ValueError(f"{path} would show nothing: the clip has no live frame")
-    writer = PaletteWriter(per_second) if suffix == ".gif" else FFMpegWriter(per_second)  # type: ignore[arg-type]  # it takes fractions
+    writer = PaletteWriter(per_second) if Path(path).suffix == ".gif" else FFMpegWriter(per_second)  # type: ignore[arg-type]  # it takes fractions
     with written_whole(path) as temporary, writer.saving(figure, str(temporary), DPI):
         for t in track(frames, f"drawing {Path(path).name}", disable=not sys.stderr.isatty()):
             show(t)

@@ -1,11 +1,13 @@
 """The partitions of a graph, on the body and as matrices: whom each joint takes from, and in which subset."""
 
+from dataclasses import replace
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stgcn_torch.drawing.body import draw_arrows, draw_body, names_of, write_labels
-from stgcn_torch.drawing.graph import Graph, fraction
+from stgcn_torch.drawing.graph import Graph, fraction, hops_of
 from stgcn_torch.drawing.matrix import draw_matrix, matrix_text
 from stgcn_torch.drawing.pose import Pose, standing
 from stgcn_torch.drawing.style import Theme
@@ -100,13 +102,24 @@ def _star(axes: Axes, graph: Graph, pose: Pose, theme: Theme) -> None:
 
 
 def example(graph: Graph) -> int:
-    """The joint to explain partitions with: of most subsets, and of those with fewest others the longest arrows."""
+    """The joint to explain partitions with.
+
+    Of the spatial strategies one, such as an elbow, that ties with a joint nearer the centre and with one further out
+    if hop distances are cut, where there is one: the cut puts both into one subset and true distances tell them apart.
+    Of those that are left: of most subsets, with fewest others, and with the longest arrows.
+    """
     off = graph.A * (1 - np.eye(graph.A.shape[1]))
     pose = standing(graph.body)
     lengths = np.linalg.norm(pose[:, None] - pose[None], axis=-1)
     subsets, edges = (off != 0).any(axis=1).sum(axis=0), off.any(axis=0)
     shortest = np.where(edges, lengths, np.inf).min(axis=0)
-    return int(np.lexsort((-shortest.round(6), edges.sum(axis=0), -subsets))[0])
+    between: np.ndarray = np.zeros(len(pose), dtype=bool)
+    if graph.strategy.startswith("spatial"):
+        ties = replace(graph, strategy="spatial").ties & edges
+        far = hops_of(graph)[1][:, graph.body.center]
+        nearer, further = far[:, None] < far, far[:, None] > far
+        between = np.logical_and((ties & nearer).any(axis=0), (ties & further).any(axis=0))
+    return int(np.lexsort((-shortest.round(6), edges.sum(axis=0), -subsets, ~between))[0])
 
 
 def _one_joint(axes: Axes, graph: Graph, theme: Theme) -> None:
@@ -116,7 +129,7 @@ def _one_joint(axes: Axes, graph: Graph, theme: Theme) -> None:
     for k, v in np.argwhere(graph.A[:, :, w]).tolist():
         edges = np.zeros_like(graph.A[k], dtype=bool)
         edges[v, w] = True
-        draw_arrows(axes, pose, edges, _colour(theme, k))
+        draw_arrows(axes, pose, edges, _colour(theme, k), dashed=edges & graph.ties)
         labels[v] = f"A[{k}] {names[v]}: {fraction(graph.A[k, v, w])}"
         painted[v] = _colour(theme, k)
     write_labels(axes, theme, pose, labels, painted)

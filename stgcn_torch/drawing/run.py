@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from stgcn_torch.data.windows import ClipSequence
 from stgcn_torch.drawing.clip import Film, draw_strip, ratio_of, who
 from stgcn_torch.drawing.style import Theme
-from stgcn_torch.report import confusion_figure, curves_figure, drawable, wilson_interval
+from stgcn_torch.fonts import drawable
+from stgcn_torch.report import confusion_figure, curves_figure, wilson_interval
 from stgcn_torch.skeleton import Skeleton
 
 WORST = 4  # cells of the confusion matrix whose clips are shown
@@ -148,6 +150,7 @@ def confused_figure(answers: Answers, theme: Theme) -> Figure:
     if not cells:
         figure.text(0.5, 0.5, "no clip was taken for another class", ha="center", va="center")
         return figure
+    entries: dict[object, Line2D] = {}  # of the legend, by their words: a clip may show one person, another several
     parts = figure.subfigures(len(cells), 1, squeeze=False)[:, 0].tolist()
     for part, (i, j) in zip(parts, cells, strict=True):
         n = answers.surest(i, j)
@@ -159,6 +162,7 @@ def confused_figure(answers: Answers, theme: Theme) -> Figure:
             f"so were {confusion[i, j]} of {confusion[i].sum()}; clip {answers.numbers[n]}",
             fontsize=10, x=0.01, ha="left",
         )  # fmt: skip
-    if entries := who(film, theme):
-        figure.legend(handles=entries, loc="outside lower center", ncols=len(entries), fontsize=8)
+        entries |= {entry.get_label(): entry for entry in who(film, theme)}
+    if entries:
+        figure.legend(handles=[*entries.values()], loc="outside lower center", ncols=len(entries), fontsize=8)
     return figure

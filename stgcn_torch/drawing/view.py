@@ -18,7 +18,7 @@ Points = Float[np.ndarray, "T V M 2"]
 Poses = Float[np.ndarray, "TM V D"]
 Limits = tuple[tuple[float, float], tuple[float, float]]
 
-ARMS = ("Elbow", "Wrist", "Hand", "HandTip", "Index", "Pinky", "Thumb")  # which do not tell where up is
+ARMS = ("Elbow", "Wrist", "Hand", "HandTip", "Index", "Pinky", "Thumb")  # which do not tell where up is, nor left
 TAIL = 1.0  # percent of the detected joints, at either end, that do not tell how far the rest reaches ...
 FENCE = 0.5  # ... and how far past it, in shares of that reach, a joint may lie: farther off are false detections
 MARGIN = 0.06  # of how far they reach, on each side
@@ -103,6 +103,11 @@ def _seen(clip: Clip, channels: Sequence[str]) -> Bool[np.ndarray, "T V M"]:
     return np.asarray(detected(clip, tuple(channels)) & np.isfinite(clip).all(axis=0))
 
 
+def _of_an_arm(name: str) -> bool:
+    """Whether ``mapping.place`` names a joint below the shoulder."""
+    return name[1:] in ARMS
+
+
 def _up(poses: Poses, seen: Bool[np.ndarray, "TM V"], body: Skeleton) -> tuple[int, int]:
     """The axis that points up or down, and 1 or -1.
 
@@ -110,7 +115,7 @@ def _up(poses: Poses, seen: Bool[np.ndarray, "TM V"], body: Skeleton) -> tuple[i
     over the poses make a correlation of them, which does not ask for one unit along all axes.
     """
     names = [place(body, joint) for joint in body.joints]
-    known = np.array([name in COORDINATES and name[1:] not in ARMS for name in names])
+    known = np.array([name in COORDINATES and not _of_an_arm(name) for name in names])
     height = np.array([COORDINATES.get(name, (0, 0))[1] for name in names])
     weight = (seen & known).astype(float)
     weight /= np.maximum(weight.sum(axis=1, keepdims=True), 1)
@@ -130,8 +135,12 @@ def _up(poses: Poses, seen: Bool[np.ndarray, "TM V"], body: Skeleton) -> tuple[i
 
 
 def _left(poses: Poses, seen: Bool[np.ndarray, "TM V"], body: Skeleton) -> Float[np.ndarray, " D"]:
-    """From the right of a body to its left, in the median of the poses; zeros where no pair of joints tells it."""
-    pairs = np.array(body.pairs, dtype=int).reshape(-1, 2)
+    """From the right of a body to its left, in the median of the poses; zeros where no pair of joints tells it.
+
+    Arms tell it only if nothing else does: a hand reaches farther forward than shoulders and hips lie apart.
+    """
+    steady = [pair for pair in body.pairs if not _of_an_arm(place(body, body.joints[pair[0]]))]
+    pairs = np.array(steady or body.pairs, dtype=int).reshape(-1, 2)
     both = seen[:, pairs[:, 0]] & seen[:, pairs[:, 1]]
     told = both.any(axis=1)
     if not told.any():

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.animation import FFMpegWriter
 from PIL import Image
 
 from stgcn_torch.data.preprocessing import live_frames
@@ -98,3 +99,22 @@ def test_bad_input_is_one_line(given: str, message: str, skating: Path, tmp_path
     said = typed(LINE, *given.format(data=data).split(), folder=tmp_path, code=1).err
     assert said.startswith(f"visualize: {message.format(data=data)}")
     assert said.count("\n") == 1
+
+
+def test_without_ffmpeg_a_film_is_refused_before_anything_is_drawn(
+    skating: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FFMpegWriter, "isAvailable", lambda: False)
+    line = f"{LINE} input={skating}/test_data.npy {KNOWN} moving=mp4 out=out"
+    said = typed(line, folder=tmp_path, code=1).err
+    assert said == "visualize: out/NAME.mp4 needs ffmpeg, and there is none on the PATH; a .gif needs nothing\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_to_look_at_a_run_makes_no_clips(trained: Path, tmp_path: Path) -> None:
+    """Its configuration says how its clips were made; a folder that has none is an error."""
+    said = typed(f"{LINE} run={trained} root=nowhere only=[confused] out=out", folder=tmp_path, code=1).err
+    assert said.startswith("visualize: ")
+    assert "root=FOLDER says where they are" in said
+    assert said.count("\n") == 1
+    assert not list(tmp_path.iterdir())

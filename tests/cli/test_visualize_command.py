@@ -9,7 +9,6 @@ from PIL import Image
 
 from stgcn_torch import STGCN, adjacency
 from stgcn_torch.visualize import SUBJECTS
-from tests.cli.commands import Command
 from tests.cli.readme import typed
 
 HAND = """\
@@ -21,9 +20,9 @@ center: wrist
 LINE = "python -m stgcn_torch.visualize"
 
 
-def test_a_layout_of_ones_own_is_drawn_light_and_dark(command: Command, tmp_path: Path) -> None:
+def test_a_layout_of_ones_own_is_drawn_light_and_dark(tmp_path: Path) -> None:
     (tmp_path / "hand.yaml").write_text(HAND)
-    said = command("visualize", "layout=hand.yaml", "theme=both").stdout
+    said = typed(f"{LINE} layout=hand.yaml theme=both", folder=tmp_path).out
     assert said.startswith("3 partitions of hand sum to its normalised adjacency, within 0.0e+00\n")
     names = {"skeleton", "hops", "adjacency", "partitions"}
     found = {path.name for path in (tmp_path / "figures").iterdir()}
@@ -39,13 +38,24 @@ def test_a_layout_of_ones_own_is_drawn_light_and_dark(command: Command, tmp_path
         assert light.shape == dark.shape
 
 
-def test_a_checkpoint_is_drawn_whole(trained: Path, tmp_path: Path) -> None:
-    said = typed(f"{LINE} ckpt_path={trained}/checkpoints/best.ckpt out=out format=svg", folder=tmp_path).out
-    assert said.startswith("3 partitions of fsd10 sum to its normalised adjacency, within ")
-    assert {path.stem for path in (tmp_path / "out").glob("*.svg")} >= {
+def test_a_checkpoint_is_drawn_whole(tmp_path: Path) -> None:
+    """All figures of a layout, and those of what its network has learned."""
+    torch.save(STGCN(3, layout="coco", channels=[4, 4], strides=[1, 1]).state_dict(), tmp_path / "small.pt")
+    said = typed(f"{LINE} ckpt_path=small.pt out=out format=svg", folder=tmp_path).out
+    assert said.startswith("3 partitions of coco sum to its normalised adjacency, within ")
+    assert {path.stem for path in (tmp_path / "out").glob("*.svg")} == {
         "skeleton", "hops", "adjacency", "partitions", "importance", "importance_matrices", "receptive_field"
     }  # fmt: skip
     assert all(path.read_text().startswith("<?xml") for path in (tmp_path / "out").glob("*.svg"))
+
+
+def test_a_name_that_no_font_has_is_told_in_one_line(tmp_path: Path) -> None:
+    name = "palm\U0010fffd"
+    (tmp_path / "hand.yaml").write_text(HAND.replace("palm", name), encoding="utf-8")
+    said = typed(f"{LINE} layout=hand.yaml only=[skeleton,adjacency] out=out", folder=tmp_path)
+    told = "install one of its script, such as Noto Sans CJK; until then a number stands for it"
+    assert said.err == f"visualize: no font has all of {name!r}; {told}\n"
+    assert name in (tmp_path / "out" / "adjacency.txt").read_text(encoding="utf-8")
 
 
 def test_weights_alone_are_drawn_too_and_a_preprocessing_says_how_long_a_clip_is(tmp_path: Path) -> None:
@@ -79,10 +89,21 @@ def test_a_graph_that_is_not_its_layouts_is_refused_and_nothing_is_written(tmp_p
         ("max_hop=0", "max_hop and dilation must be at least 1"),
         ("max_hop=1.5", "max_hop must be a whole number, got 1.5"),
         ("ckpt_path=none.ckpt", "no file none.ckpt"),
+        ("max_hop=11", "max_hop must be at most 10, the longest way in fsd10, got 11"),
+        ("strategy=spatial ckpt_path=none.ckpt", "strategy= says nothing of ckpt_path=, of which there are strides, "),
+        ("layout=coco ckpt_path=none.ckpt", "layout= says nothing of ckpt_path="),
+        ("preprocessing.nan=missing max_hop=1", "preprocessing= says nothing of layout=, of which there are layout, "),
+        ("strides=[1] run=none", "strides= says nothing of run=, of which there are root, classes, "),
+        ("dilation=1 input=none", "dilation= says nothing of input=, of which there are layout, index, "),
+        ("run=none classes=camel_spin", "classes must be a list such as [camel_spin,axel_jump], got 'camel_spin'"),
+        ("run=none classes=[]", "classes must be a list such as [camel_spin,axel_jump], got []"),
+        ("out=file", "out must be a folder that can be written, got file"),
+        ("out=file/in/it", "out must be a folder that can be written, got file/in/it"),
     ],
 )
 def test_bad_input_is_one_line(given: str, message: str, tmp_path: Path) -> None:
-    said = typed(LINE, given, folder=tmp_path, code=1).err
+    (tmp_path / "file").touch()
+    said = typed(LINE, *given.split(), folder=tmp_path, code=1).err
     assert said.startswith(f"visualize: {message}")
     assert said.count("\n") == 1
     assert not (tmp_path / "figures").exists()

@@ -97,6 +97,16 @@ def test_distances_are_shown_as_cut_and_as_they_are() -> None:
     assert [label.get_text() for label in left.get_yticklabels()] == list("abc")
 
 
+@pytest.mark.parametrize("joints", [2, 3, 4, 9])
+def test_the_bar_of_distances_counts_whole_bones(joints: int) -> None:
+    names = list("abcdefghi"[:joints])
+    body = skeleton({"joints": names, "bones": [*zip(names[1:], names[:-1], strict=True)], "center": "a"})
+    bar = hops_figure(graph(body), LIGHT).axes[-1]
+    shown = [tick for tick in bar.get_yticks() if 0 <= tick <= joints - 1]
+    assert [float(label.get_text()) for label in bar.get_yticklabels()] == bar.get_yticks().tolist()
+    assert len(shown) > 1
+
+
 def test_distances_are_text_as_well() -> None:
     cut, true = hops_text(graph()).split("\n\n")
     np.testing.assert_array_equal(read(cut.partition("\n")[2]), [[0, 1, np.inf], [1, 0, 1], [np.inf, 1, 0]])

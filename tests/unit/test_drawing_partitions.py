@@ -78,10 +78,20 @@ def test_one_joint_shows_all_it_takes_and_from_whom(strategy: str) -> None:
     assert {text.get_text().split(":")[0] for text in axes.texts} == {f"A[{k}] {made.body.joints[v]}" for k, v in takes}
 
 
-@pytest.mark.parametrize("strategy", ["spatial", "spatial_fixed"])
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_the_example_takes_from_all_three_subsets(strategy: str, layout: str) -> None:
-    made = graph(strategy, layout=layout)
+def test_the_example_shows_what_the_cut_does_to_ties(layout: str) -> None:
+    """One joint in both figures: cut distances put its neighbours into one subset, true ones tell them apart."""
+    cut, true = (graph(strategy, layout=layout) for strategy in ("spatial", "spatial_fixed"))
+    w = example(true)
+    assert example(cut) == w
+    assert [made.A[:, :, w].any(axis=1).tolist() for made in (cut, true)] == [[True, True, False], [True] * 3]
+    drawn = of(partitions_figure(cut, LIGHT).axes[0], "arrow")
+    assert len(drawn) >= 2
+    assert all(arrow.get_linestyle() != "solid" for arrow in drawn)
+
+
+def test_the_example_of_other_strategies_is_of_most_subsets() -> None:
+    made = graph("distance", 2)
     assert made.A[:, :, example(made)].any(axis=1).all()
 
 

@@ -35,9 +35,10 @@ ROOMS = {  # what a file, or the files of a folder, may import of the project
     ),
     "stgcn_torch/data": ("stgcn_torch.data", "stgcn_torch.skeleton", "stgcn_torch.files", "convert"),
     "stgcn_torch/fingerprint.py": ("stgcn_torch.data.preprocessing", "stgcn_torch.skeleton"),
-    "stgcn_torch/report.py": ("stgcn_torch.files",),
+    "stgcn_torch/fonts.py": (),
+    "stgcn_torch/report.py": ("stgcn_torch.files", "stgcn_torch.fonts"),
     "stgcn_torch/drawing": tuple(
-        f"stgcn_torch.{room}" for room in ("data", "drawing", "files", "graph", "report", "skeleton")
+        f"stgcn_torch.{room}" for room in ("data", "drawing", "files", "fonts", "graph", "report", "skeleton")
     ),
     "stgcn_torch/page": tuple(
         f"stgcn_torch.{room}" for room in ("data.preprocessing", "drawing", "explanation", "files", "page", "skeleton")

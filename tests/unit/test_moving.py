@@ -88,6 +88,17 @@ def test_a_clip_lasts_as_long_as_it_did(fps: float, speed: float, frames: int) -
     assert per_second <= 25
 
 
+@pytest.mark.parametrize("fps", [24, 25, 29.97, 30, 50, 60])
+def test_the_pictures_of_a_clip_are_frames_that_it_has(fps: float) -> None:
+    """From the first on, each once, none more than a step before the end: of 273 frames at 30 rounding made a 274th."""
+    rate = Rate(fps)
+    for frames in range(1, 3001):
+        shown, step = np.array(rate.pictures(frames)), fps / rate.per_second(frames)
+        assert shown[0] == 0
+        assert (np.diff(shown) > 0).all()
+        assert frames - step - 1 <= shown[-1] < frames
+
+
 def test_a_long_clip_has_few_pictures() -> None:
     assert len(Rate(30).pictures(500)) == 160
     assert Rate(30).per_second(100_000) == 8  # slower would no longer move

@@ -1,5 +1,7 @@
 """stgcn_torch/drawing/run.py."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -70,6 +72,14 @@ def test_confused_clips_are_shown_with_both_classes_and_their_probabilities() ->
     for part, number in ((first, 4), (second, 8)):
         shown = np.concatenate([line.get_xdata() for line in part.axes[0].lines])
         assert np.nanmean(shown) == pytest.approx(number, abs=1)
+
+
+def test_the_legend_of_confused_clips_is_of_all_of_them() -> None:
+    """In one of which two people skate, and in the other one."""
+    pair = np.concatenate([ANSWERS.clips, ANSWERS.clips + 1], axis=-1)
+    pair[8, ..., 1] = 0
+    (legend,) = confused_figure(replace(ANSWERS, clips=pair), LIGHT).legends
+    assert [text.get_text() for text in legend.get_texts()] == ["person 0", "person 1", "left", "right"]
 
 
 def test_a_network_without_faults_confuses_nothing() -> None:

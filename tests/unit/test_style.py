@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from stgcn_torch.drawing.style import THEMES, Theme, save
-from stgcn_torch.report import drawable
+from stgcn_torch.fonts import drawable
 
 READABLE = 4.5  # the contrast that WCAG asks of text
 

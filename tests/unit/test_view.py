@@ -5,11 +5,12 @@ from itertools import permutations, product
 import numpy as np
 import pytest
 
+from stgcn_torch.data.mapping import place
 from stgcn_torch.data.preprocessing import Clip
 from stgcn_torch.data.skating.clip import skating_clip
 from stgcn_torch.data.skating.elements import ELEMENTS
 from stgcn_torch.drawing.pose import standing
-from stgcn_torch.drawing.view import limits, view_of
+from stgcn_torch.drawing.view import ARMS, limits, view_of
 from stgcn_torch.skeleton import LAYOUTS, Skeleton, skeleton
 
 BODY = LAYOUTS["fsd10"]
@@ -62,6 +63,31 @@ def test_a_person_stands_and_is_not_mirrored_whatever_the_axes(turn: np.ndarray)
     assert np.linalg.det(view.basis) == pytest.approx(1)
     if view.basis[1] != (0, -1, 0):
         assert left_of(points) > 0
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("side", ["L", "R"])
+def test_a_hand_thrust_forward_does_not_turn_the_viewer(layout: str, side: str) -> None:
+    """One metre, of a person as high as a metre: hips and shoulders tell where left is."""
+    body = LAYOUTS[layout]
+    clip = facing(body)
+    hand = [v for v, joint in enumerate(body.joints) if place(body, joint) in {f"{side}{part}" for part in ARMS[1:]}]
+    assert hand
+    clip[2, :, hand] += 1.0
+    assert view_of(clip, "xyz", body).basis == ((1, 0, 0), (0, 1, 0), (0, 0, 1))
+
+
+def test_where_a_layout_has_but_arms_they_tell_where_left_is() -> None:
+    arms = skeleton(
+        {
+            "joints": ["Neck", "Head", "LWrist", "RWrist"],
+            "bones": [["Head", "Neck"], ["LWrist", "Neck"], ["RWrist", "Neck"]],
+            "center": "Neck",
+            "pairs": [["LWrist", "RWrist"]],
+        }
+    )
+    clip = turned(facing(arms), np.array([[0.0, 0, -1], [0, 1, 0], [1, 0, 0]]))
+    assert left_of(view_of(clip, "xyz", arms).points(clip, "xyz"), arms) > 0
 
 
 def test_of_a_camera_with_y_down_x_is_to_the_right() -> None:
