@@ -25,7 +25,7 @@ from stgcn_torch.skeleton import Skeleton, skeleton
 
 SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", ".pdparams")
 COORDINATES = {2: ("x", "y"), 3: ("x", "y", "z")}
-WITH_SCORE = ("openpose", "coco")  # layouts in the image, whose third channel is a detector's
+WITH_SCORE = ("openpose", "coco", "body_25b")  # layouts in the image, whose third channel is a detector's
 
 
 def centring_of(network: Network) -> Centring:

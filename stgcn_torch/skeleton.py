@@ -184,6 +184,17 @@ LAYOUTS["openpose"] = _layout(  # OpenPose COCO-18, the layout of Kinetics-skele
     "RAnkle>RKnee>RHip>RShoulder LAnkle>LKnee>LHip>LShoulder",
     pairs="LShoulder/RShoulder LElbow/RElbow LWrist/RWrist LHip/RHip LKnee/RKnee LAnkle/RAnkle LEye/REye LEar/REar",
 )
+LAYOUTS["body_25b"] = _layout(  # OpenPose BODY_25B: COCO's joints, MPII's neck and head, and the feet of BODY_25
+    "body_25b",
+    center="UpperNeck",  # the middle of the trunk that it has: neither a neck between the shoulders nor a middle hip
+    joints="Nose LEye REye LEar REar LShoulder RShoulder LElbow RElbow LWrist RWrist LHip RHip LKnee RKnee LAnkle "
+    "RAnkle UpperNeck HeadTop LBigToe LSmallToe LHeel RBigToe RSmallToe RHeel",
+    chains="HeadTop>UpperNeck LEar>LEye>Nose>UpperNeck REar>REye>Nose LWrist>LElbow>LShoulder>UpperNeck "
+    "RWrist>RElbow>RShoulder>UpperNeck LHeel>LAnkle>LKnee>LHip>LShoulder LSmallToe>LBigToe>LAnkle "
+    "RHeel>RAnkle>RKnee>RHip>RShoulder RSmallToe>RBigToe>RAnkle",
+    pairs="LEye/REye LEar/REar LShoulder/RShoulder LElbow/RElbow LWrist/RWrist LHip/RHip LKnee/RKnee LAnkle/RAnkle "
+    "LBigToe/RBigToe LSmallToe/RSmallToe LHeel/RHeel",
+)
 LAYOUTS["h36m"] = _layout(  # Human3.6M's 17 joints, the order of FS-Jump3D and of most 3-D lifters
     "h36m",
     center="Pelvis",

@@ -191,6 +191,8 @@ def film_given(config: DictConfig) -> Film:
         ),
         scene,
     )
+    if scene.told and not config.layout:
+        print(f"visualize: {one.source}: {scene.told}", file=sys.stderr)
     body, channels = selection.told
     clip = fitted(scene, selection).together()
     name = class_name(one.label or scene.label, Path(config.input))

@@ -133,6 +133,7 @@ def collect(recordings: Iterable[Recording], clips: Path, selection: Selection) 
         ValueError: Nothing can be used.
     """
     made = Collection(selection, clips)
+    asked = selection.body is not None
     at = 0
     with clips.open("wb") as file:
         for recording in recordings:
@@ -140,12 +141,15 @@ def collect(recordings: Iterable[Recording], clips: Path, selection: Selection) 
                 scene = recording.read()
                 selection = completed(made.selection, scene)
                 kept = fitted(scene, selection)
+                if not asked:
+                    _check_alike(scene, selection)
                 parts = _parts(kept, selection)
             except (ValueError, OSError) as error:
                 made.left_out.append(_line(recording, error))
                 continue
+            told = [scene.told] if scene.told and made.selection.body is None else []  # once: the others are alike
             made.selection = selection
-            made.problems += [_line(recording, problem) for problem in (*scene.problems, *_empty(kept))]
+            made.problems += [_line(recording, problem) for problem in (*told, *scene.problems, *_empty(kept))]
             made.crowd += max(0, len(scene.people) - selection.most) * (selection.people == "together")
             for person, start, clip in parts:
                 label = recording.label or scene.label
@@ -165,6 +169,17 @@ def _empty(scene: Scene) -> list[str]:
         seen[track.start : track.end] |= track.poses.any(axis=(1, 2))
     live = np.count_nonzero(seen)
     return [f"only {live} of its {len(seen)} frames show anybody"] if live < SPARSE * len(seen) else []
+
+
+def _check_alike(scene: Scene, selection: Selection) -> None:
+    """Raise ValueError if a recording's layout is not that of those before: it would be read as what it is not."""
+    own, others = _layout(scene), selection.body
+    if own and others and own.joints != others.joints:
+        raise ValueError(f"it is {own.name}, and those before are {others.name}; layout=NAME reads all as one")
+
+
+def _layout(scene: Scene) -> Skeleton | None:
+    return skeleton(scene.layout) if isinstance(scene.layout, str) else scene.layout
 
 
 def _line(recording: Recording, problem: object) -> str:
@@ -191,8 +206,7 @@ def completed(selection: Selection, scene: Scene) -> Selection:
                 f"it numbers {len(scene.joints)} joints, and {selection.to.name} has {len(selection.to.joints)}; "
                 "layout=NAME says which they are"
             )
-        known = skeleton(scene.layout) if isinstance(scene.layout, str) else scene.layout
-        selection = replace(selection, body=known or selection.to)
+        selection = replace(selection, body=_layout(scene) or selection.to)
     if selection.keep is None:
         if selection.channels is None and UNNAMED in scene.channels:
             raise ValueError("its channels cannot be told; give 'channels=[x,y,score]' or what they are")

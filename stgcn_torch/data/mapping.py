@@ -21,6 +21,7 @@ SAME = {
     "SpineMid": "Spine",  # ntu-rgb+d
     "SpineShoulder": "Neck",  # ntu-rgb+d; the neck of OpenPose lies between the shoulders
     "Thorax": "Neck",  # h36m
+    "UpperNeck": "Throat",  # body_25b
     "LFootIndex": "LBigToe",  # mediapipe
     "RFootIndex": "RBigToe",
 }

@@ -9,19 +9,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stgcn_torch.drawing.pose import standing
+from stgcn_torch.skeleton import LAYOUTS
 from tests.cli.commands import Command
 from tests.unit.test_arrays import Touch
 
 RNG = np.random.default_rng(0)
 
 
-def pose(x: float, joints: int = 25) -> list[float]:
-    return np.column_stack([RNG.uniform(0, 50, (joints, 2)) + x, np.full(joints, 0.8)]).ravel().tolist()
+def pose(x: float, layout: str = "fsd10") -> np.ndarray:
+    person = 50 * standing(LAYOUTS[layout]) * (1, -1) + RNG.uniform(0, 3, (25, 2)) + (x + 50, 60)
+    return np.column_stack([person, np.full(25, 0.8)])
 
 
-def video(folder: Path, people: int = 1, frames: int = 12) -> Path:
+def video(folder: Path, people: int = 1, frames: int = 12, layout: str = "fsd10") -> Path:
     folder.mkdir(parents=True)
-    poses = [np.reshape(pose(500 * m), (25, 3)) for m in range(people)]
+    poses = [pose(500 * m, layout) for m in range(people)]
     for t in range(frames):
         listed = [{"pose_keypoints_2d": (each + (2 * t, 0, 0)).ravel().tolist()} for each in poses]  # noqa: RUF005
         (folder / f"v_{t:012}_keypoints.json").write_text(json.dumps({"people": listed}))
@@ -124,6 +127,24 @@ def test_joints_of_a_table_have_the_layout_s_names(command: Command, tmp_path: P
     assert {v: y[v] for v in np.flatnonzero(y)} == {0: 2, 12: 1, 16: 3}
     said = command("prepare", "input=one.csv", "out=none", "layout=h36m", code=1).stderr
     assert "layout 'h36m' has no joint 'Nose'" in said
+
+
+def test_body_25b_is_told_of_and_layout_overrules(command: Command, tmp_path: Path) -> None:
+    for i in range(2):
+        video(tmp_path / "raw" / f"v{i}", layout="body_25b")
+    done = command("prepare", "input=raw", "out=own")
+    assert "2 clips in own: x, y, score of body_25b" in done.stdout
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("in v0: read as BODY_25B: ")
+    done = command("prepare", "input=raw", "out=brought", "to=fsd10")
+    assert "body_25b has no MidHip: it is 0.5 LHip + 0.5 RHip" in done.stdout
+    done = command("prepare", "input=raw", "out=overruled", "layout=fsd10")
+    assert "2 clips in overruled: x, y, score of fsd10" in done.stdout
+    assert done.stderr == ""
+    own, brought, overruled = (np.load(tmp_path / out / "data.npy") for out in ("own", "brought", "overruled"))
+    np.testing.assert_array_equal(own, overruled)  # in the files' order
+    joints = [LAYOUTS[layout].index("LKnee") for layout in ("body_25b", "fsd10")]
+    np.testing.assert_array_equal(own[:, :, :, joints[0]], brought[:, :, :, joints[1]])
 
 
 def test_listed_recordings_are_skipped(command: Command, videos: Path, tmp_path: Path) -> None:

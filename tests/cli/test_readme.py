@@ -151,7 +151,7 @@ def test_the_competition_s_files_train_as_the_article_does(type_row: Type, tmp_p
     assert (preprocessing.center, preprocessing.select) == (None, "before")
 
 
-@row("OpenPose's JSON folders, a frame a file (BODY_25 or COCO-18), in class folders or without classes")
+@row("OpenPose's JSON folders, a frame a file (BODY_25, BODY_25B or COCO-18), in class folders or without classes")
 @pytest.mark.parametrize(("V", "layout"), [(25, "fsd10"), (18, "openpose")])
 @pytest.mark.parametrize("classes", [["jump", "spin"], []], ids=["classes", "none"])
 def test_openpose_folders_are_prepared(type_row: Type, tmp_path: Path, V: int, layout: str, classes: list[str]) -> None:

@@ -1,5 +1,6 @@
 """``visualize`` of clips and of finished runs, as a user types it."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,9 @@ from matplotlib.animation import FFMpegWriter
 from PIL import Image
 
 from stgcn_torch.data.preprocessing import live_frames
+from stgcn_torch.drawing.pose import standing
 from stgcn_torch.finished import answers_of, read_results
+from stgcn_torch.skeleton import LAYOUTS
 from tests.cli.readme import typed
 
 LINE = "python -m stgcn_torch.visualize"
@@ -40,6 +43,21 @@ def test_a_clip_with_y_up_is_the_same_picture(skating: Path, tmp_path: Path) -> 
         np.save(tmp_path / name / "clip.npy", clip * np.array([1, sign, 1], np.float32)[:, None, None, None])
         typed(f"{LINE} input={name}/clip.npy {KNOWN} only=[film] out={name}", folder=tmp_path)
     np.testing.assert_array_equal(grey(tmp_path / "down" / "film.png"), grey(tmp_path / "up" / "film.png"))
+
+
+def test_openpose_s_other_order_is_told_of_and_drawn_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "v").mkdir()
+    person = np.column_stack([200 * standing(LAYOUTS["body_25b"]) * (1, -1) + 300, np.full(25, 0.9)])
+    for t in range(2):
+        text = json.dumps({"people": [{"pose_keypoints_2d": person.ravel().tolist()}]})
+        (tmp_path / "v" / f"v_{t}_keypoints.json").write_text(text)
+    drawn = {}
+    for layout in ("null", "body_25b", "fsd10"):
+        said = typed(f"{LINE} input=v layout={layout} only=[film] out=as_{layout}", folder=tmp_path).err
+        assert ("visualize: v: read as BODY_25B: " in said) == (layout == "null")
+        drawn[layout] = grey(tmp_path / f"as_{layout}" / "film.png")
+    np.testing.assert_array_equal(drawn["null"], drawn["body_25b"])
+    assert not np.array_equal(drawn["null"], drawn["fsd10"])
 
 
 def test_a_run_shows_what_its_report_counts(trained: Path, tmp_path: Path) -> None:

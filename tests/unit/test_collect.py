@@ -46,6 +46,27 @@ def test_clips_are_the_recordings_in_their_order(tmp_path: Path) -> None:
     assert (body.name, channels) == ("coco", CHANNELS)
 
 
+TOLD = [replace(scene(T, V=25, layout="body_25b"), told="read as BODY_25B") for T in (5, 3)]
+
+
+def test_how_the_layout_was_told_is_said_once(tmp_path: Path) -> None:
+    made = collected(tmp_path, of(*TOLD))
+    assert made.selection.told[0].name == "body_25b"
+    assert made.problems == ["r0: read as BODY_25B"]
+
+
+def test_a_layout_that_is_given_overrules_recordings(tmp_path: Path) -> None:
+    made = collected(tmp_path, of(*TOLD, scene(4, V=25, layout="ntu-rgb+d")), body=skeleton("fsd10"))
+    assert (made.selection.told[0].name, len(made), made.left_out, made.problems) == ("fsd10", 3, [], [])
+
+
+def test_a_recording_of_another_layout_with_as_many_joints_is_left_out(tmp_path: Path) -> None:
+    made = collected(tmp_path, of(scene(4, V=25, layout="fsd10"), *TOLD))
+    said = "it is body_25b, and those before are fsd10; layout=NAME reads all as one"
+    assert made.left_out == [f"r1: {said}", f"r2: {said}"]
+    assert made.problems == []
+
+
 def test_the_most_prominent_people_are_kept(tmp_path: Path) -> None:
     made = collected(tmp_path, of(scene(M=5), scene(M=1)))
     assert [row.shape[3] for row in made.rows] == [2, 1]

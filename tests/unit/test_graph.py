@@ -180,12 +180,14 @@ NON_ZEROS = {
     ("openpose", "spatial"): [18, 25, 9],
     ("h36m", "spatial"): [17, 26, 6],
     ("mediapipe", "spatial"): [33, 52, 12],
+    ("body_25b", "spatial"): [25, 38, 10],
     ("fsd10", "spatial_fixed"): [25, 24, 24],
     ("ntu-rgb+d", "spatial_fixed"): [25, 24, 24],
     ("coco", "spatial_fixed"): [17, 18, 16],
     ("openpose", "spatial_fixed"): [18, 17, 17],
     ("h36m", "spatial_fixed"): [17, 16, 16],
     ("mediapipe", "spatial_fixed"): [33, 32, 32],
+    ("body_25b", "spatial_fixed"): [25, 24, 24],
 }
 
 
@@ -215,7 +217,7 @@ def test_a_skeleton_is_taken_as_well_as_its_name() -> None:
             {"strategy": "spacial"},
             "strategy 'spacial' is unknown; choose one of distance, spatial, spatial_fixed, uniform",
         ),
-        ({"layout": "fsd"}, "layout 'fsd' is unknown; choose one of coco, fsd10"),
+        ({"layout": "fsd"}, "layout 'fsd' is unknown; choose one of body_25b, coco, fsd10"),
         ({"max_hop": 0}, "max_hop and dilation must be at least 1, got 0 and 1"),
         ({"dilation": 0}, "max_hop and dilation must be at least 1, got 1 and 0"),
     ],

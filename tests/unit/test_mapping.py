@@ -158,6 +158,19 @@ def test_says_what_is_built_and_from_what() -> None:
     assert sorted(built) == ["LSmallToe", "MidHip", "Neck", "RSmallToe"]
 
 
+def test_body_25b_lacks_but_a_neck_and_a_middle_hip_of_body_25() -> None:
+    plan = mapping(LAYOUTS["body_25b"], LAYOUTS["fsd10"])
+    assert plan.built == {"Neck": "0.5 LShoulder + 0.5 RShoulder", "MidHip": "0.5 LHip + 0.5 RHip"}
+    assert plan.absent == ()
+    copied = [joint for joint in LAYOUTS["fsd10"].joints if joint not in plan.built]
+    assert [plan.weights[joint] for joint in copied] == [{joint: 1.0} for joint in copied]
+
+
+def test_neck_and_head_of_body_25b_are_those_of_h36m() -> None:
+    plan = mapping(LAYOUTS["body_25b"], LAYOUTS["h36m"])
+    assert (plan.weights["Neck"], plan.weights["Head"]) == ({"UpperNeck": 1.0}, {"HeadTop": 1.0})
+
+
 def test_refuses_a_target_with_joints_that_cannot_be_built_and_names_them_all() -> None:
     clip = random_clip(LAYOUTS["coco"])
     toes = "LBigToe, LSmallToe, LHeel, RBigToe, RSmallToe, RHeel"

@@ -1,6 +1,7 @@
 """Laws of OpenPose's folders: frames by their numbers, people as tracks, a bad frame is an empty one."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from stgcn_torch.data.formats.openpose import people_of, read_folder, recordings
 from stgcn_torch.data.formats.recording import Label
+from stgcn_torch.drawing.pose import standing
+from stgcn_torch.skeleton import LAYOUTS
 
 BODY_25 = np.random.default_rng(0).uniform(100, 200, (25, 3)).round(3) / (1, 1, 1000)
 
@@ -31,6 +34,16 @@ def test_a_folder_is_its_numbers(tmp_path: Path, joints: int, layout: str) -> No
     for t in range(10):
         expected = (np.add(BODY_25[:joints], (t, 0, 0))).T.astype(np.float32)
         np.testing.assert_array_equal(scene.together()[:, t, :, 0], expected)
+
+
+@pytest.mark.parametrize("order", ["fsd10", "body_25b"])
+def test_people_of_75_numbers_are_of_the_order_that_their_bones_tell(tmp_path: Path, order: str) -> None:
+    person = np.hstack([200 * standing(LAYOUTS[order]) * (1, -1) + 300, np.full((25, 1), 0.9)])
+    scene = read_folder(video(tmp_path / "one", pose=person))
+    assert scene.layout == order
+    said = r"read as BODY_25B: in BODY_25's order its bones are [\d.]+ times as long; layout=fsd10 overrules"
+    assert re.fullmatch(said if order == "body_25b" else "", scene.told)
+    np.testing.assert_array_equal(scene.together()[:, 0, :, 0], person.T.astype(np.float32))  # in the file's order
 
 
 def test_a_missing_frame_is_empty(tmp_path: Path) -> None:

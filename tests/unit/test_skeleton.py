@@ -102,6 +102,14 @@ def test_body_25_has_its_published_indices() -> None:
     assert {name: body.index(name) for name in published} == published
 
 
+def test_body_25b_has_its_published_indices() -> None:
+    """COCO's seventeen, then MPII's two, then the feet as in BODY_25."""
+    body = LAYOUTS["body_25b"]
+    assert body.joints[:17] == LAYOUTS["coco"].joints
+    assert body.joints[17:19] == ("UpperNeck", "HeadTop")
+    assert body.joints[19:] == LAYOUTS["fsd10"].joints[19:]
+
+
 def test_the_article_s_bones_are_body_25_s() -> None:
     article = (
         "1-8 0-1 15-0 17-15 16-0 18-16 5-1 6-5 7-6 2-1 3-2 4-3 9-8 10-9 11-10 24-11 22-11 23-22 "
@@ -183,7 +191,7 @@ def test_lists_every_key_that_is_wrong() -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_known() -> None:
-    with pytest.raises(ValueError, match="layout 'body25' is unknown; choose one of coco, fsd10, h36m, mediapipe"):
+    with pytest.raises(ValueError, match="layout 'body25' is unknown; choose one of body_25b, coco, fsd10, h36m"):
         skeleton("body25")
 
 

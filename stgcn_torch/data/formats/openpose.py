@@ -1,5 +1,6 @@
 """Reader of OpenPose's JSON folders: one file per frame, named by its number, with every person found in it.
 
+A person of 75 numbers is of BODY_25 or of BODY_25B, which ``joint_order`` tells by the bones.
 Each folder is one recording, its people linked into tracks. ``GROUP/CLASS/VIDEO/..._000000000012_keypoints.json``: the
 folder above a video's is its class; videos right in the root, or the root as the one video, have none. Several videos
 that were written into one folder, ``GROUP/CLASS/VIDEO_000000000012_keypoints.json``, are told apart by their names.
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from stgcn_torch.data.formats.joint_order import LONGER, how_much_longer
 from stgcn_torch.data.formats.json_files import load_json, numbers, part
 from stgcn_torch.data.formats.recording import (
     MAX_FRAMES,
@@ -104,8 +106,11 @@ def read(frames: Frames) -> Scene:
     problems: tuple[str, ...] = ()
     if reader.unreadable:
         problems = (f"{len(reader.unreadable)} of {len(frames)} frames are taken as empty; {reader.unreadable[0]}",)
-    layout = LAYOUTS.get(reader.joints or 0)
-    return Scene(last - first + 1, people, ("x", "y", "score"), layout, problems=problems)
+    layout, told = LAYOUTS.get(reader.joints or 0), ""
+    if layout == "fsd10" and (times := how_much_longer(people)) > LONGER:
+        layout = "body_25b"
+        told = f"read as BODY_25B: in BODY_25's order its bones are {times:.2g} times as long; layout=fsd10 overrules"
+    return Scene(last - first + 1, people, ("x", "y", "score"), layout, problems=problems, told=told)
 
 
 def people_of(path: Path) -> list[Float[np.ndarray, "V 3"]]:

@@ -58,6 +58,7 @@ class Scene:
         joints: Name or number of each joint where the source has them, in its own order; empty if as in the layout.
         label: The class, where the recording itself tells it.
         problems: What was passed over in reading, a line each.
+        told: How the layout was told, where the poses had to tell it; empty if it is the usual one.
     """
 
     frames: int
@@ -67,6 +68,7 @@ class Scene:
     joints: tuple[str, ...] = ()
     label: Label | None = None
     problems: tuple[str, ...] = ()
+    told: str = ""
 
     def together(self) -> Clip:
         """The people side by side: (C, T, V, M) float32."""
