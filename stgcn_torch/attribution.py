@@ -84,7 +84,15 @@ def occlusion(
 
 
 def explain(
-    module: LitSTGCN, clip: Clip, title: str, *, top_k: int = 5, crop: int | None = None, track: Track = iter
+    module: LitSTGCN,
+    clip: Clip,
+    title: str,
+    *,
+    start: int = 0,
+    top_k: int = 5,
+    crop: int | None = None,
+    warnings: Sequence[str] = (),
+    track: Track = iter,
 ) -> Explanation:
     """What a network says of a clip, and what carried it.
 
@@ -100,8 +108,10 @@ def explain(
         module: In evaluation mode.
         clip: As recorded; the module preprocesses it.
         title: What is explained.
+        start: The recording's frame that is the clip's first.
         top_k: Classes that are explained, fewer if there are not as many.
         crop: Which of the crops, from 0; None for the middle one.
+        warnings: What makes the answer doubtful, to be told with it.
         track: See ``occlusion``.
 
     Raises:
@@ -124,7 +134,7 @@ def explain(
         activation = class_activation(module, stack_streams(x[None], made.streams, body.parents), shown)[0]
     falls = occlusion(for_inference(module).logits, x, torch.from_numpy(absent).to(x), track)[shown]
     importance = backbone.edge_importance or [torch.ones_like(backbone.A)] * len(backbone.st_gcn_networks)
-    told = [*account(clip, made, body), _occluded(made, body), *_crops(module, clip, crop, frames)]
+    told = [*account(clip, made, body), _occluded(made, body), *_crops(module, clip, crop, frames, start)]
     clip = without_nan(clip) if made.nan == "missing" else clip
     return Explanation(
         title=title if made.crops == 1 else f"{title}, crop {crop} (of 0 to {made.crops - 1})",
@@ -141,11 +151,13 @@ def explain(
         raw=np.asarray(clip[:, : max(live_frames(clip), frames.max() + 1, 1)], np.float32),
         raw_channels=made.channels,
         frames=frames,
+        start=start,
         stride=backbone.stride,
         reach=backbone.reach,
         A=backbone.A.cpu().numpy(),
         importance=torch.stack([*importance]).detach().cpu().numpy(),
         preprocessing=told,
+        warnings=warnings,
     )
 
 
@@ -175,12 +187,12 @@ def _occluded(made: Preprocessing, body: Skeleton) -> str:
     return f"{told}; {body.joints[joint]} is so in any case, and occlusion finds nothing in it"
 
 
-def _crops(module: LitSTGCN, clip: Clip, crop: int, frames: Int[np.ndarray, " T"]) -> list[str]:
+def _crops(module: LitSTGCN, clip: Clip, crop: int, frames: Int[np.ndarray, " T"], start: int) -> list[str]:
     """That a crop is explained, and what all of them say together."""
     made = module.preprocessing
     if made.crops == 1 and made.crop == 1 and made.window == made.kept_frames:
         return []
-    seen = frames[frames >= 0]
+    seen = start + frames[frames >= 0]
     cut = f"crop {crop} (of 0 to {made.crops - 1})" if made.crops > 1 else "a part in the middle"
     lines = [f"{cut}: {made.window} frames, from {seen.min()} to {seen.max()}"] if seen.size else []
     if made.crops > 1:

@@ -14,7 +14,7 @@ from stgcn_torch.data.preprocessing import Clip, live_frames
 from stgcn_torch.ensemble import load_ensemble
 from stgcn_torch.explanation import Explanation
 from stgcn_torch.page import write_page
-from stgcn_torch.source import Place, opened, tracked, warn_of_centring
+from stgcn_torch.source import Place, odd_centring, odd_scale, opened, tracked, warn
 
 
 def indices(given: object, count: int) -> list[int]:
@@ -65,16 +65,28 @@ def main(config: DictConfig) -> None:
             raise ValueError(f"{name} must be a whole number, got {config[name]!r}")
     given = given_preprocessing(config)
     ensemble = load_ensemble([config.ckpt_path], None, given, plain(config.strides))
-    warn_of_centring(ensemble, given, "explain")
+    contradictions = odd_centring(ensemble, given)
+    warn("explain", contradictions)
     found = []
     with opened(config, ensemble, "explain") as source:
         (module,) = source.ensemble.modules
         for i in indices(plain(config.index), len(source.places)):
             clip = np.asarray(source.clips[i])
             validate_clip(clip, i, module.preprocessing)
-            name = title(config.input, source.places[i], clip)
-            track = partial(tracked, doing=f"occluding joints of clip {i}")
-            found.append(explain(module, clip, name, top_k=config.top_k, crop=config.crop, track=track))
+            scale = odd_scale(source.ensemble, clip)
+            warn(f"explain: clip {i}", scale)
+            found.append(
+                explain(
+                    module,
+                    clip,
+                    title(config.input, source.places[i], clip),
+                    start=source.places[i].start,
+                    top_k=config.top_k,
+                    crop=config.crop,
+                    warnings=[*contradictions, *scale],
+                    track=partial(tracked, doing=f"occluding joints of clip {i}"),
+                )
+            )
         count = len(source.places)
     write_page(config.out, found)
     show(found)

@@ -58,7 +58,8 @@ def told(explanation: Explanation) -> dict[str, Any]:
         "present": seen.any(axis=(0, 1)).tolist(),
         "seen": _drawn(scene(e.clip, e.channels, e.body, seen)),
         "raw": _drawn(scene(raw, e.raw_channels, e.body, there)),
-        "frames": e.frames.tolist(),
+        "warnings": list(e.warnings),
+        "frames": np.where(e.frames < 0, -1, e.frames + e.start).tolist(),
         "start": int(seen.any(axis=(1, 2)).argmax()),  # the first frame with anybody
         "stride": int(e.stride),
         "reach": int(e.reach),

@@ -13,10 +13,11 @@ function edgeOf(u) {
 
 const centreOf = (frame) => (frame + 0.5) / state.shown.T;
 
-/** The range of the colours: the 99.5th percentile of the class's magnitudes, so that one cell does not pale all. */
+/** The range of the colours: the 99.5th percentile of the map's magnitudes, so that one cell does not pale all. */
 function limitOf() {
   const { M, U, V } = state.shown;
-  const sizes = state.shown.activation.slice(state.s * M * U * V, (state.s + 1) * M * U * V).map(Math.abs).sort();
+  const cells = upTo(M).flatMap((m) => upTo(U).flatMap((u) => upTo(V).map((v) => Math.abs(activationAt(m, u, v)))));
+  const sizes = Float64Array.from(cells).sort();
   return { limit: sizes[Math.floor(0.995 * (sizes.length - 1))] || 1e-9, largest: sizes[sizes.length - 1] };
 }
 

@@ -96,15 +96,19 @@ function choosePerson(m) {
 function chooseClip(i) {
   pause();
   const shown = explanations[i];
-  Object.assign(state, { shown, s: 0, m: Math.max(shown.present.indexOf(true), 0), v: 0, angle: 0, pointed: false });
+  Object.assign(state, {
+    shown, s: 0, against: "strongest", m: Math.max(shown.present.indexOf(true), 0), v: 0, angle: 0, pointed: false,
+  });
   document.title = shown.title;
   byId("title").textContent = shown.title;
+  byId("warnings").replaceChildren(...shown.warnings.map((line) => element("li", {}, line)));
   byId("frame").max = shown.T - 1;
   byId("people").hidden = shown.M === 1;
   byId("person").replaceChildren(...upTo(shown.M).map((m) => element("option", { value: m }, personName(m))));
   byId("person").value = state.m;
   byId("preprocessing").replaceChildren(...shown.preprocessing.map((line) => element("li", {}, line)));
   fillGraphMenus();
+  compare();
   drawAnswers();
   drawSum();
   drawMap();
@@ -120,6 +124,7 @@ function start() {
   byId("clip").replaceChildren(...explanations.map(({ title }, i) => element("option", { value: i }, title)));
   byId("clip").addEventListener("change", (event) => chooseClip(Number(event.target.value)));
   byId("person").addEventListener("change", (event) => choosePerson(Number(event.target.value)));
+  byId("against").addEventListener("change", (event) => chooseOther(event.target.value));
   byId("order").addEventListener("change", drawJoints);
   for (const id of ["block", "partition", "measure"]) byId(id).addEventListener("change", drawGraph);
   byId("play").addEventListener("click", togglePlaying);

@@ -1,4 +1,4 @@
-// The body at one moment: every person, joints by what they say for the chosen class; beside it the clip as given.
+// The body at one moment: every person, joints by what they say; beside it the clip as given.
 
 const STAGE = { width: 400, height: 400, edge: 14 }; // edge: what a joint at the border needs to be seen whole
 const RADIUS = { least: 3, most: 10 };

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tests.browser.conftest import DESKTOP, PHONE, Open
-from tests.browser.reading import COLUMN, DARKNESS, PICTURE, frame_of, places, scrub, terms, wait
-from tests.explained import CLASSES, explanation
+from tests.browser.reading import COLUMN, DARKNESS, PICTURE, alone, frame_of, places, scrub, terms, wait
+from tests.explained import CLASSES, explanation, names
 
 PIXEL = 1.0  # how far a drawn edge may be from where it belongs
 SUM = 1e-5  # of a map's mean and the bias, against the logit; measured: 0 here, 3.6e-7 for a trained network
@@ -31,7 +31,7 @@ def test_a_feature_is_drawn_around_its_frame(show: Open, stride: int, u: int) ->
     T, v, last = 60, 3, -(-60 // stride) - 1
     maps = np.zeros((5, 1, last + 1, 25), np.float32)
     maps[:, 0, u, v] = 1
-    page = show(explanation(T, stride=stride, activation=maps))
+    page = alone(show(explanation(T, stride=stride, activation=maps)))
     dark = np.array(page.evaluate(DARKNESS, 18 * v + 3))
     marked = np.flatnonzero(dark > dark.min() + 100)
     first, after = max((u - 0.5) * stride + 0.5, 0), T if u == last else (u + 0.5) * stride + 0.5
@@ -48,7 +48,7 @@ def test_a_frame_has_the_value_of_the_nearest_feature(show: Open) -> None:
     """Of two as near, that of the later one, whose cell begins in the middle of that frame."""
     maps = np.zeros((5, 1, 15, 25), np.float32)
     maps[..., 0] = np.arange(15)
-    page = show(explanation(T=60, activation=maps))
+    page = alone(show(explanation(T=60, activation=maps)))
     for frame, u in [(1, 0), (2, 1), (5, 1), (6, 2), (57, 14), (59, 14)]:
         scrub(page, frame)
         assert float(page.locator("#cell").inner_text().split(": ")[1]) == u
@@ -96,12 +96,43 @@ def test_another_class_has_its_own_map_and_sum(show: Open) -> None:
 def test_the_mean_of_the_map_and_the_bias_make_the_logit(show: Open) -> None:
     """As the page computes it, for every class."""
     made = explanation(T=350, M=2)
-    page = show(made)
+    page = alone(show(made))
     for s, k in enumerate(made.shown):
         page.keyboard.press(str(s + 1))
         mean, bias, logit, probability = terms(page)
         assert mean + bias == pytest.approx(logit, abs=SUM)
         assert [bias, logit, probability] == [made.bias[k], made.logits[k], made.probabilities[k]]
+
+
+def test_what_two_classes_differ_in_adds_up_to_the_difference_of_their_logits(show: Open) -> None:
+    """As the page computes it, for every class against every other; the strongest other one unless asked."""
+    made = explanation(T=350, M=2)
+    page, logits, bias = show(made), made.logits[made.shown], made.bias[made.shown]
+    for s in range(5):
+        page.keyboard.press(str(s + 1))
+        strongest = 1 if s == 0 else 0
+        for other in (strongest, *({0, 1, 2, 3, 4} - {s, strongest})):
+            page.locator("#against").select_option("strongest" if other == strongest else str(other))
+            told, (mean, biases, difference, times) = page.locator("#asked").inner_text(), terms(page)
+            assert told == f"What speaks for {names(made)[s]} rather than {names(made)[other]}"
+            assert mean == pytest.approx((made.activation[s] - made.activation[other]).mean(dtype=float), abs=SUM)
+            assert mean + biases == pytest.approx(difference, abs=SUM)
+            assert [biases, difference] == [bias[s] - bias[other], logits[s] - logits[other]]
+            assert times == pytest.approx(made.probabilities[made.shown[s]] / made.probabilities[made.shown[other]])
+        page.locator("#against").select_option("strongest")
+
+
+def test_the_runner_up_is_compared_with_the_top_class_and_a_lone_class_with_none(show: Open) -> None:
+    made = explanation()
+    page = show(made)
+    chosen = page.locator("#against option:checked")
+    assert chosen.inner_text() == f"the runner-up, {names(made)[1]}"
+    page.locator(".answer").nth(1).click()
+    assert chosen.inner_text() == f"the top class, {names(made)[0]}"
+    assert page.locator("#counts").is_hidden()
+    page = show(explanation(shown=1))
+    assert page.locator("#against option").all_inner_texts() == ["no other"]
+    assert page.locator("#counts").is_visible()
 
 
 def test_padding_is_marked_and_not_played(show: Open) -> None:
@@ -130,8 +161,8 @@ def test_joints_are_ordered_by_either_opinion(show: Open) -> None:
     made = explanation()
     page = show(made)
     for order, values in (
-        ("occlusion", made.occlusion[0, 0]),
-        ("activation", made.activation[0, 0].mean(axis=0)),
+        ("occlusion", made.occlusion[0, 0] - made.occlusion[1, 0]),
+        ("activation", (made.activation[0, 0] - made.activation[1, 0]).mean(axis=0)),
         ("body", -np.arange(25)),
     ):
         page.locator("#order").select_option(order)

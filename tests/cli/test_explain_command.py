@@ -96,6 +96,19 @@ def test_clips_without_the_score_are_explained(checkpoint: str, skating: Path, t
     assert shown(tmp_path / "page.html")[0]["title"].startswith("xy.npy, clip 0, frames")
 
 
+def test_each_clip_is_judged_alone(checkpoint: str, skating: Path, tmp_path: Path) -> None:
+    """Neither an empty clip nor one in pixels says anything of the others."""
+    clips = np.load(skating / "test_data.npy")[:3].astype("f4")
+    clips[0], clips[2, :2] = 0, 2600 * clips[2, :2]
+    np.save(tmp_path / "clips.npy", clips)
+    _, err = explained(tmp_path, f"ckpt_path={checkpoint}", "input=clips.npy", "index=[1,2]")
+    usual, large = (told["warnings"] for told in shown(tmp_path / "page.html"))
+    assert usual == []
+    (line,) = large
+    assert line.startswith("coordinates are ")
+    assert err == f"explain: clip 2: {line}\n"
+
+
 @pytest.mark.parametrize(
     ("overrides", "told"),
     [

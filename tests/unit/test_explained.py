@@ -119,6 +119,18 @@ def test_crops_are_explained_one_by_one_and_say_so() -> None:
     assert of(module, clip).title == told[2].title
 
 
+def test_frames_are_counted_as_in_the_recording() -> None:
+    """Of somebody who arrives late."""
+    told = of(network(CROPS | {"center": None}), recorded(), crop=1, start=40)
+    assert (told.start, int(told.frames[0]), int(told.frames[-1])) == (40, 3, 30)
+    assert "crop 1 (of 0 to 4): 16 frames, from 43 to 70" in told.preprocessing
+
+
+def test_what_makes_the_answer_doubtful_is_told_with_it() -> None:
+    assert of(network({"window": 64}), recorded()).warnings == ()
+    assert of(network({"window": 64}), recorded(), warnings=["far too large"]).warnings == ["far too large"]
+
+
 def test_a_crop_knows_the_recording_s_frames_behind_those_that_are_dropped() -> None:
     module, clip = network(CROPS | {"center": None, "gaps": "drop", "crops": 2, "crop": 0.5}), recorded()
     told = of(module, clip, crop=0)

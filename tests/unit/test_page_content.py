@@ -51,6 +51,10 @@ def test_sampled_frames_are_those_of_the_raw_clip() -> None:
     np.testing.assert_allclose((found - found[0]) / np.ptp(found), (path - path[0]) / np.ptp(path), atol=2e-3)
 
 
+def test_frames_are_counted_as_in_the_recording() -> None:
+    assert told(explanation(T=4, live=3, start=40))["frames"] == [40, 41, 42, -1]
+
+
 def test_only_the_graphs_edges_have_factors() -> None:
     made = explanation()
     found = told(made)
