@@ -13,8 +13,9 @@ from stgcn_torch.data.arrays import validate_clip
 from stgcn_torch.data.preprocessing import Clip, live_frames
 from stgcn_torch.ensemble import load_ensemble
 from stgcn_torch.explanation import Explanation
+from stgcn_torch.files import check_writable
 from stgcn_torch.page import write_page
-from stgcn_torch.source import Place, odd_centring, odd_scale, opened, tracked, warn
+from stgcn_torch.source import Place, check_source, odd_centring, odd_scale, opened, tracked, warn
 
 
 def indices(given: object, count: int) -> list[int]:
@@ -55,14 +56,23 @@ def show(found: Sequence[Explanation]) -> None:
             print(f"  {made.probabilities[k]:.4f}  {made.classes[k]}")
 
 
-@command("explain")
-def main(config: DictConfig) -> None:
-    """Explain as the composed configuration says."""
+def check(config: DictConfig) -> None:
+    """Raise an error for what no page could be made of or written to, before anything is loaded."""
     if not isinstance(config.ckpt_path, str):
         raise ValueError(f"ckpt_path must be one checkpoint, got {plain(config.ckpt_path)}")
     for name in ("top_k", "crop"):
         if type(config[name]) is not int and (name == "top_k" or config[name] is not None):
             raise ValueError(f"{name} must be a whole number, got {config[name]!r}")
+    if not isinstance(config.out, str) or not config.out:
+        raise ValueError(f"out must be the page's path, got {config.out!r}")
+    check_writable(config.out)
+    check_source(config)
+
+
+@command("explain")
+def main(config: DictConfig) -> None:
+    """Explain as the composed configuration says."""
+    check(config)
     given = given_preprocessing(config)
     ensemble = load_ensemble([config.ckpt_path], None, given, plain(config.strides))
     contradictions = odd_centring(ensemble, given)

@@ -14,7 +14,7 @@ from rich.progress import track
 
 from stgcn_torch.commands import load_layout
 from stgcn_torch.data.arrays import open_clips, open_npy
-from stgcn_torch.data.collect import Collection, Selection, collect
+from stgcn_torch.data.collect import PEOPLE, Collection, Selection, collect
 from stgcn_torch.data.formats import recordings
 from stgcn_torch.data.formats.arrays import told as told_beside
 from stgcn_torch.data.preprocessing import Clip, preprocess
@@ -74,6 +74,7 @@ def opened(config: DictConfig, ensemble: Ensemble, command: str) -> Iterator[Sou
         FileNotFoundError: There is no such file or folder.
         ValueError: It cannot be read, or is not of the networks' joints and channels.
     """
+    check_source(config)
     with TemporaryDirectory() as folder:
         if config.format is None and Path(config.input).suffix == ".npy":
             if has_kept_channels_only(config.input, ensemble):
@@ -91,6 +92,14 @@ def opened(config: DictConfig, ensemble: Ensemble, command: str) -> Iterator[Sou
             ]
             told = ["index", "source", "person", "start", "end"]
         yield Source(ensemble, clips, places, told)
+
+
+def check_source(config: DictConfig) -> None:
+    """Raise ValueError for what no source can be read by, before anything is."""
+    if not isinstance(config.input, str) or not config.input:
+        raise ValueError(f"input must be a path, got {config.input!r}")
+    if config.people not in PEOPLE:  # told of an array too, though its clips have their people already
+        raise ValueError(f"people {config.people!r} is unknown; choose {' or '.join(PEOPLE)}")
 
 
 def read_recordings(config: DictConfig, ensemble: Ensemble, folder: Path) -> Collection:
