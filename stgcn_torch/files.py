@@ -51,7 +51,7 @@ def check_writable(path: str | Path) -> None:
 
 @contextmanager
 def _named(path: Path, temporary: Path | None = None) -> Iterator[None]:
-    """An OSError of the block names ``path``, not the temporary file that stands for it; other files keep their names."""
+    """An OSError of the block names ``path``, not the temporary file; other files keep their names."""
     try:
         yield
     except OSError as error:

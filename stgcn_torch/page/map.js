@@ -102,7 +102,7 @@ function hatch(pen, width, height) {
 
 /** Cursor, chosen row and the words for the cell where they cross. */
 function drawCursor() {
-  const { T, stride, reach, joints, frames } = state.shown;
+  const { T, U, V, stride, reach, joints } = state.shown;
   byId("cursor").style.left = `${100 * centreOf(state.frame)}%`;
   byId("row").style.top = `${state.v * rowHeight()}px`;
   [...byId("names").children].forEach((name, v) => name.classList.toggle("chosen", v === state.v));
@@ -110,30 +110,46 @@ function drawCursor() {
   const [from, to] = [u * stride - reach, u * stride + reach + 1].map((frame) => (100 * clamp(frame, 0, T)) / T);
   byId("reach").style.left = `${from}%`;
   byId("reach").style.width = `${to - from}%`;
-  const raw = frames[state.frame] < 0 ? "padding" : `frame ${frames[state.frame]} as given`;
-  const value = signed(activationAt(state.m, u, state.v));
-  byId("cell").textContent = `${joints[state.v]}, frame ${state.frame} (${raw}): ${value}`;
-  byId("tip").textContent = `${joints[state.v]}\nframe ${state.frame}\n${value}`;
+  byId("cell").textContent = `${joints[state.v]}, frame ${state.frame} (${given(state.frame)}): ` +
+    signed(activationAt(state.m, u, state.v));
+  const [moment, joint] = [added([state.m], [u], upTo(V)), added([state.m], upTo(U), [state.v])];
+  byId("cell-parts").textContent = `this moment adds ${signed(moment, 3)}, this joint ${signed(joint, 3)}`;
 }
 
-function pointAt(event) {
-  const place = `${event.clientX} ${event.clientY}`;
-  if (event.type === "pointermove" && place === state.pointer) return; // the page moved, not the pointer
-  state.pointer = place;
-  const plot = document.querySelector(".plot");
-  const box = plot.getBoundingClientRect();
+/** The recording's frame that a frame of the window is. */
+function given(frame) {
+  const raw = state.shown.frames[frame];
+  return raw < 0 ? "padding" : `frame ${raw} as given`;
+}
+
+/** The row and the frame that an event points at; above the rows there is no row. */
+function placeAt(event) {
+  const box = document.querySelector(".plot").getBoundingClientRect();
   const { T, V } = state.shown;
-  pause();
-  state.pointed = true;
   const row = Math.floor((event.clientY - box.top) / rowHeight());
-  if (row >= 0) state.v = Math.min(row, V - 1);
-  showFrame(clamp(Math.floor(((event.clientX - box.left) / box.width) * T), 0, T - 1));
-  showTip(event.clientX - box.left, event.clientY - box.top, box.width);
+  const frame = clamp(Math.floor(((event.clientX - box.left) / box.width) * T), 0, T - 1);
+  return { v: row < 0 ? state.v : Math.min(row, V - 1), frame, x: event.clientX - box.left, y: event.clientY - box.top };
 }
 
-function showTip(x, y, width) {
+/** Moves the cursor; a pointer that only passes over the map while the clip plays is told what is there. */
+function pointAt(event) {
+  const pointer = `${event.clientX} ${event.clientY}`;
+  if (event.type === "pointermove" && pointer === state.pointer) return; // the page moved, not the pointer
+  state.pointer = pointer;
+  const place = placeAt(event);
+  if (!state.playing || event.buttons) {
+    pause();
+    Object.assign(state, { pointed: true, v: place.v });
+    showFrame(place.frame);
+  }
+  showTip(place);
+}
+
+function showTip({ v, frame, x, y }) {
   const tip = byId("tip");
+  const width = document.querySelector(".plot").clientWidth;
   tip.hidden = false;
+  tip.textContent = `${state.shown.joints[v]}\nframe ${frame}\n${signed(activationAt(state.m, featureAt(frame), v))}`;
   const right = x + tip.offsetWidth + 14 > width;
   tip.style.left = `${right ? Math.max(x - tip.offsetWidth - 12, 0) : x + 12}px`;
   tip.style.top = `${y - tip.offsetHeight - 10}px`;

@@ -8,13 +8,13 @@ function drawFrame() {
 }
 
 function showFrame(frame) {
-  const { T, frames } = state.shown;
+  const { T } = state.shown;
   state.frame = clamp(frame, 0, T - 1);
   const slider = byId("frame");
   slider.value = state.frame;
-  const raw = frames[state.frame] < 0 ? "padding" : `frame ${frames[state.frame]} as given`;
-  slider.setAttribute("aria-valuetext", `frame ${state.frame} of ${T}, ${raw}`);
-  byId("moment").textContent = `frame ${state.frame} of ${T} · ${raw}`;
+  const range = `frame ${state.frame} (0 to ${T - 1})`;
+  slider.setAttribute("aria-valuetext", `${range}, ${given(state.frame)}`);
+  byId("moment").textContent = `${range} · ${given(state.frame)}`;
   drawFrame();
 }
 

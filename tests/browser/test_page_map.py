@@ -75,6 +75,48 @@ def test_pointing_at_the_map_moves_to_that_frame_and_joint(show: Open) -> None:
     assert page.locator("#tip").inner_text().startswith("RShoulder")
 
 
+def test_pointing_while_it_plays_says_what_is_there_and_a_click_moves_there(show: Open) -> None:
+    page = show(explanation(T=350))
+    page.locator("#play").click()
+    page.locator("#cells").scroll_into_view_if_needed()
+    width = page.locator("#cells").bounding_box()["width"]
+    page.locator("#cells").hover(position={"x": width * 300.5 / 350, "y": 18 * 4.5})
+    page.wait_for_timeout(100)
+    assert page.locator("#play").get_attribute("aria-pressed") == "true"
+    assert page.locator("#tip").inner_text().startswith("RWrist\nframe 300\n")
+    assert int(page.locator("#frame").input_value()) < 200
+    page.locator("#cells").click(position={"x": width * 300.5 / 350, "y": 18 * 4.5})
+    assert page.locator("#play").get_attribute("aria-pressed") == "false"
+    assert frame_of(page) == 300
+
+
+@pytest.mark.parametrize("size", [{"width": 1280, "height": 800}, PHONE], ids=["desktop", "phone"])
+def test_the_body_is_seen_beside_the_map(show: Open, size: dict[str, int]) -> None:
+    """Whatever part of the map is looked at: the body is in the viewport as a whole, and moves with the cursor."""
+    page = show(explanation(), size)
+    for v in (0, 12, 24):
+        page.locator("#names span").nth(v).evaluate("name => name.scrollIntoView({block: 'center'})")
+        body, name = page.locator("#beside").bounding_box(), page.locator("#names span").nth(v).bounding_box()
+        for box in (body, name):
+            assert 0 <= box["y"]
+            assert box["y"] + box["height"] <= size["height"]
+    before = places(page, "beside")
+    scrub(page, 20)
+    np.testing.assert_array_equal(places(page, "beside"), places(page))
+    assert np.abs(places(page, "beside") - before).max() > 1
+
+
+def test_a_cell_s_line_tells_what_its_moment_and_its_joint_add(show: Open) -> None:
+    made = explanation(M=2)
+    page = show(made)
+    scrub(page, 20)
+    maps = (made.activation[0] - made.activation[1]) / made.activation[0].size
+    told = page.locator("#cell-parts").inner_text().replace("−", "-")
+    moment, joint = (float(part) for part in re.findall(r"[+-]?\d\.\d+", told))
+    assert moment == pytest.approx(maps[0, 5].sum(), abs=6e-4)  # three digits are told
+    assert joint == pytest.approx(maps[0, :, 0].sum(), abs=6e-4)
+
+
 def test_a_tap_on_the_map_does_too(show: Open) -> None:
     page = show(explanation(), PHONE, has_touch=True, is_mobile=True)
     width = page.locator("#cells").bounding_box()["width"]
@@ -140,7 +182,7 @@ def test_padding_is_marked_and_not_played(show: Open) -> None:
     assert "padding" in page.locator("#axis").inner_text()
     scrub(page, 30)
     assert "padding" in page.locator("#moment").inner_text()
-    assert page.locator("#seen text").text_content() == "padding: zeros"
+    assert page.locator("#seen text").text_content() == "padding: nobody"
     assert "moments of padding" in page.locator("#parts").inner_text()
     page.locator("#speed").select_option(value="2")
     page.locator("#play").click()
