@@ -17,6 +17,8 @@ from stgcn_torch.files import check_writable
 from stgcn_torch.page import write_page
 from stgcn_torch.source import Place, check_source, odd_centring, odd_scale, opened, tracked, warn
 
+LARGE = 2_000_000  # bytes of a page that opens slowly on a phone
+
 
 def indices(given: object, count: int) -> list[int]:
     """Which of ``count`` clips are asked for.
@@ -54,6 +56,12 @@ def show(found: Sequence[Explanation]) -> None:
         print(made.title)
         for k in made.shown:
             print(f"  {made.probabilities[k]:.4f}  {made.classes[k]}")
+
+
+def oversized(path: str) -> list[str]:
+    """A line if a page is so large that it opens slowly on a phone."""
+    size = Path(path).stat().st_size
+    return [f"{path} has {size / 1e6:.1f} MB; fewer clips or a smaller top_k= take less"] if size > LARGE else []
 
 
 def check(config: DictConfig) -> None:
@@ -102,6 +110,7 @@ def main(config: DictConfig) -> None:
     show(found)
     if len(found) < count:
         print(f"{len(found)} of {count} clips; index= chooses others")
+    warn("explain", oversized(config.out))
     print(f"the page: {config.out}, {Path(config.out).stat().st_size / 1e6:.1f} MB")
 
 

@@ -40,7 +40,8 @@ function partsOfMean() {
   return said.length ? `Of the mean: ${said.join(", ")}.` : "";
 }
 
-const personName = (m) => `person ${m + 1}${state.shown.present[m] ? "" : " (nobody)"}`;
+/** Counted from 0, as in the title and by `predict`. */
+const personName = (m) => `person ${m}${state.shown.present[m] ? "" : " (nobody)"}`;
 
 function chooseClass(s) {
   if (s >= state.shown.S) return;

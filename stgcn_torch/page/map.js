@@ -39,14 +39,25 @@ function drawMap() {
 
 /** How far a feature sees, in words. */
 function drawSight() {
-  const { T, U, stride, reach } = state.shown;
+  const { T, U, stride, reach, ahead } = state.shown;
   const whole = reach >= T - 1 ? ", which here is the whole window" : "";
   const every = stride === 1 ? "one for each" : `one every ${stride}`;
-  const seen = `has seen ${reach} frames before and after`;
+  const seen = `has seen ${reach} frames before and ${ahead} after`;
   byId("sight").textContent = `A column is a feature; there are ${U} for ${T} frames, ${every}. Each ${seen} its ` +
-    `centre${whole}: the line under the map, at the cursor.`;
+    `centre${whole}: the line under the map, at the cursor. A row is a joint: ${spreadOf()}.`;
   byId("sight-again").textContent = `A feature ${seen} its moment${whole}, so what it speaks of may have happened ` +
     "earlier or later than its column.";
+  byId("spread-again").textContent = `Nor is a row its joint alone: ${spreadOf()}.`;
+}
+
+/** Of whom a joint has been told, in words: as the graph's edges lead from block to block. */
+function spreadOf() {
+  const { spread, V } = state.shown;
+  const all = spread.findIndex(([least]) => least === V) + 1;
+  if (all) return `after ${all} of the ${spread.length} blocks it has been told of every joint of the body`;
+  const [least, most] = spread.at(-1);
+  const count = least === most ? least : `${least} to ${most}`;
+  return `after all ${spread.length} blocks it has been told of ${count} of the ${V} joints`;
 }
 
 function drawCells(pen, width) {
@@ -102,12 +113,12 @@ function hatch(pen, width, height) {
 
 /** Cursor, chosen row and the words for the cell where they cross. */
 function drawCursor() {
-  const { T, U, V, stride, reach, joints } = state.shown;
+  const { T, U, V, stride, reach, ahead, joints } = state.shown;
   byId("cursor").style.left = `${100 * centreOf(state.frame)}%`;
   byId("row").style.top = `${state.v * rowHeight()}px`;
   [...byId("names").children].forEach((name, v) => name.classList.toggle("chosen", v === state.v));
   const u = featureAt(state.frame);
-  const [from, to] = [u * stride - reach, u * stride + reach + 1].map((frame) => (100 * clamp(frame, 0, T)) / T);
+  const [from, to] = [u * stride - reach, u * stride + ahead + 1].map((frame) => (100 * clamp(frame, 0, T)) / T);
   byId("reach").style.left = `${from}%`;
   byId("reach").style.width = `${to - from}%`;
   byId("cell").textContent = `${joints[state.v]}, frame ${state.frame} (${given(state.frame)}): ` +

@@ -102,6 +102,9 @@ function chooseClip(i) {
   document.title = shown.title;
   byId("title").textContent = shown.title;
   byId("warnings").replaceChildren(...shown.warnings.map((line) => element("li", {}, line)));
+  byId("averaged").textContent = shown.averaged;
+  byId("occluded").textContent = `In occlusion, ${shown.occluded}.`;
+  byId("last-class").textContent = Math.min(shown.S, 9);
   byId("frame").max = shown.T - 1;
   byId("people").hidden = shown.M === 1;
   byId("person").replaceChildren(...upTo(shown.M).map((m) => element("option", { value: m }, personName(m))));

@@ -107,6 +107,15 @@ def test_what_makes_an_answer_doubtful_stands_under_the_title(show: Open) -> Non
     assert page.locator("#warnings").is_hidden()
 
 
+def test_one_crop_of_several_says_so_beside_the_probabilities(show: Open) -> None:
+    page = show([explanation(averaged="this page explains one crop", shown=3), explanation()])
+    assert page.locator("#averaged").inner_text() == "this page explains one crop"
+    assert page.locator(".keys").inner_text().endswith("1\N{EN DASH}3 class")
+    page.locator("#clip").select_option(index=1)
+    assert page.locator("#averaged").is_hidden()
+    assert page.locator(".keys").inner_text().endswith("1\N{EN DASH}5 class")
+
+
 def test_frames_are_those_that_the_title_names(show: Open) -> None:
     """Of somebody who arrives late."""
     page = show(explanation(start=40))

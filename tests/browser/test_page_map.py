@@ -111,10 +111,19 @@ def test_a_cell_s_line_tells_what_its_moment_and_its_joint_add(show: Open) -> No
     page = show(made)
     scrub(page, 20)
     maps = (made.activation[0] - made.activation[1]) / made.activation[0].size
-    told = page.locator("#cell-parts").inner_text().replace("−", "-")
+    told = page.locator("#cell-parts").inner_text().replace("\N{MINUS SIGN}", "-")
     moment, joint = (float(part) for part in re.findall(r"[+-]?\d\.\d+", told))
     assert moment == pytest.approx(maps[0, 5].sum(), abs=6e-4)  # three digits are told
     assert joint == pytest.approx(maps[0, :, 0].sum(), abs=6e-4)
+
+
+def test_what_a_cell_has_been_told_of_is_said(show: Open) -> None:
+    """Of moments and of joints: from heel to wrist there are ten bones, and four blocks lead over one each."""
+    page = show(explanation(ahead=10))
+    assert "has seen 9 frames before and 10 after its centre" in page.locator("#sight").inner_text()
+    assert re.search(r"after all 4 blocks it has been told of \d+ to \d+ of the 25 joints", page.content())
+    page = show(explanation(importance=np.ones((10, 3, 25, 25))))
+    assert re.search(r"after \d+ of the 10 blocks it has been told of every joint", page.locator("#sight").inner_text())
 
 
 def test_a_tap_on_the_map_does_too(show: Open) -> None:
@@ -196,7 +205,7 @@ def test_every_person_has_a_map(show: Open) -> None:
     before = page.evaluate(PICTURE)
     page.locator("#person").select_option(index=1)
     assert page.evaluate(PICTURE) != before
-    assert page.locator("#whose").inner_text() == "Here of person 2."
+    assert page.locator("#whose").inner_text() == "Here of person 1."
 
 
 def test_joints_are_ordered_by_either_opinion(show: Open) -> None:
@@ -222,8 +231,10 @@ def test_edges_follow_block_and_partition(show: Open) -> None:
         k, v, w = np.unravel_index(np.abs(factors - 1).argmax(), factors.shape)
         first = page.locator("#changed li").first.inner_text()
         assert f"{factors[k, v, w]:.2f}" in first
-        assert f"partition {k + 1}" in first
+        assert ("itself", "from further out", "from nearer the centre")[k] in first
         assert made.body.joints[v] in first
+    options = page.locator("#partition option").all_inner_texts()
+    assert options == ["all", "itself", "from further out", "from nearer the centre"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
