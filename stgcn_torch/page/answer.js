@@ -26,9 +26,15 @@ function drawSum() {
       term("→", "probability", probability, percent(probability))]
     : [term("", "mean of the maps’ difference", mean), term("+", "difference of the biases", bias),
       term("=", `logit of ${nameOf(state.s)} minus that of ${nameOf(state.other)}`, logit),
-      term("→", "times as likely", Math.exp(logit), `× ${Number(Math.exp(logit).toPrecision(3))}`)];
+      term("→", "times as likely", Math.exp(logit), times(Math.exp(logit)))];
   byId("sum").replaceChildren(...terms);
   byId("parts").textContent = partsOfMean();
+}
+
+/** A ratio of probabilities; beyond a thousand its digits say nothing. */
+function times(ratio) {
+  if (ratio > 1000) return "more than × 1000";
+  return ratio < 0.001 ? "less than × 0.001" : `× ${Number(ratio.toPrecision(3))}`;
 }
 
 /** Whose part of the mean is whose, where there is more than one person or some padding. */

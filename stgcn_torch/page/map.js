@@ -54,7 +54,8 @@ function drawSight() {
 function spreadOf() {
   const { spread, V } = state.shown;
   const all = spread.findIndex(([least]) => least === V) + 1;
-  if (all) return `after ${all} of the ${spread.length} blocks it has been told of every joint of the body`;
+  const blocks = all === spread.length ? `all ${all}` : `${all} of the ${spread.length}`;
+  if (all) return `after ${blocks} blocks it has been told of every joint of the body`;
   const [least, most] = spread.at(-1);
   const count = least === most ? least : `${least} to ${most}`;
   return `after all ${spread.length} blocks it has been told of ${count} of the ${V} joints`;

@@ -103,7 +103,7 @@ function chooseClip(i) {
   byId("title").textContent = shown.title;
   byId("warnings").replaceChildren(...shown.warnings.map((line) => element("li", {}, line)));
   byId("averaged").textContent = shown.averaged;
-  byId("occluded").textContent = `In occlusion, ${shown.occluded}.`;
+  byId("occluded").textContent = shown.occluded && `${shown.occluded[0].toUpperCase()}${shown.occluded.slice(1)}.`;
   byId("last-class").textContent = Math.min(shown.S, 9);
   byId("frame").max = shown.T - 1;
   byId("people").hidden = shown.M === 1;

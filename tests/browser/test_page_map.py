@@ -118,12 +118,14 @@ def test_a_cell_s_line_tells_what_its_moment_and_its_joint_add(show: Open) -> No
 
 
 def test_what_a_cell_has_been_told_of_is_said(show: Open) -> None:
-    """Of moments and of joints: from heel to wrist there are ten bones, and four blocks lead over one each."""
+    """Of moments and of joints: from toe to toe there are ten bones, and four blocks lead over one each."""
     page = show(explanation(ahead=10))
     assert "has seen 9 frames before and 10 after its centre" in page.locator("#sight").inner_text()
     assert re.search(r"after all 4 blocks it has been told of \d+ to \d+ of the 25 joints", page.content())
     page = show(explanation(importance=np.ones((10, 3, 25, 25))))
-    assert re.search(r"after \d+ of the 10 blocks it has been told of every joint", page.locator("#sight").inner_text())
+    assert "after all 10 blocks it has been told of every joint" in page.locator("#sight").inner_text()
+    page = show(explanation(importance=np.ones((12, 3, 25, 25))))
+    assert re.search(r"after 10 of the 12 blocks it has been told of every joint", page.locator("#sight").inner_text())
 
 
 def test_a_tap_on_the_map_does_too(show: Open) -> None:
@@ -181,6 +183,8 @@ def test_the_runner_up_is_compared_with_the_top_class_and_a_lone_class_with_none
     page.locator(".answer").nth(1).click()
     assert chosen.inner_text() == f"the top class, {names(made)[0]}"
     assert page.locator("#counts").is_hidden()
+    page = show(explanation(logits=np.array([800.0, 1, 0, 0, 0, 0]), shown=5))
+    assert "more than \N{MULTIPLICATION SIGN} 1000" in page.locator("#sum").inner_text()
     page = show(explanation(shown=1))
     assert page.locator("#against option").all_inner_texts() == ["no other"]
     assert page.locator("#counts").is_visible()
