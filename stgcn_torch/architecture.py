@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from stgcn_torch.graph import STRATEGIES, adjacency
-from stgcn_torch.skeleton import LAYOUTS
+from stgcn_torch.skeleton import LAYOUTS, Skeleton
 
 State = Mapping[str, Any]  # tensors or arrays
 Shape = tuple[int, ...]
@@ -64,12 +64,14 @@ def _length(state: State, *names: str, axis: int = 0) -> int | None:
     return lengths[0] if lengths else None
 
 
-def known_graph(A: Any, layout: str | Mapping[str, Any], precision: float = PRECISION) -> dict[str, Any] | None:
+def known_graph(
+    A: Any, layout: str | Mapping[str, Any] | Skeleton, precision: float = PRECISION
+) -> dict[str, Any] | None:
     """The layout, and the strategy whose adjacency over it this is; None if it is none's.
 
     Args:
         A: ``backbone.A``, (K, V, V).
-        layout: As ``skeleton`` takes it.
+        layout: As ``skeleton`` takes it, or a skeleton.
         precision: By how much of itself an element may be off, as its type rounds it.
     """
     A = np.asarray(A, np.float64)

@@ -26,6 +26,7 @@ from stgcn_torch.model import STGCN
 from stgcn_torch.skeleton import Skeleton
 
 Track = Callable[[Sequence[list[tuple[int, int]]]], Iterable[list[tuple[int, int]]]]
+LIKE_ABSENT = "as an undetected joint does"
 MISSING = 8  # clips with a joint missing that are looked at together
 
 
@@ -84,7 +85,15 @@ def occlusion(
 
 
 def explain(
-    module: LitSTGCN, clip: Clip, title: str, *, top_k: int = 5, crop: int | None = None, track: Track = iter
+    module: LitSTGCN,
+    clip: Clip,
+    title: str,
+    *,
+    start: int = 0,
+    top_k: int = 5,
+    crop: int | None = None,
+    warnings: Sequence[str] = (),
+    track: Track = iter,
 ) -> Explanation:
     """What a network says of a clip, and what carried it.
 
@@ -100,8 +109,10 @@ def explain(
         module: In evaluation mode.
         clip: As recorded; the module preprocesses it.
         title: What is explained.
+        start: The recording's frame that is the clip's first.
         top_k: Classes that are explained, fewer if there are not as many.
         crop: Which of the crops, from 0; None for the middle one.
+        warnings: What makes the answer doubtful, to be told with it.
         track: See ``occlusion``.
 
     Raises:
@@ -124,7 +135,9 @@ def explain(
         activation = class_activation(module, stack_streams(x[None], made.streams, body.parents), shown)[0]
     falls = occlusion(for_inference(module).logits, x, torch.from_numpy(absent).to(x), track)[shown]
     importance = backbone.edge_importance or [torch.ones_like(backbone.A)] * len(backbone.st_gcn_networks)
-    told = [*account(clip, made, body), _occluded(made, body), *_crops(module, clip, crop, frames)]
+    occluded, averaged = _occluded(made, body), _averaged(module, clip)
+    told = [*account(clip, made, body), occluded, *_cut(made, crop, start + frames[frames >= 0])]
+    told += [averaged] if averaged else []
     clip = without_nan(clip) if made.nan == "missing" else clip
     return Explanation(
         title=title if made.crops == 1 else f"{title}, crop {crop} (of 0 to {made.crops - 1})",
@@ -141,11 +154,16 @@ def explain(
         raw=np.asarray(clip[:, : max(live_frames(clip), frames.max() + 1, 1)], np.float32),
         raw_channels=made.channels,
         frames=frames,
+        start=start,
         stride=backbone.stride,
         reach=backbone.reach,
+        ahead=backbone.reach + any(stream.endswith("motion") for stream in made.streams),
         A=backbone.A.cpu().numpy(),
         importance=torch.stack([*importance]).detach().cpu().numpy(),
+        occluded=occluded,
+        averaged=averaged,
         preprocessing=told,
+        warnings=warnings,
     )
 
 
@@ -167,28 +185,33 @@ def _window(
 def _occluded(made: Preprocessing, body: Skeleton) -> str:
     """Where occlusion puts a joint."""
     joint = made.center_joint(body)
-    if joint is not None and made.centring == "every_joint":
-        return f"an occluded joint lies where undetected ones have moved to with {body.joints[joint]}"
-    told = "an occluded joint is zero after all this, as an undetected one is"
-    if joint is None or made.center_of == "clip" or "score" in made.keep:
-        return told
-    return f"{told}; {body.joints[joint]} is so in any case, and occlusion finds nothing in it"
+    if joint is None or made.centring == "every_joint":
+        given = "" if joint is None else " as given"
+        return (
+            f"an occluded joint lies at the origin of the coordinates{given}, far from the body or not, {LIKE_ABSENT}"
+        )
+    name = body.joints[joint]
+    if made.center_of == "clip":
+        return f"an occluded joint lies where {name} is at first (the origin), {LIKE_ABSENT}"
+    told = f"an occluded joint lies on {name} (the origin), {LIKE_ABSENT}"
+    return told if "score" in made.keep else f"{told}; {name} lies there in any case, and occlusion finds nothing in it"
 
 
-def _crops(module: LitSTGCN, clip: Clip, crop: int, frames: Int[np.ndarray, " T"]) -> list[str]:
-    """That a crop is explained, and what all of them say together."""
-    made = module.preprocessing
+def _cut(made: Preprocessing, crop: int, frames: Int[np.ndarray, " T"]) -> list[str]:
+    """Which part of the clip is explained, if it is not the whole."""
     if made.crops == 1 and made.crop == 1 and made.window == made.kept_frames:
         return []
-    seen = frames[frames >= 0]
     cut = f"crop {crop} (of 0 to {made.crops - 1})" if made.crops > 1 else "a part in the middle"
-    lines = [f"{cut}: {made.window} frames, from {seen.min()} to {seen.max()}"] if seen.size else []
-    if made.crops > 1:
-        joints = torch.from_numpy(preprocess(clip, made, module.body))[None]
-        with torch.no_grad():
-            said = module(joints.to(module.device))[0].double().softmax(dim=0)
-        top = ", ".join(f"{module.classes[k]} {said[k]:.3f}" for k in said.topk(min(3, len(said))).indices.tolist())
-        lines.append(
-            f"this page explains that crop; predict and evaluate average the probabilities of all {made.crops}: {top}"
-        )
-    return lines
+    return [f"{cut}: {made.window} frames, from {frames.min()} to {frames.max()}"] if frames.size else []
+
+
+def _averaged(module: LitSTGCN, clip: Clip) -> str:
+    """What all crops say together; nothing of one."""
+    made = module.preprocessing
+    if made.crops == 1:
+        return ""
+    joints = torch.from_numpy(preprocess(clip, made, module.body))[None]
+    with torch.no_grad():
+        said = module(joints.to(module.device))[0].double().softmax(dim=0)
+    top = ", ".join(f"{module.classes[k]} {said[k]:.3f}" for k in said.topk(min(3, len(said))).indices.tolist())
+    return f"this page explains one crop; predict and evaluate average the probabilities of all {made.crops}: {top}"

@@ -13,8 +13,11 @@ from stgcn_torch.data.arrays import validate_clip
 from stgcn_torch.data.preprocessing import Clip, live_frames
 from stgcn_torch.ensemble import load_ensemble
 from stgcn_torch.explanation import Explanation
+from stgcn_torch.files import check_writable
 from stgcn_torch.page import write_page
-from stgcn_torch.source import Place, opened, tracked, warn_of_centring
+from stgcn_torch.source import Place, check_source, odd_centring, odd_scale, opened, tracked, warn
+
+LARGE = 2_000_000  # bytes of a page that opens slowly on a phone
 
 
 def indices(given: object, count: int) -> list[int]:
@@ -55,31 +58,59 @@ def show(found: Sequence[Explanation]) -> None:
             print(f"  {made.probabilities[k]:.4f}  {made.classes[k]}")
 
 
-@command("explain")
-def main(config: DictConfig) -> None:
-    """Explain as the composed configuration says."""
+def oversized(path: str) -> list[str]:
+    """A line if a page is so large that it opens slowly on a phone."""
+    size = Path(path).stat().st_size
+    return [f"{path} has {size / 1e6:.1f} MB; fewer clips or a smaller top_k= take less"] if size > LARGE else []
+
+
+def check(config: DictConfig) -> None:
+    """Raise an error for what no page could be made of or written to, before anything is loaded."""
     if not isinstance(config.ckpt_path, str):
         raise ValueError(f"ckpt_path must be one checkpoint, got {plain(config.ckpt_path)}")
     for name in ("top_k", "crop"):
         if type(config[name]) is not int and (name == "top_k" or config[name] is not None):
             raise ValueError(f"{name} must be a whole number, got {config[name]!r}")
+    if not isinstance(config.out, str) or not config.out:
+        raise ValueError(f"out must be the page's path, got {config.out!r}")
+    check_writable(config.out)
+    check_source(config)
+
+
+@command("explain")
+def main(config: DictConfig) -> None:
+    """Explain as the composed configuration says."""
+    check(config)
     given = given_preprocessing(config)
     ensemble = load_ensemble([config.ckpt_path], None, given, plain(config.strides))
-    warn_of_centring(ensemble, given, "explain")
+    contradictions = odd_centring(ensemble, given)
+    warn("explain", contradictions)
     found = []
     with opened(config, ensemble, "explain") as source:
         (module,) = source.ensemble.modules
         for i in indices(plain(config.index), len(source.places)):
             clip = np.asarray(source.clips[i])
             validate_clip(clip, i, module.preprocessing)
-            name = title(config.input, source.places[i], clip)
-            track = partial(tracked, doing=f"occluding joints of clip {i}")
-            found.append(explain(module, clip, name, top_k=config.top_k, crop=config.crop, track=track))
+            scale = odd_scale(source.ensemble, clip)
+            warn(f"explain: clip {i}", scale)
+            found.append(
+                explain(
+                    module,
+                    clip,
+                    title(config.input, source.places[i], clip),
+                    start=source.places[i].start,
+                    top_k=config.top_k,
+                    crop=config.crop,
+                    warnings=[*contradictions, *scale],
+                    track=partial(tracked, doing=f"occluding joints of clip {i}"),
+                )
+            )
         count = len(source.places)
     write_page(config.out, found)
     show(found)
     if len(found) < count:
         print(f"{len(found)} of {count} clips; index= chooses others")
+    warn("explain", oversized(config.out))
     print(f"the page: {config.out}, {Path(config.out).stat().st_size / 1e6:.1f} MB")
 
 

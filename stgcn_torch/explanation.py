@@ -32,11 +32,16 @@ class Explanation:
         raw: The clip as it was given.
         raw_channels: What its rows are.
         frames: The frame of ``raw`` that each frame of the clip is; -1 for padding.
+        start: The recording's frame that is the first of ``raw``.
         stride: Frames from one feature to the next; feature t is centred on frame t * stride.
-        reach: Frames before and after its centre that a feature sees.
+        reach: Frames before its centre that a feature sees.
+        ahead: Frames after its centre that it sees; motion, the next frame minus now, makes them one more.
         A: The graph: ``A[k, v, w]`` weighs what joint w takes from joint v.
         importance: ``importance[b, k, v, w]``, the factor that block b has learned for it; ones where none is learned.
+        occluded: Where occlusion puts a joint, in a sentence.
+        averaged: What all crops say together, if only one of several is explained.
         preprocessing: What was done to the clip, a line each.
+        warnings: What makes the answer doubtful, a line each.
     """
 
     title: str
@@ -53,8 +58,13 @@ class Explanation:
     raw: Float[np.ndarray, "C R V M"]
     raw_channels: Sequence[str]
     frames: Int[np.ndarray, " T"]
+    start: int
     stride: int
     reach: int
+    ahead: int
     A: Float[np.ndarray, "P V V"]
     importance: Float[np.ndarray, "B P V V"]
+    occluded: str
+    averaged: str
     preprocessing: Sequence[str]
+    warnings: Sequence[str] = ()

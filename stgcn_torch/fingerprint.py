@@ -50,8 +50,7 @@ def centring(state: Mapping[str, Any], joint: int, coordinates: Sequence[int] | 
     still = (mean == 0).all(axis=1)
     if still[joint]:
         return "centred" if still.sum() == 1 else "unknown"
-    n = max(int(state.get("backbone.data_bn.num_batches_tracked", 0)), 0)
-    w = min(KEPT**n, variance.min()) if n else 0.0
+    w = _untrained(state, variance)
     square = mean**2 / (1 - w) + variance - w  # (1 - w) (m² + s²)
     others = np.delete(square, joint, axis=0).mean(axis=0)
     if (square[joint] <= CENTRED * others).all():
@@ -107,13 +106,21 @@ def other_scale(
     if not live.size or not np.isfinite(live).all():
         return None
     mean, variance = (_by_joint(state, name)[:, coordinates] for name in ("running_mean", "running_var"))
-    trained, found = (float(np.sqrt(square.mean())) for square in (mean**2 + variance, live.astype(np.float64) ** 2))
+    w = _untrained(state, variance)
+    seen = (mean**2 / (1 - w) + variance - w) / (1 - w)  # m² + s², as in ``centring``: w would pass for large clips
+    trained, found = (float(np.sqrt(square.mean())) for square in (seen, live.astype(np.float64) ** 2))
     if not np.isfinite(trained) or 0 in (trained, found) or 1 / SCALES < found / trained < SCALES:
         return None
     return (
         f"coordinates are {found / trained:.2g} times as large as those the weights were trained on; "
         f"bring them into the same unit, such as unit={trained / found:.2g} for recordings"
     )
+
+
+def _untrained(state: Mapping[str, Any], variance: np.ndarray[Any, np.dtype[np.float64]]) -> float:
+    """The part of ``data_bn``'s statistics that is still their start: w of ``centring``."""
+    n = max(int(state.get("backbone.data_bn.num_batches_tracked", 0)), 0)
+    return float(min(KEPT**n, variance.min())) if n else 0.0
 
 
 def _coordinates(preprocessing: Preprocessing) -> list[int]:

@@ -21,7 +21,7 @@ from stgcn_torch.data.windows import ClipSequence, Piece, Pieces, Segment, timel
 from stgcn_torch.ensemble import Ensemble, load_ensemble
 from stgcn_torch.files import written_whole
 from stgcn_torch.running import running_segments, streams_of
-from stgcn_torch.source import Place, opened, warn_of_centring
+from stgcn_torch.source import Place, odd_centring, odd_scale, opened, warn
 
 FORMS = ("probabilities", "submission")
 SHOWN = 20  # rows on the terminal
@@ -164,7 +164,7 @@ def load(config: DictConfig) -> Ensemble:
     ensemble = load_ensemble(
         paths if isinstance(paths, list) else [paths], plain(config.weights), given, plain(config.strides)
     )
-    warn_of_centring(ensemble, given, "predict")
+    warn("predict", odd_centring(ensemble, given))
     if config.windows is not None:
         ensemble = ensemble.through(plain(config.windows))
     return ensemble.to("cuda" if torch.cuda.is_available() and config.accelerator != "cpu" else "cpu")
@@ -179,6 +179,7 @@ def main(config: DictConfig) -> None:
         streams_of(ensemble)  # or an error, before anything is read
     options = {name: config[name] for name in ("top_k", "slide", "stream", "batch_size")}
     with opened(config, ensemble, "predict") as source:
+        warn("predict", odd_scale(source.ensemble, source.clips[0]))  # the others are as that one
         classes, places, columns = ensemble.classes, source.places, [*source.told]
         found = list(answers(source.ensemble, source.clips, places, **options))
     if config.slide or config.stream:

@@ -14,10 +14,10 @@ from rich.progress import track
 
 from stgcn_torch.commands import load_layout
 from stgcn_torch.data.arrays import open_clips, open_npy
-from stgcn_torch.data.collect import Collection, Selection, collect
+from stgcn_torch.data.collect import PEOPLE, Collection, Selection, collect
 from stgcn_torch.data.formats import recordings
 from stgcn_torch.data.formats.arrays import told as told_beside
-from stgcn_torch.data.preprocessing import preprocess
+from stgcn_torch.data.preprocessing import Clip, preprocess
 from stgcn_torch.data.windows import ClipSequence
 from stgcn_torch.ensemble import Ensemble
 from stgcn_torch.fingerprint import contradiction, other_scale
@@ -62,7 +62,7 @@ class Source:
 
 @contextmanager
 def opened(config: DictConfig, ensemble: Ensemble, command: str) -> Iterator[Source]:
-    """The clips that a configuration names, as long as they are needed; says on stderr what is odd about them.
+    """The clips that a configuration names, as long as they are needed; says on stderr what could not be read.
 
     Args:
         config: ``input``, and ``format``, ``layout``, ``channels``, ``absent``, ``unit``, ``people``, ``most_people``
@@ -74,11 +74,12 @@ def opened(config: DictConfig, ensemble: Ensemble, command: str) -> Iterator[Sou
         FileNotFoundError: There is no such file or folder.
         ValueError: It cannot be read, or is not of the networks' joints and channels.
     """
+    check_source(config)
     with TemporaryDirectory() as folder:
         if config.format is None and Path(config.input).suffix == ".npy":
             if has_kept_channels_only(config.input, ensemble):
                 ensemble = ensemble.of_kept_channels()
-                print(f"{command}: clips of {', '.join(ensemble.channels)} alone", file=sys.stderr)
+                warn(command, [f"clips of {', '.join(ensemble.channels)} alone"])
             check_told(Path(config.input), ensemble)
             array = open_clips(config.input, ensemble.channels, ensemble.body, single=True)
             clips: ClipSequence = array
@@ -90,8 +91,15 @@ def opened(config: DictConfig, ensemble: Ensemble, command: str) -> Iterator[Sou
                 for i, row in enumerate(collection.rows)
             ]
             told = ["index", "source", "person", "start", "end"]
-        warn_of_scale(ensemble, clips, command)
         yield Source(ensemble, clips, places, told)
+
+
+def check_source(config: DictConfig) -> None:
+    """Raise ValueError for what no source can be read by, before anything is."""
+    if not isinstance(config.input, str) or not config.input:
+        raise ValueError(f"input must be a path, got {config.input!r}")
+    if config.people not in PEOPLE:  # told of an array too, though its clips have their people already
+        raise ValueError(f"people {config.people!r} is unknown; choose {' or '.join(PEOPLE)}")
 
 
 def read_recordings(config: DictConfig, ensemble: Ensemble, folder: Path) -> Collection:
@@ -139,17 +147,23 @@ def check_told(path: Path, ensemble: Ensemble) -> None:
         raise ValueError(f"{path} has {', '.join(channels)}, and the network wants {', '.join(ensemble.channels)}")
 
 
-def warn_of_scale(ensemble: Ensemble, clips: ClipSequence, command: str) -> None:
-    """Say on stderr if the first clip is of quite another size than those a network was trained on."""
-    module, first = ensemble.modules[0], np.asarray(clips[0])
-    said = other_scale(module.state_dict(), module.preprocessing, preprocess(first, module.preprocessing, module.body))
-    if said:
-        print(f"{command}: {said}", file=sys.stderr)
+def odd_scale(ensemble: Ensemble, clip: Clip) -> list[str]:
+    """A line if a clip, as recorded, is of quite another size than those the first network was trained on."""
+    module = ensemble.modules[0]
+    seen = preprocess(np.asarray(clip), module.preprocessing, module.body)
+    said = other_scale(module.state_dict(), module.preprocessing, seen)
+    return [said] if said else []
 
 
-def warn_of_centring(ensemble: Ensemble, given: Mapping[str, Any], command: str) -> None:
-    """Say on stderr if a preprocessing that is given contradicts weights."""
-    for module in ensemble.modules:
-        said = contradiction(module.state_dict(), module.preprocessing, module.body)
-        if said and given.keys() - {"nan", "empty"}:  # its own is right, even where clips were centred before
-            print(f"{command}: {said}", file=sys.stderr)
+def odd_centring(ensemble: Ensemble, given: Mapping[str, Any]) -> list[str]:
+    """A line for each network whose weights a preprocessing that is given contradicts."""
+    if not given.keys() - {"nan", "empty"}:  # its own is right, even where clips were centred before
+        return []
+    found = [contradiction(module.state_dict(), module.preprocessing, module.body) for module in ensemble.modules]
+    return [said for said in found if said]
+
+
+def warn(command: str, lines: Iterable[str]) -> None:
+    """Say on stderr what is odd."""
+    for line in lines:
+        print(f"{command}: {line}", file=sys.stderr)

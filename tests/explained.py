@@ -14,6 +14,11 @@ CLASSES = ("axel", "lutz", "flip", "loop", "salchow", "toe loop")
 SCALE = 300.0  # of a body, in pixels
 
 
+def names(made: Explanation) -> list[str]:
+    """Of the explained classes, the most likely first."""
+    return [made.classes[k] for k in made.shown]
+
+
 def people(body: Skeleton, T: int, M: int, D: int) -> np.ndarray:
     """Clip (D + 1, T, V, M) of people who face the viewer and sway: pixels, y down, z away; the score last."""
     x, y = standing(body).T
@@ -67,8 +72,12 @@ def explanation(
         "raw": raw,
         "raw_channels": (*"xyz"[:D], "score"),
         "frames": np.where(np.arange(T) < live, np.arange(T), -1),
+        "start": 0,
         "stride": stride,
         "reach": 9,
+        "ahead": 9,
+        "occluded": "an occluded joint lies on MidHip (the origin), as an undetected joint does",
+        "averaged": "",
         "A": A,
         "importance": rng.uniform(0.5, 1.5, (4, *A.shape)),
         "preprocessing": ["centred on MidHip, frame by frame", f"{live} frames in a window of {T}"],

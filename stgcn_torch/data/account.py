@@ -38,7 +38,7 @@ def account(clip: Clip, made: Preprocessing, body: Skeleton) -> Iterator[str]:
         clip = clip[[made.channels.index(channel) for channel in made.keep]].astype(np.float32)
         if dropped:
             yield f"{' and '.join(dropped)} dropped"
-    yield _window(clip, made)
+    yield _window(clip, made, body)
     yield _centring(made, body)
     if dropped and made.select == "after":
         yield f"{' and '.join(dropped)} dropped"
@@ -64,13 +64,15 @@ def _cleaning(clip: Clip, made: Preprocessing) -> Iterator[str]:
         yield f"{_many(np.count_nonzero(numbers == 0), 'frame')} without anybody dropped"
 
 
-def _window(clip: Clip, made: Preprocessing) -> str:
+def _window(clip: Clip, made: Preprocessing, body: Skeleton) -> str:
     live, T, window = live_frames(clip, made.length), clip.shape[1], made.kept_frames
     told = f"{live} frames" if live == T else f"{live} frames up to the last live one of {T}"
     if made.length == "positive_sum":
         told += ", the last whose values sum to more than zero"
     if live < window:
-        return f"{told}: padded with zeros to {window}"
+        joint = made.center_joint(body) if (made.centring, made.center_of) == ("every_joint", "clip") else None
+        moved = "" if joint is None else f", which then move with {body.joints[joint]}"
+        return f"{told}: padded with zeros to {window}{moved}"
     if live == window:
         return f"{told}: as many as the window has"
     return f"{told}: {window} of them taken, evenly from the first to {LAST[made.sampling]}"

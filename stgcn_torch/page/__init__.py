@@ -15,7 +15,7 @@ from stgcn_torch.explanation import Explanation
 from stgcn_torch.files import written_whole
 from stgcn_torch.page.content import content
 
-SCRIPTS = ("data", "answer", "stage", "map", "margins", "joints", "graph", "player")  # the last one starts
+SCRIPTS = ("data", "compare", "answer", "stage", "map", "margins", "joints", "graph", "player")  # the last one starts
 
 
 def write_page(path: str | Path, explanations: Sequence[Explanation]) -> None:

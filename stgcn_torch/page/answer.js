@@ -1,4 +1,5 @@
-// The answer: classes to choose from, and how the map's mean and the bias make the chosen one's logit.
+// The answer: classes to choose from, and how the map's mean and the bias make the chosen one's logit, or what it has
+// more than the other's.
 
 function drawAnswers() {
   byId("answers").replaceChildren(...state.shown.answers.map((answer, i) => {
@@ -15,15 +16,25 @@ function drawAnswers() {
 
 function drawSum() {
   const { M, U, V, answers } = state.shown;
-  const { bias, logit, probability } = answers[state.s];
   const mean = added(upTo(M), upTo(U), upTo(V));
+  const [bias, logit] = ["bias", "logit"].map((name) => compared((s) => answers[s][name]));
   const term = (sign, name, value, text = signed(value, 3, "")) => element("div", {},
     element("dt", {}, element("i", {}, sign), name), element("dd", { "data-value": value }, text));
-  byId("sum").replaceChildren(
-    term("", "mean of the map", mean), term("+", "bias", bias), term("=", "logit", logit),
-    term("→", "probability", probability, percent(probability)),
-  );
+  const { probability } = answers[state.s];
+  const terms = state.other < 0
+    ? [term("", "mean of the map", mean), term("+", "bias", bias), term("=", "logit", logit),
+      term("→", "probability", probability, percent(probability))]
+    : [term("", "mean of the maps’ difference", mean), term("+", "difference of the biases", bias),
+      term("=", `logit of ${nameOf(state.s)} minus that of ${nameOf(state.other)}`, logit),
+      term("→", "times as likely", Math.exp(logit), times(Math.exp(logit)))];
+  byId("sum").replaceChildren(...terms);
   byId("parts").textContent = partsOfMean();
+}
+
+/** A ratio of probabilities; beyond a thousand its digits say nothing. */
+function times(ratio) {
+  if (ratio > 1000) return "more than × 1000";
+  return ratio < 0.001 ? "less than × 0.001" : `× ${Number(ratio.toPrecision(3))}`;
 }
 
 /** Whose part of the mean is whose, where there is more than one person or some padding. */
@@ -35,16 +46,14 @@ function partsOfMean() {
   return said.length ? `Of the mean: ${said.join(", ")}.` : "";
 }
 
-const personName = (m) => `person ${m + 1}${state.shown.present[m] ? "" : " (nobody)"}`;
+/** Counted from 0, as in the title and by `predict`. */
+const personName = (m) => `person ${m}${state.shown.present[m] ? "" : " (nobody)"}`;
 
 function chooseClass(s) {
   if (s >= state.shown.S) return;
   state.s = s;
   [...byId("answers").children].forEach((button, i) => button.setAttribute("aria-pressed", i === s));
-  drawSum();
-  drawMap();
-  drawJoints();
-  drawFrame();
+  showChoice();
   const { name, probability } = state.shown.answers[s];
-  say(`${name}, ${percent(probability)}`);
+  say(`${name}, ${percent(probability)}${state.other < 0 ? "" : `, compared with ${nameOf(state.other)}`}`);
 }

@@ -8,14 +8,19 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from stgcn_torch.architecture import known_graph
 from stgcn_torch.data.preprocessing import detected
+from stgcn_torch.drawing.graph import Graph
+from stgcn_torch.drawing.partitions import titles
 from stgcn_torch.drawing.pose import standing
 from stgcn_torch.explanation import Explanation
 from stgcn_torch.page.scene import UNIT, Scene, scene
+from stgcn_torch.skeleton import Skeleton
 
 ANSWERS = 5  # classes listed, at least
 
 Clip = Float[np.ndarray, "C T V M"]
+Partition = Float[np.ndarray, "K V V"]
 
 
 def content(explanations: Sequence[Explanation]) -> str:
@@ -48,7 +53,8 @@ def told(explanation: Explanation) -> dict[str, Any]:
         "U": U,
         "V": V,
         "T": len(e.frames),
-        "P": len(e.A),
+        "partitions": partitions(e.A, e.body),
+        "spread": spread(e.A, len(e.importance)),
         "joints": list(e.body.joints),
         "bones": [list(bone) for bone in e.body.bones],
         "left": [v in left for v in range(V)],
@@ -58,16 +64,37 @@ def told(explanation: Explanation) -> dict[str, Any]:
         "present": seen.any(axis=(0, 1)).tolist(),
         "seen": _drawn(scene(e.clip, e.channels, e.body, seen)),
         "raw": _drawn(scene(raw, e.raw_channels, e.body, there)),
-        "frames": e.frames.tolist(),
+        "warnings": list(e.warnings),
+        "frames": np.where(e.frames < 0, -1, e.frames + e.start).tolist(),
         "start": int(seen.any(axis=(1, 2)).argmax()),  # the first frame with anybody
         "stride": int(e.stride),
         "reach": int(e.reach),
+        "ahead": int(e.ahead),
+        "occluded": e.occluded,
+        "averaged": e.averaged,
         "edges": edges.tolist(),
         "weights": _rounded(e.A[*edges.T]),
         "importance": _rounded(factors),
         "pose": _rounded(standing(e.body)),
         "preprocessing": list(e.preprocessing),
     }
+
+
+def partitions(A: Partition, body: Skeleton) -> list[str]:
+    """What each partition is in a few words, if the strategy is one whose adjacency this is; else its number."""
+    known = known_graph(A, body)
+    return titles(Graph(body, A, known["strategy"])) if known else [f"subset {k}" for k in range(len(A))]
+
+
+def spread(A: Partition, blocks: int) -> list[tuple[int, int]]:
+    """Behind each block, of how many joints, itself too, a joint's features have been told: the least and the most."""
+    gives = (A != 0).any(axis=0)  # [v, w]: v to w
+    told, counts = gives, []
+    for _ in range(blocks):
+        count = told.sum(axis=0)
+        counts.append((int(count.min()), int(count.max())))
+        told = told | told @ gives  # a residual connection keeps what was there, but in the first block
+    return counts
 
 
 def _answers(e: Explanation) -> list[dict[str, Any]]:

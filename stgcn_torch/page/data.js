@@ -23,20 +23,21 @@ function decoded(told) {
 
 const explanations = JSON.parse(byId("data").textContent).map(decoded);
 
-// The one state of the page: s is the chosen class's place among those explained, m the person and v the joint of the
-// map, which is marked on the body once somebody has pointed at one; limit is the end of the colours' range.
+// The one state of the page: s is the chosen class's place among those explained, other that of the class it is compared
+// with (-1: none), against how that was asked for; m is the person and v the joint of the map, which is marked on the
+// body once somebody has pointed at one; limit is the end of the colours' range.
 const state = {
-  shown: explanations[0], s: 0, m: 0, v: 0, frame: 0, limit: 1, angle: 0, playing: false, request: 0,
-  pointed: false, pointer: "",
+  shown: explanations[0], s: 0, other: -1, against: "strongest", m: 0, v: 0, frame: 0, limit: 1, angle: 0,
+  playing: false, request: 0, pointed: false, pointer: "",
 };
 
-/** What joint v of person m says at feature u for the chosen class. */
+/** What joint v of person m says at feature u for the chosen class, rather than the other. */
 function activationAt(m, u, v) {
   const { M, U, V } = state.shown;
-  return state.shown.activation[((state.s * M + m) * U + u) * V + v];
+  return compared((s) => state.shown.activation[((s * M + m) * U + u) * V + v]);
 }
 
-const occlusionAt = (m, v) => state.shown.occlusion[(state.s * state.shown.M + m) * state.shown.V + v];
+const occlusionAt = (m, v) => compared((s) => state.shown.occlusion[(s * state.shown.M + m) * state.shown.V + v]);
 
 /** The feature whose centre is nearest to a frame. */
 function featureAt(frame) {

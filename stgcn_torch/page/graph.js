@@ -6,7 +6,7 @@ const MOST_CHANGED = 8;
 function fillGraphMenus() {
   const option = (value, text) => element("option", { value }, text);
   byId("block").replaceChildren(...state.shown.importance.map((_, b) => option(b, b + 1)));
-  byId("partition").replaceChildren(option("all", "all"), ...upTo(state.shown.P).map((k) => option(k, k + 1)));
+  byId("partition").replaceChildren(option("all", "all"), ...state.shown.partitions.map((name, k) => option(k, name)));
 }
 
 /** The places of the joints in the picture, made wider than life: across a body they lie closer than along it. */
@@ -81,9 +81,9 @@ const sides = () => [["start", 6, "its right"], ["end", GRAPH.width - 6, "its le
   shape("text", { class: "side", "text-anchor": anchor, x, y: GRAPH.height - 6 }, text));
 
 function edgeName(e) {
-  const { edges, joints, P } = state.shown;
+  const { edges, joints, partitions } = state.shown;
   const [k, v, w] = edges[e];
-  return (v === w ? `${joints[v]} itself` : `${joints[v]} → ${joints[w]}`) + (P > 1 ? `, partition ${k + 1}` : "");
+  return (v === w ? `${joints[v]}, itself` : `${joints[v]} → ${joints[w]}, ${partitions[k]}`);
 }
 
 function drawChanged(factors) {

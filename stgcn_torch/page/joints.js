@@ -1,4 +1,5 @@
-// Two opinions on each joint, side by side: what it adds to the logit, and what the logit loses without it.
+// Two opinions on each joint, side by side: what it adds to the logit, or to the difference of two, and what that loses
+// without it.
 
 const opinions = () => upTo(state.shown.V).map((v) => ({
   v,

@@ -13,10 +13,11 @@ function edgeOf(u) {
 
 const centreOf = (frame) => (frame + 0.5) / state.shown.T;
 
-/** The range of the colours: the 99.5th percentile of the class's magnitudes, so that one cell does not pale all. */
+/** The range of the colours: the 99.5th percentile of the map's magnitudes, so that one cell does not pale all. */
 function limitOf() {
   const { M, U, V } = state.shown;
-  const sizes = state.shown.activation.slice(state.s * M * U * V, (state.s + 1) * M * U * V).map(Math.abs).sort();
+  const cells = upTo(M).flatMap((m) => upTo(U).flatMap((u) => upTo(V).map((v) => Math.abs(activationAt(m, u, v)))));
+  const sizes = Float64Array.from(cells).sort();
   return { limit: sizes[Math.floor(0.995 * (sizes.length - 1))] || 1e-9, largest: sizes[sizes.length - 1] };
 }
 
@@ -38,14 +39,26 @@ function drawMap() {
 
 /** How far a feature sees, in words. */
 function drawSight() {
-  const { T, U, stride, reach } = state.shown;
+  const { T, U, stride, reach, ahead } = state.shown;
   const whole = reach >= T - 1 ? ", which here is the whole window" : "";
   const every = stride === 1 ? "one for each" : `one every ${stride}`;
-  const seen = `has seen ${reach} frames before and after`;
+  const seen = `has seen ${reach} frames before and ${ahead} after`;
   byId("sight").textContent = `A column is a feature; there are ${U} for ${T} frames, ${every}. Each ${seen} its ` +
-    `centre${whole}: the line under the map, at the cursor.`;
+    `centre${whole}: the line under the map, at the cursor. A row is a joint: ${spreadOf()}.`;
   byId("sight-again").textContent = `A feature ${seen} its moment${whole}, so what it speaks of may have happened ` +
     "earlier or later than its column.";
+  byId("spread-again").textContent = `Nor is a row its joint alone: ${spreadOf()}.`;
+}
+
+/** Of whom a joint has been told, in words: as the graph's edges lead from block to block. */
+function spreadOf() {
+  const { spread, V } = state.shown;
+  const all = spread.findIndex(([least]) => least === V) + 1;
+  const blocks = all === spread.length ? `all ${all}` : `${all} of the ${spread.length}`;
+  if (all) return `after ${blocks} blocks it has been told of every joint of the body`;
+  const [least, most] = spread.at(-1);
+  const count = least === most ? least : `${least} to ${most}`;
+  return `after all ${spread.length} blocks it has been told of ${count} of the ${V} joints`;
 }
 
 function drawCells(pen, width) {
@@ -101,38 +114,54 @@ function hatch(pen, width, height) {
 
 /** Cursor, chosen row and the words for the cell where they cross. */
 function drawCursor() {
-  const { T, stride, reach, joints, frames } = state.shown;
+  const { T, U, V, stride, reach, ahead, joints } = state.shown;
   byId("cursor").style.left = `${100 * centreOf(state.frame)}%`;
   byId("row").style.top = `${state.v * rowHeight()}px`;
   [...byId("names").children].forEach((name, v) => name.classList.toggle("chosen", v === state.v));
   const u = featureAt(state.frame);
-  const [from, to] = [u * stride - reach, u * stride + reach + 1].map((frame) => (100 * clamp(frame, 0, T)) / T);
+  const [from, to] = [u * stride - reach, u * stride + ahead + 1].map((frame) => (100 * clamp(frame, 0, T)) / T);
   byId("reach").style.left = `${from}%`;
   byId("reach").style.width = `${to - from}%`;
-  const raw = frames[state.frame] < 0 ? "padding" : `frame ${frames[state.frame]} as given`;
-  const value = signed(activationAt(state.m, u, state.v));
-  byId("cell").textContent = `${joints[state.v]}, frame ${state.frame} (${raw}): ${value}`;
-  byId("tip").textContent = `${joints[state.v]}\nframe ${state.frame}\n${value}`;
+  byId("cell").textContent = `${joints[state.v]}, frame ${state.frame} (${given(state.frame)}): ` +
+    signed(activationAt(state.m, u, state.v));
+  const [moment, joint] = [added([state.m], [u], upTo(V)), added([state.m], upTo(U), [state.v])];
+  byId("cell-parts").textContent = `this moment adds ${signed(moment, 3)}, this joint ${signed(joint, 3)}`;
 }
 
-function pointAt(event) {
-  const place = `${event.clientX} ${event.clientY}`;
-  if (event.type === "pointermove" && place === state.pointer) return; // the page moved, not the pointer
-  state.pointer = place;
-  const plot = document.querySelector(".plot");
-  const box = plot.getBoundingClientRect();
+/** The recording's frame that a frame of the window is. */
+function given(frame) {
+  const raw = state.shown.frames[frame];
+  return raw < 0 ? "padding" : `frame ${raw} as given`;
+}
+
+/** The row and the frame that an event points at; above the rows there is no row. */
+function placeAt(event) {
+  const box = document.querySelector(".plot").getBoundingClientRect();
   const { T, V } = state.shown;
-  pause();
-  state.pointed = true;
   const row = Math.floor((event.clientY - box.top) / rowHeight());
-  if (row >= 0) state.v = Math.min(row, V - 1);
-  showFrame(clamp(Math.floor(((event.clientX - box.left) / box.width) * T), 0, T - 1));
-  showTip(event.clientX - box.left, event.clientY - box.top, box.width);
+  const frame = clamp(Math.floor(((event.clientX - box.left) / box.width) * T), 0, T - 1);
+  return { v: row < 0 ? state.v : Math.min(row, V - 1), frame, x: event.clientX - box.left, y: event.clientY - box.top };
 }
 
-function showTip(x, y, width) {
+/** Moves the cursor; a pointer that only passes over the map while the clip plays is told what is there. */
+function pointAt(event) {
+  const pointer = `${event.clientX} ${event.clientY}`;
+  if (event.type === "pointermove" && pointer === state.pointer) return; // the page moved, not the pointer
+  state.pointer = pointer;
+  const place = placeAt(event);
+  if (!state.playing || event.buttons) {
+    pause();
+    Object.assign(state, { pointed: true, v: place.v });
+    showFrame(place.frame);
+  }
+  showTip(place);
+}
+
+function showTip({ v, frame, x, y }) {
   const tip = byId("tip");
+  const width = document.querySelector(".plot").clientWidth;
   tip.hidden = false;
+  tip.textContent = `${state.shown.joints[v]}\nframe ${frame}\n${signed(activationAt(state.m, featureAt(frame), v))}`;
   const right = x + tip.offsetWidth + 14 > width;
   tip.style.left = `${right ? Math.max(x - tip.offsetWidth - 12, 0) : x + 12}px`;
   tip.style.top = `${y - tip.offsetHeight - 10}px`;

@@ -71,6 +71,7 @@ function drawLegend(limit, largest) {
   }
   byId("hatched").hidden = !paddings().length;
   const beyond = largest > limit * 1.001;
-  byId("least").textContent = `against ${beyond ? "≤ " : ""}${signed(-limit)}`;
-  byId("most").textContent = `${beyond ? "≥ " : ""}${signed(limit)} for`;
+  const [lower, higher] = state.other < 0 ? ["lowers it", "raises it"] : ["for the other", "for the chosen"];
+  byId("least").textContent = `${lower} ${beyond ? "≤ " : ""}${signed(-limit)}`;
+  byId("most").textContent = `${beyond ? "≥ " : ""}${signed(limit)} ${higher}`;
 }

@@ -8,13 +8,13 @@ function drawFrame() {
 }
 
 function showFrame(frame) {
-  const { T, frames } = state.shown;
+  const { T } = state.shown;
   state.frame = clamp(frame, 0, T - 1);
   const slider = byId("frame");
   slider.value = state.frame;
-  const raw = frames[state.frame] < 0 ? "padding" : `frame ${frames[state.frame]} as given`;
-  slider.setAttribute("aria-valuetext", `frame ${state.frame} of ${T}, ${raw}`);
-  byId("moment").textContent = `frame ${state.frame} of ${T} · ${raw}`;
+  const range = `frame ${state.frame} (0 to ${T - 1})`;
+  slider.setAttribute("aria-valuetext", `${range}, ${given(state.frame)}`);
+  byId("moment").textContent = `${range} · ${given(state.frame)}`;
   drawFrame();
 }
 
@@ -96,15 +96,22 @@ function choosePerson(m) {
 function chooseClip(i) {
   pause();
   const shown = explanations[i];
-  Object.assign(state, { shown, s: 0, m: Math.max(shown.present.indexOf(true), 0), v: 0, angle: 0, pointed: false });
+  Object.assign(state, {
+    shown, s: 0, against: "strongest", m: Math.max(shown.present.indexOf(true), 0), v: 0, angle: 0, pointed: false,
+  });
   document.title = shown.title;
   byId("title").textContent = shown.title;
+  byId("warnings").replaceChildren(...shown.warnings.map((line) => element("li", {}, line)));
+  byId("averaged").textContent = shown.averaged;
+  byId("occluded").textContent = shown.occluded && `${shown.occluded[0].toUpperCase()}${shown.occluded.slice(1)}.`;
+  byId("last-class").textContent = Math.min(shown.S, 9);
   byId("frame").max = shown.T - 1;
   byId("people").hidden = shown.M === 1;
   byId("person").replaceChildren(...upTo(shown.M).map((m) => element("option", { value: m }, personName(m))));
   byId("person").value = state.m;
   byId("preprocessing").replaceChildren(...shown.preprocessing.map((line) => element("li", {}, line)));
   fillGraphMenus();
+  compare();
   drawAnswers();
   drawSum();
   drawMap();
@@ -120,6 +127,7 @@ function start() {
   byId("clip").replaceChildren(...explanations.map(({ title }, i) => element("option", { value: i }, title)));
   byId("clip").addEventListener("change", (event) => chooseClip(Number(event.target.value)));
   byId("person").addEventListener("change", (event) => choosePerson(Number(event.target.value)));
+  byId("against").addEventListener("change", (event) => chooseOther(event.target.value));
   byId("order").addEventListener("change", drawJoints);
   for (const id of ["block", "partition", "measure"]) byId(id).addEventListener("change", drawGraph);
   byId("play").addEventListener("click", togglePlaying);

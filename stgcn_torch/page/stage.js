@@ -1,10 +1,10 @@
-// The body at one moment: every person, joints by what they say for the chosen class; beside it the clip as given.
+// The body at one moment: every person, joints by what they say; beside it the clip as given.
 
 const STAGE = { width: 400, height: 400, edge: 14 }; // edge: what a joint at the border needs to be seen whole
 const RADIUS = { least: 3, most: 10 };
 
 /** Shapes for every person, joint and bone of a scene, to be moved by `moveStage`. */
-function buildStage(svg, scene, coloured) {
+function buildStage(svg, scene, coloured, enlarged = 1) {
   const { M, V, bones, joints, left } = state.shown;
   const people = upTo(M).map(() => ({
     bones: bones.map(([v, w]) => shape("line", { class: left[v] || left[w] ? "bone left" : "bone" })),
@@ -14,7 +14,7 @@ function buildStage(svg, scene, coloured) {
   svg.setAttribute("viewBox", `0 0 ${STAGE.width} ${STAGE.height}`);
   svg.classList.toggle("turns", scene.D === 3);
   svg.replaceChildren(...people.flatMap((person) => [...person.bones, ...person.joints]), empty);
-  return { scene, people, empty, coloured, scale: scaleOf(scene) };
+  return { scene, people, empty, coloured, enlarged, scale: scaleOf(scene) };
 }
 
 const scaleOf = (scene) => Math.min(STAGE.width / 2 - STAGE.edge, STAGE.height / 2 - STAGE.edge) / scene.unit;
@@ -45,7 +45,7 @@ function moveStage(stage, frame) {
     drawn += places.filter(Boolean).length;
     outside += places.filter((place) => place?.outside).length;
   });
-  stage.empty.textContent = drawn ? "" : isPadding(frame) ? "padding: zeros" : "nobody was detected";
+  stage.empty.textContent = drawn ? "" : isPadding(frame) ? "padding: nobody" : "nobody was detected";
   return outside;
 }
 
@@ -61,7 +61,7 @@ function drawJoint(stage, joint, place, m, v) {
   const share = clamp(activationAt(m, featureAt(state.frame), v) / state.limit, -1, 1);
   if (share < 0) marks.push("hollow");
   if (m === state.m && v === state.v && state.pointed) marks.push("chosen");
-  const r = RADIUS.least + (RADIUS.most - RADIUS.least) * Math.abs(share);
+  const r = stage.enlarged * (RADIUS.least + (RADIUS.most - RADIUS.least) * Math.abs(share));
   set(joint, { class: marks.join(" "), cx: place.x, cy: place.y, r });
   joint.style.fill = share < 0 ? "" : colourOf(share, 0.35); // small values too must be told from the paper
   joint.style.stroke = share < 0 ? colourOf(share, 0.35) : "";
@@ -75,23 +75,28 @@ function drawBone(bone, from, to) {
 }
 
 let stages = {};
+const SMALL = 1.6; // what the joints of the smaller picture beside the map are enlarged by
 
 function buildStages() {
   const { seen, raw } = state.shown;
-  stages = { seen: buildStage(byId("seen"), seen, true), raw: buildStage(byId("raw"), raw, false) };
+  stages = {
+    seen: buildStage(byId("seen"), seen, true), raw: buildStage(byId("raw"), raw, false),
+    beside: buildStage(byId("beside"), seen, true, SMALL),
+  };
   byId("turn").hidden = seen.D !== 3 && raw.D !== 3;
 }
 
 function drawStages() {
   const frame = state.frame;
   const given = state.shown.frames[frame];
-  const notes = { seen: [`frame ${frame} of the window`], raw: given < 0 ? [] : [`frame ${given}`] };
+  const notes = { seen: [`frame ${frame} of the window`], raw: given < 0 ? [] : [`frame ${given}`], beside: [] };
+  const said = { seen: byId("seen-note"), raw: byId("raw-note") };
   for (const [name, stage] of Object.entries(stages)) {
     if (stage.scene.aside.some(Boolean)) notes[name].push("each person apart");
     if (stage.scene.follows) notes[name].push("the picture follows the body");
     const outside = moveStage(stage, frame);
     if (outside) notes[name].push(`${outside} beyond the picture, drawn at its border`);
-    byId(`${name}-note`).textContent = notes[name].join(" · ");
+    if (name in said) said[name].textContent = notes[name].join(" · ");
   }
 }
 
@@ -104,7 +109,7 @@ function listenToStages() {
   for (const button of document.querySelectorAll("[data-turn]")) {
     button.addEventListener("click", () => turnBy(Number(button.dataset.turn)));
   }
-  for (const svg of [byId("seen"), byId("raw")]) {
+  for (const svg of [byId("seen"), byId("raw"), byId("beside")]) {
     svg.addEventListener("pointerdown", (event) => svg.setPointerCapture(event.pointerId));
     svg.addEventListener("pointermove", (event) => {
       if (event.buttons && svg.classList.contains("turns")) turnBy(event.movementX / 2);

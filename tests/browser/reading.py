@@ -76,6 +76,12 @@ def places(page: "Page", stage: str = "seen") -> np.ndarray:
     return np.array([[np.nan, np.nan] if place is None else place for place in found])
 
 
+def alone(page: "Page") -> "Page":
+    """The page, with the chosen class compared with no other."""
+    page.locator("#against").select_option("none")
+    return page
+
+
 def terms(page: "Page") -> list[float]:
-    """The sum: mean, bias, logit, probability."""
+    """The sum: mean, bias, logit, probability; of two classes their differences, and how often likelier one is."""
     return [float(term.get_attribute("data-value")) for term in page.locator("#sum dd").all()]

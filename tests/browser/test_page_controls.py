@@ -8,7 +8,7 @@ import pytest
 
 from stgcn_torch.skeleton import LAYOUTS, skeleton
 from tests.browser.conftest import DESKTOP, PHONE, Open
-from tests.browser.reading import TEXTS, frame_of, places, terms, wait
+from tests.browser.reading import TEXTS, alone, frame_of, places, terms, wait
 from tests.explained import CLASSES, explanation
 
 
@@ -94,7 +94,34 @@ def test_another_clip_brings_all_that_belongs_to_it(show: Open) -> None:
     assert page.locator("#frame").get_attribute("max") == "29"
     assert page.locator("#names span").all_inner_texts() == list(LAYOUTS["coco"].joints)
     assert len(places(page)) == 34
-    assert terms(page)[2] == second.logits[second.shown[0]]
+    assert terms(alone(page))[2] == second.logits[second.shown[0]]
+
+
+def test_what_makes_an_answer_doubtful_stands_under_the_title(show: Open) -> None:
+    line = "coordinates are 2.6e+03 times as large as those the weights were trained on"
+    page = show([explanation(warnings=[line]), explanation()], PHONE)
+    warned = page.locator("#warnings li")
+    assert warned.all_inner_texts() == [line]
+    assert warned.bounding_box()["y"] < PHONE["height"] / 2
+    page.locator("#clip").select_option(index=1)
+    assert page.locator("#warnings").is_hidden()
+
+
+def test_one_crop_of_several_says_so_beside_the_probabilities(show: Open) -> None:
+    page = show([explanation(averaged="this page explains one crop", shown=3), explanation()])
+    assert page.locator("#averaged").inner_text() == "this page explains one crop"
+    assert page.locator(".keys").inner_text().endswith("1\N{EN DASH}3 class")
+    page.locator("#clip").select_option(index=1)
+    assert page.locator("#averaged").is_hidden()
+    assert page.locator(".keys").inner_text().endswith("1\N{EN DASH}5 class")
+
+
+def test_frames_are_those_that_the_title_names(show: Open) -> None:
+    """Of somebody who arrives late."""
+    page = show(explanation(start=40))
+    assert page.locator("#moment").inner_text().endswith("frame 40 as given")
+    page.keyboard.press("End")
+    assert page.locator("#raw-note").inner_text() == "frame 99"
 
 
 def test_a_stranger_s_names_are_text(show: Open) -> None:

@@ -6,8 +6,8 @@ import pytest
 from stgcn_torch.drawing.pose import standing
 from stgcn_torch.skeleton import LAYOUTS
 from tests.browser.conftest import Open
-from tests.browser.reading import frame_of, places, scrub, wait
-from tests.explained import SCALE, explanation, people
+from tests.browser.reading import alone, frame_of, places, scrub, wait
+from tests.explained import SCALE, explanation, names, people
 
 
 def test_play_moves_the_body_and_pause_stops_it(show: Open) -> None:
@@ -85,9 +85,15 @@ def test_undetected_joints_are_not_drawn(show: Open) -> None:
             assert np.flatnonzero(np.isnan(places(page, stage)[:, 0])).tolist() == missing
 
 
-def test_a_joint_is_filled_where_it_speaks_for_the_class_and_hollow_where_against(show: Open) -> None:
+def test_a_joint_is_filled_where_it_speaks_for_the_class_and_hollow_where_for_the_other(show: Open) -> None:
     made = explanation(stride=1)
     page = show(made)
     scrub(page, 9)
-    hollow = page.evaluate("[...document.querySelectorAll('#seen .joint')].map(e => e.classList.contains('hollow'))")
-    assert hollow == (made.activation[0, 0, 9] < 0).tolist()
+    marked = "[...document.querySelectorAll('#seen .joint')].map(e => e.classList.contains('hollow'))"
+    assert page.evaluate(marked) == (made.activation[0, 0, 9] < made.activation[1, 0, 9]).tolist()
+    assert page.locator("#filled").inner_text() == "filled: speaks for {} rather than {}".format(*names(made))
+    assert page.locator("#hollow").inner_text() == "hollow: for {1} rather than {0}".format(*names(made))
+    alone(page)
+    assert page.evaluate(marked) == (made.activation[0, 0, 9] < 0).tolist()
+    assert page.locator("#filled").inner_text() == f"filled: adds to the logit of {names(made)[0]}"
+    assert page.locator("#hollow").inner_text() == "hollow: takes from it"

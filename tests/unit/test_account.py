@@ -57,6 +57,13 @@ def test_which_joints_move_with_the_centre(center_of: str, centring: str) -> Non
     assert ("the path of the body is kept" in line) == (center_of == "clip")
 
 
+def test_padding_that_moves_with_the_first_frame_s_centre_is_no_longer_zero() -> None:
+    made = {"window": 64, "center": 3, "center_of": "clip", "centring": "every_joint"}
+    assert preprocess(clip(), Preprocessing(**made), BODY)[:, -1].any()
+    assert told(clip(), **made)[0].endswith(f"padded with zeros to 64, which then move with {BODY.joints[3]}")
+    assert not preprocess(clip(), Preprocessing(**made | {"center_of": "frame"}), BODY)[:, -1].any()
+
+
 def test_how_many_joints_have_no_numbers() -> None:
     broken = clip()
     broken[0, 3, 4:6], broken[2, 9, 1] = np.nan, np.inf

@@ -1,9 +1,11 @@
 """Which clips are asked for, and what each is called."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from stgcn_torch.explain import indices, title
+from stgcn_torch.explain import LARGE, indices, oversized, title
 from stgcn_torch.source import Place
 
 
@@ -22,6 +24,14 @@ def test_what_is_no_number_is_refused(given: object) -> None:
 def test_a_clip_that_is_not_there_is_refused(given: object) -> None:
     with pytest.raises(ValueError, match="is none of the 5 clips, which are numbered from 0 to 4"):
         indices(given, 5)
+
+
+def test_a_page_too_large_for_a_phone_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_bytes(bytes(LARGE))
+    assert oversized(str(path)) == []
+    path.write_bytes(bytes(LARGE + 1))
+    assert oversized(str(path)) == [f"{path} has 2.0 MB; fewer clips or a smaller top_k= take less"]
 
 
 @pytest.mark.parametrize(

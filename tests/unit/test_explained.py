@@ -90,16 +90,21 @@ def test_a_centre_that_is_at_the_origin_says_nothing() -> None:
 @pytest.mark.parametrize(
     ("made", "said"),
     [
-        ({}, "an occluded joint is zero after all this, as an undetected one is; LHip is so in any case"),
-        ({"keep": ["x", "y", "score"]}, "as an undetected one is"),
-        ({"center": None}, "as an undetected one is"),
-        ({"center_of": "clip"}, "as an undetected one is"),
-        ({"centring": "every_joint"}, "an occluded joint lies where undetected ones have moved to with LHip"),
+        ({}, "lies on LHip (the origin), as an undetected joint does; LHip lies there in any case"),
+        ({"keep": ["x", "y", "score"]}, "lies on LHip (the origin), as an undetected joint does"),
+        (
+            {"center": None},
+            "at the origin of the coordinates, far from the body or not, as an undetected joint does",
+        ),
+        ({"center_of": "clip"}, "lies where LHip is at first (the origin), as an undetected joint does"),
+        ({"centring": "every_joint"}, "lies at the origin of the coordinates as given, far from the body or not"),
     ],
     ids=["centred", "scored", "not centred", "path kept", "every joint"],
 )
 def test_the_page_says_where_an_occluded_joint_lies(made: dict[str, Any], said: str) -> None:
-    (line,) = (line for line in of(network({"window": 64} | made), recorded()).preprocessing if "occluded" in line)
+    told = of(network({"window": 64} | made), recorded())
+    (line,) = (line for line in told.preprocessing if "occluded" in line)
+    assert line == told.occluded
     assert said in line
     assert ("in any case" in line) == ("in any case" in said)
 
@@ -115,8 +120,39 @@ def test_crops_are_explained_one_by_one_and_say_so() -> None:
         first, last = int(one.frames[0]), int(one.frames[-1])
         assert (first, last) == (3 * i, 3 * i + 27)  # 28 of 40 frames
         assert f"crop {i} (of 0 to 4): 16 frames, from {first} to {last}" in one.preprocessing
-        assert f"{CLASSES[said.argmax()]} {said.max():.3f}" in one.preprocessing[-1]
+        assert f"{CLASSES[said.argmax()]} {said.max():.3f}" in one.averaged
+        assert one.averaged == one.preprocessing[-1]
     assert of(module, clip).title == told[2].title
+
+
+def test_frames_are_counted_as_in_the_recording() -> None:
+    """Of somebody who arrives late."""
+    told = of(network(CROPS | {"center": None}), recorded(), crop=1, start=40)
+    assert (told.start, int(told.frames[0]), int(told.frames[-1])) == (40, 3, 30)
+    assert "crop 1 (of 0 to 4): 16 frames, from 43 to 70" in told.preprocessing
+
+
+@pytest.mark.parametrize(("streams", "more"), [(["joint", "bone"], 0), (["joint", "bone_motion"], 1)])
+def test_motion_shows_a_feature_the_next_frame_too(streams: list[str], more: int) -> None:
+    """As the network does: a frame later than ``ahead`` changes no feature, that frame does."""
+    module = network({"window": 64, "streams": streams, "center": None})
+    told, clip, u = of(module, recorded()), recorded(), 5
+    assert (told.reach, told.ahead) == (8, 8 + more)
+
+    def said(clip: np.ndarray) -> np.ndarray:
+        made = of(module, clip, top_k=7)
+        return made.activation[np.argsort(made.shown), :, u]
+
+    for frame, seen in ((u * told.stride + told.ahead, True), (u * told.stride + told.ahead + 1, False)):
+        other = clip.copy()
+        other[:2, frame] += np.random.default_rng(0).normal(0, 5, other[:2, frame].shape)
+        change = np.abs(said(other) - said(clip)).max()
+        assert (change > 1e-3) == seen  # measured: above 1 where it is seen, else 0
+
+
+def test_what_makes_the_answer_doubtful_is_told_with_it() -> None:
+    assert of(network({"window": 64}), recorded()).warnings == ()
+    assert of(network({"window": 64}), recorded(), warnings=["far too large"]).warnings == ["far too large"]
 
 
 def test_a_crop_knows_the_recording_s_frames_behind_those_that_are_dropped() -> None:

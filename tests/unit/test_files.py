@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stgcn_torch.files import locked, written_whole
+from stgcn_torch.files import check_writable, locked, written_whole
 
 
 def test_the_file_holds_what_was_written(tmp_path: Path) -> None:
@@ -90,6 +90,36 @@ def test_the_bytes_are_on_the_disk_before_the_file_takes_its_name(
     with written_whole(tmp_path / "a.ckpt"):
         assert done == []
     assert done == ["fsync", "replace"]
+
+
+@pytest.mark.parametrize("place", ["", "file/page.html"], ids=["a folder", "below a file"])
+@pytest.mark.parametrize("checked", [True, False])
+def test_an_error_names_the_path_that_was_asked_for_and_the_reason(tmp_path: Path, place: str, checked: bool) -> None:
+    (tmp_path / "file").touch()
+    path, before = tmp_path / place, sorted(tmp_path.iterdir())
+
+    def write() -> None:
+        if checked:
+            check_writable(path)
+            return
+        with written_whole(path) as temporary:
+            temporary.write_text("new")
+
+    with pytest.raises(OSError, match="Errno") as raised:
+        write()
+    assert raised.value.filename == str(path)
+    assert str(raised.value) == f"[Errno {raised.value.errno}] {os.strerror(raised.value.errno or 0)}: '{path}'"
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_an_error_of_another_file_keeps_its_name(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="nowhere"), written_whole(tmp_path / "a.json"):
+        (tmp_path / "nowhere").read_text()
+
+
+def test_what_can_be_written_is_not_written_yet(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new" / "folder" / "a.json")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("mask", [0o022, 0o077, 0o002], ids=oct)

@@ -296,6 +296,22 @@ def test_clips_in_another_unit_are_told(unit: float, told: str | None) -> None:
     assert said is None if told is None else said is not None and told in said
 
 
+def test_a_short_training_does_not_pass_for_one_on_large_clips() -> None:
+    """Eight steps leave 0.43 of the variance of 1 that ``data_bn`` starts with; the coordinates are of size 0.05."""
+    w = 0.9**8
+    state = {
+        "backbone.A": np.zeros((3, 25, 25)),
+        "backbone.data_bn.running_mean": np.full(50, (1 - w) * 0.03),
+        "backbone.data_bn.running_var": np.full(50, w + (1 - w) * 0.04**2),
+        "backbone.data_bn.num_batches_tracked": np.array(8),
+    }
+    clip = np.random.default_rng(0).choice([-0.05, 0.05], (2, 350, 25, 1))
+    assert other_scale(state, PREPROCESSINGS["fixed"], clip) is None
+    said = other_scale(state, PREPROCESSINGS["fixed"], 20 * clip)
+    assert said is not None
+    assert "are 20 times" in said
+
+
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
 def test_of_a_clip_without_a_size_nothing_is_told(value: float) -> None:
     state = {name: np.ones(50) for name in ("backbone.data_bn.running_mean", "backbone.data_bn.running_var")}

@@ -41,7 +41,8 @@ ROOMS = {  # what a file, or the files of a folder, may import of the project
         f"stgcn_torch.{room}" for room in ("data", "drawing", "files", "fonts", "graph", "report", "skeleton")
     ),
     "stgcn_torch/page": tuple(
-        f"stgcn_torch.{room}" for room in ("data.preprocessing", "drawing", "explanation", "files", "page", "skeleton")
+        f"stgcn_torch.{room}"
+        for room in ("architecture", "data.preprocessing", "drawing", "explanation", "files", "page", "skeleton")
     ),
     "stgcn_torch/callbacks.py": ("stgcn_torch.files", "stgcn_torch.fused", "stgcn_torch.lit"),
     "stgcn_torch/lit.py": ("stgcn_torch.data", "stgcn_torch.fused", "stgcn_torch.model", "stgcn_torch.skeleton"),

@@ -496,5 +496,5 @@ def test_the_backbone_s_answer_is_the_mean_of_the_last_block_s_features() -> Non
     x = torch.randn(2, 2, 13, 25, 3)
     features = backbone.features(x)
     assert features.shape == (2, 3, 8, 3, 25)
-    # in another order of summing; measured: 1.2e-7
+    # in another order of summing; measured: 3.0e-8 here, at most 1.2e-7 over seeds 0 to 9
     torch.testing.assert_close(features.mean(dim=(1, 3, 4)), backbone(x), atol=1e-6, rtol=0)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stgcn_torch.page.content import content, told
+from stgcn_torch.page.content import content, partitions, spread, told
 from stgcn_torch.page.scene import MISSING
 from stgcn_torch.skeleton import LAYOUTS
 from tests.explained import CLASSES, explanation, people
@@ -51,12 +51,29 @@ def test_sampled_frames_are_those_of_the_raw_clip() -> None:
     np.testing.assert_allclose((found - found[0]) / np.ptp(found), (path - path[0]) / np.ptp(path), atol=2e-3)
 
 
+def test_frames_are_counted_as_in_the_recording() -> None:
+    assert told(explanation(T=4, live=3, start=40))["frames"] == [40, 41, 42, -1]
+
+
 def test_only_the_graphs_edges_have_factors() -> None:
     made = explanation()
     found = told(made)
     assert len(found["edges"]) == np.count_nonzero(made.A) == len(found["weights"])
     k, v, w = found["edges"][10]
     assert found["importance"][2][10] == pytest.approx(made.importance[2, k, v, w], abs=1e-5)
+
+
+def test_partitions_are_named_where_the_strategy_is_known_and_else_counted_from_0() -> None:
+    body, made = LAYOUTS["fsd10"], {name: explanation(strategy=name).A for name in ("spatial", "distance")}
+    assert partitions(made["spatial"], body) == ["itself", "from further out", "from nearer the centre"]
+    assert partitions(made["distance"].astype("f4"), body) == ["itself", "1 bone away"]
+    assert partitions(2 * made["spatial"], body) == ["subset 0", "subset 1", "subset 2"]
+
+
+def test_news_goes_one_bone_further_in_each_block() -> None:
+    """In a chain of four joints."""
+    chain = np.eye(4) + np.eye(4, k=1) + np.eye(4, k=-1)
+    assert spread(chain[None], 4) == [(2, 3), (3, 4), (4, 4), (4, 4)]
 
 
 def test_five_answers_are_listed_though_fewer_are_explained() -> None:

@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from stgcn_torch.ensemble import Ensemble
 from stgcn_torch.lit import LitSTGCN
-from stgcn_torch.source import opened, tracked, warn_of_centring
+from stgcn_torch.source import odd_centring, odd_scale, opened, tracked, warn
 from tests.unit.test_openpose import video
 
 OPTIONS = {
@@ -74,25 +74,28 @@ def test_what_is_read_is_gone_afterwards(tmp_path: Path) -> None:
         source.clips[0]
 
 
-def test_clips_of_another_size_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with opened(of(clips(tmp_path / "clips.npy", 1, 3, 9, 25, 1)), network(center=None), "ask"):
-        assert capsys.readouterr().err == ""
-    np.save(tmp_path / "pixels.npy", 1000 * np.load(tmp_path / "clips.npy"))
-    with opened(of(tmp_path / "pixels.npy"), network(center=None), "ask"):
-        assert "ask: coordinates are" in capsys.readouterr().err
+def test_a_clip_of_another_size_is_told(tmp_path: Path) -> None:
+    (clip,) = np.load(clips(tmp_path / "clips.npy", 1, 3, 9, 25, 1))
+    assert odd_scale(network(center=None), clip) == []
+    (line,) = odd_scale(network(center=None), 1000 * clip)
+    assert line.startswith("coordinates are ")
 
 
-def test_only_a_preprocessing_that_is_given_can_contradict_the_weights(capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_a_preprocessing_that_is_given_can_contradict_the_weights() -> None:
     ensemble = network(center=None)
     norm = ensemble.modules[0].backbone.data_bn
     norm.running_mean.view(25, 2)[:] = 0.3
     norm.running_mean.view(25, 2)[8] = 0
     norm.running_var.view(25, 2)[8] = 1e-6
     norm.num_batches_tracked += 500
-    warn_of_centring(ensemble, {"nan": "missing"}, "ask")
-    assert capsys.readouterr().err == ""
-    warn_of_centring(ensemble, {"center": None}, "ask")
-    assert "ask: the weights were trained with MidHip at the origin" in capsys.readouterr().err
+    assert odd_centring(ensemble, {"nan": "missing"}) == []
+    (line,) = odd_centring(ensemble, {"center": None})
+    assert line.startswith("the weights were trained with MidHip at the origin")
+
+
+def test_what_is_odd_is_said_on_stderr_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    warn("ask", ["one", "another"])
+    assert capsys.readouterr().err == "ask: one\nask: another\n"
 
 
 def test_parts_are_passed_on_as_they_are() -> None:
