@@ -140,7 +140,7 @@ def test_a_checkpoint_that_would_run_code_does_not(command: Command, tmp_path: P
         ("evaluate", [], "Missing mandatory value: ckpt_path"),
         ("predict", ["ckpt_path=none.ckpt", "input=none.npy"], "no file none.ckpt"),
         ("prepare", ["input=none", "out=out", "layout=h36m"], "no file or folder none"),
-        ("prepare", ["input=none", "out=out", "layout=body"], "layout 'body' is unknown; choose one of coco, fsd10"),
+        ("prepare", ["input=none", "out=out", "layout=body"], "layout 'body' is unknown; choose one of body_25b, coco"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )
