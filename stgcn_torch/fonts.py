@@ -48,7 +48,10 @@ def _families(words: Sequence[str]) -> tuple[list[str], set[str]]:
 
 @cache
 def _characters(path: str) -> frozenset[str]:
-    return frozenset(map(chr, get_font(path).get_charmap()))
+    try:
+        return frozenset(map(chr, get_font(path).get_charmap()))
+    except OSError:  # a font that was removed after matplotlib listed it
+        return frozenset()
 
 
 @cache

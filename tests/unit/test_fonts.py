@@ -1,7 +1,7 @@
 """stgcn_torch/fonts.py; what pictures make of it is tested in test_report.py and test_style.py."""
 
 import pytest
-from matplotlib.font_manager import findfont, fontManager
+from matplotlib.font_manager import FontEntry, findfont, fontManager
 
 from stgcn_torch import fonts
 from stgcn_torch.fonts import drawable, without_font
@@ -22,6 +22,12 @@ def test_a_long_name_loses_its_end() -> None:
 
 def test_the_usual_font_is_enough_for_what_it_has() -> None:
     assert drawable(["MidHip"])[1] == ["sans-serif"]
+
+
+def test_a_font_that_is_gone_has_no_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = [FontEntry("/none.ttf", "Gone", "normal", "normal", 400, "normal", "scalable")]
+    monkeypatch.setattr(fontManager, "ttflist", gone + fontManager.ttflist)
+    assert "Gone" not in drawable([WATCH])[1]
 
 
 @pytest.mark.parametrize("found", [True, False])
