@@ -2,11 +2,12 @@
 
 import mmap
 import os
-import tempfile
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from convert.errors import UnreadableError
+from stgcn_torch import files
 
 
 def existing(path: str | Path) -> Path:
@@ -36,46 +37,21 @@ def resolved(path: Path) -> Path:
 
 def check_writable(path: Path) -> None:
     """Raise OSError if no file can be written there; its folder is made."""
-    folder = resolved(path).parent
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
-        pass
+    resolved(path).parent.mkdir(parents=True, exist_ok=True)
+    files.check_writable(resolved(path))
 
 
 def write_whole(path: str | Path, parts: Iterable[bytes]) -> None:
-    """Write a file; if that breaks off, what stood at its path is as it was. A link stays, and its file is written.
-
-    ``stgcn_torch.files`` does the same; the reader stands without that package.
-    """
+    """Write a file; if that breaks off, what stood at its path is as it was. A link stays, and its file is written."""
     write_together({Path(path): parts})
 
 
-def write_together(files: Mapping[Path, Iterable[bytes]]) -> None:
-    """Write several files, none of which appears before all are written."""
-    written: dict[Path, Path] = {}
-    try:
-        for path, parts in files.items():
-            place = resolved(path)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
-            written[place] = Path(name)
-            _fill(handle, parts)
-        for place, temporary in written.items():
-            temporary.chmod(0o666 & ~_umask())  # mkstemp gives it to its owner alone
-            temporary.replace(place)
-    finally:
-        for temporary in written.values():
-            temporary.unlink(missing_ok=True)
-
-
-def _fill(handle: int, parts: Iterable[bytes]) -> None:
-    with os.fdopen(handle, "wb") as file:
-        file.writelines(parts)
-        file.flush()
-        os.fsync(handle)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def write_together(contents: Mapping[Path, Iterable[bytes]]) -> None:
+    """Write several files, none of which appears before all are on the disk."""
+    with ExitStack() as written:
+        for path, parts in contents.items():
+            temporary = written.enter_context(files.written_whole(resolved(path)))
+            with temporary.open("wb") as file:
+                file.writelines(parts)
+                file.flush()
+                os.fsync(file.fileno())

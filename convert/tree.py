@@ -103,7 +103,10 @@ def mapped(value: object, change: Callable[[object], object]) -> object:
             done[id(part)] = part, change(new)
         return done[id(part)][1]
 
-    return walk(value)
+    try:
+        return walk(value)
+    finally:
+        done.clear()  # walk refers to itself: a mapped file would stay open until garbage is collected
 
 
 def viewed(value: object) -> object:

@@ -1,11 +1,13 @@
 """From a composed configuration to the objects of a run: data, module, trainer."""
 
 import inspect
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig
+from pytorch_lightning.accelerators import MPSAccelerator
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar, WeightAveraging
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch.optim.swa_utils import get_ema_multi_avg_fn
@@ -112,7 +114,8 @@ def make_trainer(config: DictConfig, run: Path, history: History, validates: boo
     )
     if config.progress_bar:
         callbacks.append(RichProgressBar())
-    return pl.Trainer(
+    return trainer_on(
+        **plain(config.trainer),
         default_root_dir=run,
         callbacks=callbacks,
         logger=TensorBoardLogger(run, name="tensorboard", version="", default_hp_metric=False),
@@ -121,13 +124,31 @@ def make_trainer(config: DictConfig, run: Path, history: History, validates: boo
         enable_model_summary=False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,  # the data module deals the clips out itself
-        **plain(config.trainer),
     )
+
+
+def trainer_on(accelerator: Any = "auto", precision: Any = "32-true", **options: Any) -> pl.Trainer:
+    """Lightning's trainer, for which ``auto`` is never Apple's GPU; says so where there is one.
+
+    Apple's GPU has no float64, which folding and streaming compute in, and no run on one has been seen.
+
+    Raises:
+        ValueError: It is asked for float64.
+    """
+    if MPSAccelerator.is_available() and accelerator in ("auto", "mps", "gpu"):
+        if accelerator == "auto":
+            accelerator = "cpu"
+            print("training and evaluation are on the CPU: no run on Apple's GPU has been tried", file=sys.stderr)
+        elif str(precision).startswith("64"):
+            raise ValueError(f"precision {precision} is not to be had on Apple's GPU, which has no float64; choose cpu")
+        else:
+            print("on Apple's GPU, which no run has been tried on: compare with accelerator=cpu", file=sys.stderr)
+    return pl.Trainer(accelerator=accelerator, precision=precision, **options)
 
 
 def quiet_trainer(accelerator: Any = "auto", precision: Any = "32-true") -> pl.Trainer:
     """A trainer of one device that only runs, and writes nothing."""
-    return pl.Trainer(
+    return trainer_on(
         accelerator=accelerator,
         devices=1,
         precision=precision,

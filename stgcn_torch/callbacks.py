@@ -51,7 +51,7 @@ class History(Callback):
     def write(self) -> None:
         """Write all rows."""
         names = list(dict.fromkeys(name for row in self.rows for name in row))
-        with written_whole(self.path) as temporary, temporary.open("w", newline="") as file:
+        with written_whole(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, names)
             writer.writeheader()
             writer.writerows(self.rows)

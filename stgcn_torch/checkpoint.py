@@ -237,6 +237,6 @@ class WholeFileCheckpointIO(TorchCheckpointIO):
         torch.save(checkpoint, held)  # in memory first: torch's own writer hides what the disk says
         try:
             with written_whole(path) as temporary:
-                temporary.write_bytes(held.getbuffer())
+                temporary.write_bytes(held.getvalue())  # no copy, and no view of memory that outlives an error
         except OSError as error:
             raise OSError(f"{path} could not be written: {error.strerror or error}") from None

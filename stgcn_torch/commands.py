@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from datetime import datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -56,6 +57,7 @@ def command(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], N
         run = hydra.main(version_base="1.3", config_path="../conf", config_name=name)(guarded)
 
         def main() -> None:
+            write_any_character()
             os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here, not to Hydra's own printer
             quiet_known_warnings()
             try:
@@ -69,6 +71,13 @@ def command(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], N
         return main
 
     return decorate
+
+
+def write_any_character() -> None:
+    """Let terminals and files that know fewer characters than names have show the others as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _in_one_line(error: BaseException) -> str:
@@ -122,6 +131,7 @@ def quiet_known_warnings() -> None:
         ".*It is recommended to use .self.log.*sync_dist.*",  # torchmetrics has summed over devices
         r".*isinstance\(treespec, LeafSpec\).*",
         ".*The number of training batches.*",
+        ".*GPU available but not used.*",  # Apple's: make_trainer says it
         ".*You defined a .validation_step. but have no.*",
         ".*Total length of `list` across ranks is zero.*",  # the loaders of a run that holds nothing out
     ):

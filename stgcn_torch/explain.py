@@ -89,7 +89,7 @@ def main(config: DictConfig) -> None:
     with opened(config, ensemble, "explain") as source:
         (module,) = source.ensemble.modules
         for i in indices(plain(config.index), len(source.places)):
-            clip = np.asarray(source.clips[i])
+            clip = np.array(source.clips[i])  # its file goes before the page is written
             validate_clip(clip, i, module.preprocessing)
             scale = odd_scale(source.ensemble, clip)
             warn(f"explain: clip {i}", scale)

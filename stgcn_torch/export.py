@@ -1,9 +1,11 @@
 """``python -m stgcn_torch.export``: a checkpoint as one file for another program, ONNX or ``torch.export``."""
 
+import io
 import json
 import logging
 import math
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -186,12 +188,16 @@ def open_onnx(path: Path) -> Run:
 
 def write_pt2(graph: Exported, path: Path, card: dict[str, Any]) -> None:
     """Write a graph as ``torch.export.load`` reads it; the card is JSON in an extra file of the archive."""
-    torch.export.save(traced(graph), path, extra_files={CARD: json.dumps(card)})
+    held = io.BytesIO()  # a path would go to torch's C++, which on Windows opens only names in ASCII
+    torch.export.save(traced(graph), held, extra_files={CARD: json.dumps(card)})
+    path.write_bytes(held.getvalue())
 
 
 def open_pt2(path: Path) -> Run:
     """A ``.pt2`` file as torch runs it."""
-    module: Run = torch.export.load(path).module()
+    with path.open("rb") as file, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given buffer is not writable", UserWarning)  # torch 2.11 of its own file
+        module: Run = torch.export.load(io.BytesIO(file.read())).module()
     return module
 
 

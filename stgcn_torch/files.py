@@ -1,16 +1,21 @@
 """Writing files so that they appear whole or not at all, and by one process at a time."""
 
 import os
-import tempfile
+import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from errno import EISDIR
+from errno import EISDIR, ENOENT
 from pathlib import Path
 
 try:
     import fcntl
 except ImportError:  # Windows, where nobody waits for a lock
     fcntl = None  # type: ignore[assignment]
+
+WINDOWS = os.name == "nt"
+PATIENCE = 20  # times that Windows is asked to replace a file which another program has open
+PAUSE = 0.1  # seconds between them
 
 
 @contextmanager
@@ -23,20 +28,40 @@ def written_whole(path: str | Path) -> Iterator[Path]:
         OSError: It cannot be written; names ``path`` and the reason.
     """
     path = Path(path)
+    temporary = beside(path)
     with _named(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-    temporary = Path(name)
+        temporary.touch(exist_ok=False)
     try:
         with _named(path, temporary):
             yield temporary
-            with temporary.open("rb") as file:
+            with temporary.open("r+b") as file:  # Windows flushes only what may be written
                 os.fsync(file.fileno())
-            temporary.chmod(0o666 & ~_umask())  # mkstemp gives it to its owner alone
-            temporary.replace(path)
+            replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def beside(path: Path) -> Path:
+    """A name in the same folder that no file has, with the same suffix.
+
+    Not by ``tempfile``: on Windows it asks two thousand million times where a folder may not be written.
+    """
+    return path.parent / f".{path.name}.{secrets.token_hex(4)}{path.suffix}"
+
+
+def replace(temporary: Path, path: Path) -> None:
+    """Give a file the name of another, which goes; waits where Windows will not, as another program reads it.
+
+    Raises:
+        OSError: It cannot be done.
+    """
+    for _ in range(PATIENCE if WINDOWS else 0):
+        with suppress(PermissionError):
+            temporary.replace(path)
+            return
+        time.sleep(PAUSE)
+    temporary.replace(path)
 
 
 def check_writable(path: str | Path) -> None:
@@ -45,8 +70,22 @@ def check_writable(path: str | Path) -> None:
     with _named(path):
         if path.is_dir():
             raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
-        folder = next(above for above in path.absolute().parents if above.exists())
-        tempfile.TemporaryFile(dir=folder).close()
+    probe = beside(existing_parent(path) / path.name)
+    with _named(path):
+        probe.touch(exist_ok=False)
+        probe.unlink()
+
+
+def existing_parent(path: str | Path) -> Path:
+    """The nearest folder above a path that exists.
+
+    Raises:
+        FileNotFoundError: There is none: Windows has no such drive.
+    """
+    for above in Path(path).absolute().parents:
+        if above.exists():
+            return above
+    raise FileNotFoundError(ENOENT, os.strerror(ENOENT), str(path))
 
 
 @contextmanager
@@ -64,7 +103,7 @@ def _named(path: Path, temporary: Path | None = None) -> Iterator[None]:
 def locked(folder: str | Path) -> Iterator[None]:
     """Hold a folder's lock; another process that wants it waits. A killed process lets go of it.
 
-    A network disk may know no such locks, and then nobody waits.
+    A network disk may know no such locks, and Windows has none for folders: then nobody waits.
     """
     if fcntl is None:
         yield
@@ -76,9 +115,3 @@ def locked(folder: str | Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -146,4 +146,7 @@ def _centring_on(joint: int, preprocessing: Preprocessing, body: Skeleton) -> st
 def _by_joint(state: Mapping[str, Any], name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
     """A statistic of ``data_bn`` as (V, C)."""
     V = state["backbone.A"].shape[-1]
-    return np.asarray(state[f"backbone.data_bn.{name}"], np.float64).reshape(V, -1)  # joint-major
+    statistic = state[f"backbone.data_bn.{name}"]
+    if hasattr(statistic, "cpu"):  # a tensor, of any device; torch itself is not imported here
+        statistic = statistic.cpu()
+    return np.asarray(statistic, np.float64).reshape(V, -1)  # joint-major

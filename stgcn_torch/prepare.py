@@ -16,6 +16,7 @@ from stgcn_torch.data.collect import Collection, Selection, classes_of, collect,
 from stgcn_torch.data.formats import Label, Recording, recordings
 from stgcn_torch.data.mapping import mapping
 from stgcn_torch.data.pyskl import write_pyskl
+from stgcn_torch.files import existing_parent
 from stgcn_torch.skeleton import Skeleton, skeleton
 
 SHOWN = 20  # lines of one kind on the terminal
@@ -80,6 +81,7 @@ def relabelled(found: Sequence[Recording], classes: Mapping[str, str]) -> list[R
         ValueError: No recording lies in a folder.
     """
     folders = [str(PurePosixPath(recording.source).parent) for recording in found]
+    classes = {folder.replace("\\", "/"): name for folder, name in classes.items()}
     unknown = sorted(set(classes) - set(folders))
     if unknown:
         known = ", ".join(sorted(set(folders)))
@@ -144,8 +146,8 @@ def main(config: DictConfig) -> None:
         raise FileExistsError(f"{out} exists; name another, or remove it")
     listed = recordings(config.input, config.format, apart=config.people == "each")
     found = relabelled(without(listed, config.skip), plain(config.relabel) or {})
-    near = next(folder for folder in out.absolute().parents if folder.exists())  # so that a failure leaves no folders
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=near) as aside:
+    near = existing_parent(out)  # so that a failure leaves no folders
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=near, ignore_cleanup_errors=True) as aside:
         steps = track(found, "reading", disable=not sys.stderr.isatty())
         collection = collect(steps, Path(aside) / "clips", selection)
         leave_out_unlabelled(collection)

@@ -75,7 +75,7 @@ def opened(config: DictConfig, ensemble: Ensemble, command: str) -> Iterator[Sou
         ValueError: It cannot be read, or is not of the networks' joints and channels.
     """
     check_source(config)
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # Windows keeps what is still mapped
         if config.format is None and Path(config.input).suffix == ".npy":
             if has_kept_channels_only(config.input, ensemble):
                 ensemble = ensemble.of_kept_channels()

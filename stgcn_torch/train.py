@@ -2,8 +2,10 @@
 
 import logging
 import math
+import os
 import re
 import shlex
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -74,9 +76,9 @@ def _introduce(data: SkeletonData, module: LitSTGCN, trainer: pl.Trainer) -> Non
 
 def _resume_line(run: Path, overrides: Sequence[str]) -> str:
     kept = [override for override in overrides if not override.startswith(("ckpt_path=", "init_from="))]
-    last = str(run / "checkpoints" / "last.ckpt")
-    words = [*kept, f"ckpt_path={last}" if re.fullmatch(r"[\w./-]+", last) else f"ckpt_path='{last}'"]
-    return f"python -m stgcn_torch.train {shlex.join(words)}"
+    last = (run / "checkpoints" / "last.ckpt").as_posix()
+    words = [*kept, f"ckpt_path={last}" if re.fullmatch(r"[\w./:-]+", last) else f"ckpt_path='{last}'"]
+    return f"python -m stgcn_torch.train {(subprocess.list2cmdline if os.name == 'nt' else shlex.join)(words)}"
 
 
 def _fit(trainer: pl.Trainer, module: LitSTGCN, data: SkeletonData, checkpoint: str | None, resume: str) -> None:
@@ -93,7 +95,7 @@ def evaluate_best(trainer: pl.Trainer, module: LitSTGCN, data: SkeletonData, run
     """Evaluate the best checkpoint (the last one if nothing validated) on the test, or else on the validation split."""
     best = run / "checkpoints" / "best.ckpt"
     chosen = best if "val" in data.datasets and best.is_file() else run / "checkpoints" / "last.ckpt"
-    results: dict[str, Any] = {"checkpoint": str(chosen.relative_to(run)), "epochs": trainer.current_epoch}
+    results: dict[str, Any] = {"checkpoint": chosen.relative_to(run).as_posix(), "epochs": trainer.current_epoch}
     if data.datasets.keys() == {"train"}:
         return results
     module.load_state_dict(dict(read_checkpoint(chosen).state))

@@ -49,7 +49,7 @@ from stgcn_torch.drawing.run import (
     matrix_figure,
 )
 from stgcn_torch.drawing.style import FORMATS, THEMES, Theme, save
-from stgcn_torch.files import written_whole
+from stgcn_torch.files import existing_parent, written_whole
 from stgcn_torch.finished import answers_of, checkpoint_of, read_history, read_results, recognitions_of
 from stgcn_torch.fonts import without_font
 from stgcn_torch.graph import adjacency, hop_distance
@@ -275,7 +275,7 @@ def check(config: DictConfig, options: Iterable[str]) -> None:
         if (value := plain(config[name])) is not None and (not value or not isinstance(value, list)):
             raise ValueError(f"{name} must be a list such as {example}, got {value!r}")
     check_moving(Path(config.out) / f"NAME.{config.moving}")
-    there = next(folder for folder in (Path(config.out), *Path(config.out).absolute().parents) if folder.exists())
+    there = existing_parent(Path(config.out) / "figure")
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise ValueError(f"out must be a folder that can be written, got {config.out}")
 

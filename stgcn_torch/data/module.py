@@ -157,7 +157,7 @@ class SkeletonData(pl.LightningDataModule):
             torch.distributed.barrier()
         finally:
             if first:
-                shutil.rmtree(folder)  # the files go with their last process
+                shutil.rmtree(folder, ignore_errors=True)  # the files go with their last process; Windows keeps them
 
     def train_dataloader(self) -> Loader | ResidentLoader:
         """Training batches in an order that (seed, epoch) decides, the same whether the run was resumed or not."""

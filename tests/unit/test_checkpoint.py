@@ -466,6 +466,20 @@ def test_a_write_that_breaks_off_leaves_the_checkpoint_before(tmp_path: Path, mo
     assert_only(path, before)
 
 
+def test_an_error_keeps_no_view_of_the_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A view in an error's frames would stop the memory it looks at from being closed when garbage is collected."""
+    given: list[object] = []
+
+    def full(_: Path, data: object) -> None:
+        given.append(data)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        WholeFileCheckpointIO().save_checkpoint({"epoch": 1}, tmp_path / "last.ckpt")
+    assert [type(data) for data in given] == [bytes]
+
+
 def test_a_disk_that_is_full_when_flushed_leaves_the_checkpoint_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,7 @@
-"""The folder of a run: of its own, and the same for all its processes."""
+"""The folder of a run: of its own, and the same for all its processes; and output that any terminal takes."""
 
+import io
+import sys
 from datetime import datetime, timedelta
 from itertools import count
 from types import SimpleNamespace
@@ -70,3 +72,13 @@ def test_a_requeued_job_takes_a_folder_of_its_own(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv("SLURM_RESTART_COUNT", restart)
         found.append(run_folder())
     assert found == ["outputs/slurm-71-2", "outputs/slurm-71-2-restart-1", "outputs/slurm-71-2-restart-2"]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp437", "cp1252", "gbk"])
+def test_a_terminal_of_few_characters_is_shown_all_names(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(held, encoding=encoding))
+    commands.write_any_character()
+    print("阿克塞尔跳 • ÿ", flush=True)
+    shown = held.getvalue().decode(encoding)
+    assert shown.encode("ascii", "backslashreplace").decode() == r"\u963f\u514b\u585e\u5c14\u8df3 \u2022 \xff" + "\n"

@@ -1,13 +1,15 @@
 """A file that is written whole is there entirely, or as it was."""
 
+import fcntl
 import os
 import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from stgcn_torch.files import check_writable, locked, written_whole
+from stgcn_torch.files import PATIENCE, PAUSE, check_writable, locked, written_whole
 
 
 def test_the_file_holds_what_was_written(tmp_path: Path) -> None:
@@ -156,3 +158,88 @@ def test_without_locks_nobody_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("stgcn_torch.files.fcntl", None)  # as on Windows
     with locked(tmp_path), locked(tmp_path):
         pass
+
+
+def test_what_is_flushed_may_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows flushes no file that was opened for reading."""
+    flush = os.fsync
+
+    def windows(handle: int) -> None:
+        if fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(9, "Bad file descriptor")
+        flush(handle)
+
+    monkeypatch.setattr(os, "fsync", windows)
+    with written_whole(tmp_path / "a.ckpt") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "a.ckpt").read_text() == "new"
+
+
+@pytest.mark.parametrize("times", [0, 1, PATIENCE, PATIENCE + 1])
+def test_windows_is_asked_again_while_another_program_reads_the_file(
+    times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, rename, waited = [None] * times, Path.replace, []
+
+    def windows(source: Path, target: Path) -> Path:
+        if left:
+            left.pop()
+            raise PermissionError(13, "Permission denied", str(source), None, str(target))
+        return rename(source, target)
+
+    path = tmp_path / "a.ckpt"
+    path.write_text("old")
+    monkeypatch.setattr("stgcn_torch.files.WINDOWS", True)
+    monkeypatch.setattr(Path, "replace", windows)
+    monkeypatch.setattr("time.sleep", waited.append)
+
+    def write() -> None:
+        with written_whole(path) as temporary:
+            temporary.write_text("new")
+
+    if times <= PATIENCE:
+        write()
+    else:
+        with pytest.raises(PermissionError, match=r"Permission denied: .*a\.ckpt'$"):
+            write()
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["new" if times <= PATIENCE else "old"]
+    assert waited == [PAUSE] * min(times, PATIENCE)
+
+
+def test_elsewhere_a_file_that_may_not_be_replaced_is_an_error_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = []
+
+    def refused(source: Path, _: Path) -> None:
+        tries.append(source)
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "replace", refused)
+    with pytest.raises(PermissionError), written_whole(tmp_path / "a.ckpt"):
+        pass
+    assert len(tries) == 1
+
+
+@pytest.mark.parametrize("write", [check_writable, lambda path: written_whole(path).__enter__()])
+def test_a_folder_that_may_not_be_written_is_asked_once(
+    write: Callable[[Path], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows says that every folder may be written, and ``tempfile`` then tries name after name."""
+    tries = []
+
+    def refused(path: str, *_: object, **__: object) -> int:
+        tries.append(path)
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "open", refused)
+    monkeypatch.setattr(os, "access", lambda *_: True)
+    with pytest.raises(PermissionError, match=r"a\.ckpt'$"):
+        write(tmp_path / "a.ckpt")
+    assert len(tries) == 1
+
+
+def test_a_drive_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "exists", lambda _: False)
+    with pytest.raises(FileNotFoundError, match=r"out/page\.html"):
+        check_writable("/out/page.html")

@@ -318,3 +318,25 @@ def test_of_a_clip_without_a_size_nothing_is_told(value: float) -> None:
     state["backbone.A"] = np.zeros((3, 25, 25))
     assert other_scale(state, PREPROCESSINGS["fixed"], np.full((2, 9, 25, 1), value)) is None
     assert other_scale({"backbone.A": state["backbone.A"]}, PREPROCESSINGS["fixed"], np.ones((2, 9, 25, 1))) is None
+
+
+class OnDevice:
+    """A tensor that NumPy cannot look at, as one on a GPU."""
+
+    def __init__(self, value: np.ndarray[Any, Any]) -> None:
+        self.value, self.shape = value, value.shape
+
+    def cpu(self) -> np.ndarray[Any, Any]:
+        return self.value
+
+    def __array__(self, *_: object, **__: object) -> np.ndarray[Any, Any]:
+        raise TypeError("can't convert device type tensor to numpy")
+
+
+def test_weights_may_lie_on_any_device() -> None:
+    state = {f"backbone.data_bn.{name}": np.full(50, 0.3) for name in ("running_mean", "running_var")}
+    there: dict[str, Any] = {name: OnDevice(value) for name, value in state.items()}
+    A, clip = np.zeros((3, 25, 25)), np.full((2, 9, 25, 1), 1000.0)
+    told = other_scale(there | {"backbone.A": OnDevice(A)}, PREPROCESSINGS["fixed"], clip)
+    assert told is not None
+    assert told == other_scale(state | {"backbone.A": A}, PREPROCESSINGS["fixed"], clip)

@@ -52,7 +52,10 @@ ROOMS = {  # what a file, or the files of a folder, may import of the project
     ),
     "convert": (
         "convert",
-        *(f"stgcn_torch.{room}" for room in ("architecture", "data.preprocessing", "fingerprint", "graph", "skeleton")),
+        *(
+            f"stgcn_torch.{room}"
+            for room in ("architecture", "data.preprocessing", "files", "fingerprint", "graph", "skeleton")
+        ),
         *(
             f"stgcn_torch.{room}" for room in ("checkpoint", "lit", "model")
         ),  # which load torch: only when it comes to it

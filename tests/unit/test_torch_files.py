@@ -195,7 +195,7 @@ def strange_objects() -> dict[str, object]:
     return {
         "omegaconf.dictconfig.DictConfig": OmegaConf.create({"model": {"channels": [1, 2]}}),
         "argparse.Namespace": argparse.Namespace(lr=0.1, weights=torch.ones(2)),
-        "pathlib.PosixPath": Path("work"),
+        f"{type(Path()).__module__}.{type(Path()).__name__}": Path("work"),  # Python 3.13 has it in pathlib._local
         "datetime.datetime": datetime.datetime(2026, 1, 1),
         f"{__name__}.Mapping": round_trip,
         "collections.deque": collections.deque([1, 2]),

@@ -95,8 +95,9 @@ def axes(path: Path, channels: Sequence[str], body: Skeleton) -> list[Finding]:
         others = [name for name, other in LAYOUTS.items() if len(other.joints) in shape[1:] and name != body.name]
         remedy = " or ".join(f"layout={name}" for name in others)
         if order:
-            array = f"np.load('{path}').transpose{order}{'' if len(order) == 5 else '[..., None]'}"
-            remedy = f"python -c \"import numpy as np; np.save('{path.with_stem(path.stem + '_in_order')}', {array})\""
+            array = f"np.load('{path.as_posix()}').transpose{order}{'' if len(order) == 5 else '[..., None]'}"
+            ordered = path.with_stem(f"{path.stem}_in_order").as_posix()
+            remedy = f"python -c \"import numpy as np; np.save('{ordered}', {array})\""
         return [Finding("error", "axes", str(error), remedy=remedy)]
     return []
 

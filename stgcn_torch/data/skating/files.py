@@ -1,5 +1,6 @@
 """The synthetic set on disk, in the layout of FSD: four arrays, the class names, and what the set was made from."""
 
+import gc
 import json
 import shutil
 import tempfile
@@ -59,6 +60,7 @@ def _write_set(root: Path, card: str, train: int, test: int, seed: int) -> None:
         (made / "classes.txt").write_text("\n".join(ELEMENTS) + "\n", encoding="utf-8")
         (made / CARD).write_text(card, encoding="utf-8")
         if root.exists() and not _is_written(root, card):
+            gc.collect()  # an earlier run of this process may have mapped it, and Windows renames no open file
             root.rename(aside / "replaced")
         try:
             made.rename(root)
@@ -66,7 +68,7 @@ def _write_set(root: Path, card: str, train: int, test: int, seed: int) -> None:
             if not _is_written(root, card):  # where the disk knows no locks another process may have been quicker
                 raise
     finally:
-        shutil.rmtree(aside)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _write_split(root: Path, split: str, clips: int, seed: int) -> None:
