@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,25 @@ def test_people_of_recordings_are_explained(checkpoint: str, tmp_path: Path, peo
     assert ("FOLDER, 2 people, frames" in out) == (people == "together")
     for told, answers in zip(page, said, strict=True):
         assert_same(told["answers"], answers)
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="Linux tells what is mapped")
+@pytest.mark.parametrize("index", ["0", "9"], ids=["a page", "an error"])
+def test_clips_are_let_go_of_before_their_folder_goes(
+    index: str, checkpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows removes no file that is mapped."""
+    video(tmp_path / "FOLDER")
+    mapped: list[bool] = []
+
+    class Watched(TemporaryDirectory[str]):
+        def cleanup(self) -> None:
+            mapped.append(self.name in Path("/proc/self/maps").read_text())
+            super().cleanup()
+
+    monkeypatch.setattr("stgcn_torch.source.TemporaryDirectory", Watched)
+    explained(tmp_path, f"ckpt_path={checkpoint}", "input=FOLDER", f"index={index}", code=int(index != "0"))
+    assert mapped == [False]
 
 
 def test_another_preprocessing_may_be_asked_for(checkpoint: str, skating: Path, tmp_path: Path) -> None:

@@ -327,6 +327,7 @@ class OnDevice:
         self.value, self.shape = value, value.shape
 
     def cpu(self) -> np.ndarray[Any, Any]:
+        """Where NumPy can."""
         return self.value
 
     def __array__(self, *_: object, **__: object) -> np.ndarray[Any, Any]:
