@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from convert import write_pdparams
-from convert.keys import restore_state_dict
+from convert.network.keys import restore_state_dict
 from stgcn_torch.architecture import tensor_shapes
 
 USUAL = """\

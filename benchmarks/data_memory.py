@@ -18,7 +18,7 @@ import numpy as np
 from torch.utils.data import DataLoader, Dataset
 
 from stgcn_torch.data.module import SkeletonData
-from stgcn_torch.data.preprocessing import PREPROCESSINGS, preprocess
+from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS, preprocess
 from stgcn_torch.data.splits import every
 from stgcn_torch.skeleton import skeleton
 

@@ -28,9 +28,9 @@ import numpy as np
 import torch
 
 from convert import ConvertError, read_pdparams
-from convert.archive import archive
-from convert.symbols import Opaque
-from convert.torch_files import read_pt
+from convert.formats.archive import archive
+from convert.formats.torch_files import read_pt
+from convert.pickle.symbols import Opaque
 from tests.fixtures import cases
 
 SECONDS = 2.0  # of processor time for a case; measured: at most 0.1

@@ -19,13 +19,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stgcn_torch.checkpoint import load_module
+from stgcn_torch.checkpoint.reader import load_module
 from stgcn_torch.data.dataset import ClipDataset
-from stgcn_torch.data.preprocessing import PREPROCESSINGS, Preprocessing, live_frames
+from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS, Preprocessing, live_frames
 from stgcn_torch.data.skating import write_skating_set
-from stgcn_torch.lit import LitSTGCN
-from stgcn_torch.report import wilson_interval
+from stgcn_torch.drawing.report import wilson_interval
 from stgcn_torch.skeleton import skeleton
+from stgcn_torch.training.lit import LitSTGCN
 
 PAGE = Path(__file__).parents[1] / "docs" / "puzzle.md"
 BEGIN, END = "<!-- written by benchmarks/puzzle.py -->\n", "<!-- end -->\n"

@@ -21,11 +21,11 @@ from hydra import compose, initialize_config_dir
 from pytorch_lightning.callbacks import Callback
 from torch.utils.flop_counter import FlopCounterMode
 
-from stgcn_torch.build import make_data, make_module, make_trainer
-from stgcn_torch.callbacks import History
-from stgcn_torch.commands import load_layout
-from stgcn_torch.lit import LitSTGCN
+from stgcn_torch.commands.composition import make_data, make_module, make_trainer
+from stgcn_torch.commands.entry import load_layout
 from stgcn_torch.skeleton import skeleton
+from stgcn_torch.training.callbacks import History
+from stgcn_torch.training.lit import LitSTGCN
 
 RECIPES = {"paddlevideo_fsd": "goal: 60 s on one H200", "article": "goal: 150 s on one H200"}
 CLIPS, FRAMES, CLASSES = 2922, 350, 30

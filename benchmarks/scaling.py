@@ -21,7 +21,7 @@ from torch import distributed, multiprocessing
 
 from benchmarks.data_memory import BODY, SHAPE, write_clips
 from stgcn_torch.data.module import SkeletonData
-from stgcn_torch.data.preprocessing import PREPROCESSINGS
+from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS
 
 EPOCHS = 4
 KINDS = {  # processes, and whether they share their files

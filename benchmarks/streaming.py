@@ -23,13 +23,13 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from stgcn_torch.data.preprocessing import live_frames
-from stgcn_torch.ensemble import load_ensemble
-from stgcn_torch.folded import FoldedSTGCN
+from stgcn_torch.commands.clips import Place
+from stgcn_torch.data.preprocessing.steps import live_frames
+from stgcn_torch.inference.folded import FoldedSTGCN
+from stgcn_torch.inference.streaming import StreamingSTGCN
 from stgcn_torch.model import STGCN
 from stgcn_torch.predict import answers
-from stgcn_torch.source import Place
-from stgcn_torch.streaming import StreamingSTGCN
+from stgcn_torch.prediction.ensemble import load_ensemble
 
 DOCS = Path(__file__).parents[1] / "docs"
 WINDOW = 350  # frames

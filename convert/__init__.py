@@ -1,10 +1,10 @@
 """PaddlePaddle's weight files, read without Paddle and without running what they contain."""
 
-from convert.errors import ConvertError, MismatchError, UnreadableError, UnsafeError
-from convert.keys import convert_state_dict
-from convert.pdparams import read_pdparams, write_pdopt, write_pdparams
-from convert.static import read_static
-from convert.unpickle import unpickle
+from convert.formats.pdparams import read_pdparams, write_pdopt, write_pdparams
+from convert.formats.static import read_static
+from convert.network.keys import convert_state_dict
+from convert.pickle.errors import ConvertError, MismatchError, UnreadableError, UnsafeError
+from convert.pickle.unpickle import unpickle
 
 __all__ = [
     "ConvertError",

@@ -9,19 +9,20 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn
 
-from convert.card import read_card
-from convert.errors import ConvertError, MismatchError, UnreadableError, UnsafeError, about
-from convert.files import check_writable, contents, existing, resolved, write_whole
-from convert.network import MAX_STRIDE, Network, find_network
-from convert.optimizer import Momentum, find_momentum, is_checkpoint
-from convert.outputs import SUFFIXES, body_of, centring_of, compare, preprocessing_of, write
-from convert.pdparams import pdparams_views
-from convert.recipes import Recipe, find_recipe, said_of
-from convert.report import damage, report, table
-from convert.sniff import LEGACY
-from convert.torch_files import read_pt
-from stgcn_torch.data.preprocessing import PREPROCESSINGS
-from stgcn_torch.fingerprint import contradiction
+from convert.formats.pdparams import pdparams_views
+from convert.formats.sniff import LEGACY
+from convert.formats.torch_files import read_pt
+from convert.network.network import MAX_STRIDE, Network, find_network
+from convert.network.optimizer import Momentum, find_momentum, is_checkpoint
+from convert.network.recipes import Recipe, find_recipe, said_of
+from convert.outputs.report import damage, report, table
+from convert.outputs.writer import SUFFIXES, body_of, centring_of, compare, preprocessing_of, write
+from convert.pickle.errors import ConvertError, MismatchError, UnreadableError, UnsafeError, about
+from convert.pickle.files import contents, existing
+from stgcn_torch.checkpoint.card import read_card
+from stgcn_torch.checkpoint.input_statistics import contradiction
+from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS
+from stgcn_torch.files import check_writable, resolved, write_whole
 from stgcn_torch.skeleton import LAYOUTS, skeleton
 
 EXIT_CODES = {UnsafeError: 3, UnreadableError: 4, MismatchError: 2}  # and 1 for anything else that is expected
@@ -226,7 +227,7 @@ def check_paths(options: argparse.Namespace) -> list[Path]:
     if standing := [str(path) for path in made if path.exists() and not options.force]:
         raise FileExistsError(f"{', '.join(standing)} exists; --force replaces it")
     for path in made:
-        check_writable(path)
+        check_writable(resolved(path))
     return outputs
 
 
@@ -234,8 +235,10 @@ def find(options: argparse.Namespace) -> Network:
     """The network in the file; an error names the file."""
     path: Path = options.input
     tree = _read(path)
-    with about(path):
+    try:
         card = read_card(path) if path.is_file() else None
+    except ValueError as problem:
+        raise MismatchError(f"{path}: {problem}") from None
     if card:
         tree = {"state_dict": tree, "hyper_parameters": card}  # as a Lightning checkpoint has them
     with about(path):

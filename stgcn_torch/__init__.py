@@ -3,23 +3,25 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import stgcn_torch.old_paths  # noqa: F401  from here on imports by them work
+
 if TYPE_CHECKING:
-    from stgcn_torch.checkpoint import load_model
+    from stgcn_torch.checkpoint.reader import load_model
     from stgcn_torch.graph import adjacency
-    from stgcn_torch.inference import for_inference
-    from stgcn_torch.lit import LitSTGCN
+    from stgcn_torch.inference.exact import for_inference
+    from stgcn_torch.inference.streaming import StreamingSTGCN
     from stgcn_torch.model import STGCN
-    from stgcn_torch.streaming import StreamingSTGCN
+    from stgcn_torch.training.lit import LitSTGCN
 
 __all__ = ["STGCN", "LitSTGCN", "StreamingSTGCN", "adjacency", "for_inference", "load_model"]
 
 _HOMES = {
     "STGCN": "model",
-    "LitSTGCN": "lit",
-    "StreamingSTGCN": "streaming",
+    "LitSTGCN": "training.lit",
+    "StreamingSTGCN": "inference.streaming",
     "adjacency": "graph",
-    "for_inference": "inference",
-    "load_model": "checkpoint",
+    "for_inference": "inference.exact",
+    "load_model": "checkpoint.reader",
 }
 
 

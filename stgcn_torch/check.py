@@ -12,15 +12,15 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from stgcn_torch.build import data_options
-from stgcn_torch.commands import command, load_layout, plain
+from stgcn_torch.commands.composition import data_options
+from stgcn_torch.commands.entry import command, load_layout, plain
 from stgcn_torch.data.arrays import read_lines
 from stgcn_torch.data.check import Finding, as_text, findings, hopeless, open_parts, summary, surveyed
 from stgcn_torch.data.check.clips import unit
 from stgcn_torch.data.check.figure import page
-from stgcn_torch.data.preprocessing import Preprocessing
+from stgcn_torch.data.preprocessing.steps import Preprocessing
+from stgcn_torch.drawing.fonts import drawable
 from stgcn_torch.files import written_whole
-from stgcn_torch.fonts import drawable
 from stgcn_torch.skeleton import Skeleton, skeleton
 
 

@@ -5,14 +5,14 @@ import sys
 import pytorch_lightning as pl
 from omegaconf import DictConfig
 
-from stgcn_torch.build import make_data, quiet_trainer
-from stgcn_torch.checkpoint import load_module
-from stgcn_torch.commands import command, given_preprocessing, plain
+from stgcn_torch.checkpoint.input_statistics import contradiction
+from stgcn_torch.checkpoint.reader import load_module
+from stgcn_torch.commands.composition import make_data, quiet_trainer
+from stgcn_torch.commands.entry import command, given_preprocessing, plain
 from stgcn_torch.data.module import SkeletonData
-from stgcn_torch.fingerprint import contradiction
-from stgcn_torch.inference import for_inference
-from stgcn_torch.lit import LitSTGCN
-from stgcn_torch.report import one_line, summarize, write_report
+from stgcn_torch.drawing.report import one_line, summarize, write_report
+from stgcn_torch.inference.exact import for_inference
+from stgcn_torch.training.lit import LitSTGCN
 
 
 def evaluate(module: LitSTGCN, data: SkeletonData, split: str | None, trainer: pl.Trainer) -> dict[str, object]:

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 from omegaconf import DictConfig
 
-from stgcn_torch.attribution import explain
-from stgcn_torch.commands import command, given_preprocessing, plain
+from stgcn_torch.commands.clips import Place, check_source, odd_centring, odd_scale, opened, tracked, warn
+from stgcn_torch.commands.entry import command, given_preprocessing, plain
 from stgcn_torch.data.arrays import validate_clip
-from stgcn_torch.data.preprocessing import Clip, live_frames
-from stgcn_torch.ensemble import load_ensemble
-from stgcn_torch.explanation import Explanation
+from stgcn_torch.data.preprocessing.steps import Clip, live_frames
+from stgcn_torch.explanation.attribution import explain
+from stgcn_torch.explanation.explanation import Explanation
+from stgcn_torch.explanation.page import write_page
 from stgcn_torch.files import check_writable
-from stgcn_torch.page import write_page
-from stgcn_torch.source import Place, check_source, odd_centring, odd_scale, opened, tracked, warn
+from stgcn_torch.prediction.ensemble import load_ensemble
 
 LARGE = 2_000_000  # bytes of a page that opens slowly on a phone
 

@@ -3,8 +3,8 @@
 import os
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from errno import EISDIR, ENOENT
 from pathlib import Path
 
@@ -40,6 +40,30 @@ def written_whole(path: str | Path) -> Iterator[Path]:
             replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_whole(path: str | Path, parts: Iterable[bytes]) -> None:
+    """Write a file in one go, as ``written_whole``; a link stays, and its file is written."""
+    write_together({Path(path): parts})
+
+
+def write_together(contents: Mapping[Path, Iterable[bytes]]) -> None:
+    """Write several files, none of which appears before all are on the disk."""
+    with ExitStack() as written:
+        for path, parts in contents.items():
+            temporary = written.enter_context(written_whole(resolved(path)))
+            with temporary.open("wb") as file:
+                file.writelines(parts)
+                file.flush()
+                os.fsync(file.fileno())
+
+
+def resolved(path: Path) -> Path:
+    """Where a path leads, links followed; OSError if they lead in a circle."""
+    try:
+        return path.resolve()
+    except RuntimeError:  # what Python 3.11 says of it
+        raise OSError(f"{path} is a link that leads to itself") from None
 
 
 def beside(path: Path) -> Path:

@@ -14,14 +14,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from stgcn_torch.commands import command, given_preprocessing, plain
+from stgcn_torch.commands.clips import Place, odd_centring, odd_scale, opened, warn
+from stgcn_torch.commands.entry import command, given_preprocessing, plain
 from stgcn_torch.data.arrays import validate_clip
-from stgcn_torch.data.preprocessing import live_frames
-from stgcn_torch.data.windows import ClipSequence, Piece, Pieces, Segment, timeline, window_starts
-from stgcn_torch.ensemble import Ensemble, load_ensemble
+from stgcn_torch.data.preprocessing.steps import live_frames
 from stgcn_torch.files import written_whole
-from stgcn_torch.running import running_segments, streams_of
-from stgcn_torch.source import Place, odd_centring, odd_scale, opened, warn
+from stgcn_torch.prediction.ensemble import Ensemble, load_ensemble
+from stgcn_torch.prediction.single_pass import running_segments, streams_of
+from stgcn_torch.prediction.windows import ClipSequence, Piece, Pieces, Segment, timeline, window_starts
 
 FORMS = ("probabilities", "submission")
 SHOWN = 20  # rows on the terminal

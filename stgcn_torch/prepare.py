@@ -11,11 +11,12 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 from rich.progress import track
 
-from stgcn_torch.commands import command, load_layout, plain
-from stgcn_torch.data.collect import Collection, Selection, classes_of, collect, leave_out_unlabelled
+from stgcn_torch.commands.entry import command, load_layout, plain
 from stgcn_torch.data.formats import Label, Recording, recordings
-from stgcn_torch.data.mapping import mapping
-from stgcn_torch.data.pyskl import write_pyskl
+from stgcn_torch.data.recordings.collection import Collection, classes_of, collect, leave_out_unlabelled
+from stgcn_torch.data.recordings.joint_mapping import mapping
+from stgcn_torch.data.recordings.pyskl_writer import write_pyskl
+from stgcn_torch.data.recordings.selection import Selection
 from stgcn_torch.files import existing_parent
 from stgcn_torch.skeleton import Skeleton, skeleton
 

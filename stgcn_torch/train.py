@@ -7,7 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,18 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from stgcn_torch.build import make_data, make_module, make_trainer, quiet_trainer, recipe
-from stgcn_torch.callbacks import History
-from stgcn_torch.checkpoint import read_checkpoint, take_weights
-from stgcn_torch.commands import command, load_layout
+from stgcn_torch.checkpoint.reader import read_checkpoint
+from stgcn_torch.checkpoint.resume import check_resumes
+from stgcn_torch.checkpoint.weights import take_weights
+from stgcn_torch.commands.composition import make_data, make_module, make_trainer, quiet_trainer, recipe
+from stgcn_torch.commands.entry import command, load_layout
 from stgcn_torch.data.module import SkeletonData
+from stgcn_torch.drawing.report import one_line, write_report
 from stgcn_torch.evaluate import evaluate
 from stgcn_torch.files import written_whole
-from stgcn_torch.lit import LitSTGCN
-from stgcn_torch.report import one_line, write_report
 from stgcn_torch.skeleton import skeleton
+from stgcn_torch.training.callbacks import History
+from stgcn_torch.training.lit import LitSTGCN
 
 log = logging.getLogger(__name__)
 
@@ -102,41 +104,6 @@ def evaluate_best(trainer: pl.Trainer, module: LitSTGCN, data: SkeletonData, run
     data.trainer = None  # which dealt the clips out to its processes; one evaluates them all
     precision = trainer.precision if "true" in str(trainer.precision) else "32-true"  # as predict and evaluate do
     return evaluate(module, data, None, quiet_trainer(trainer.accelerator, precision)) | results
-
-
-def check_resumes(path: str, module: LitSTGCN, repeated: Mapping[str, Any]) -> None:
-    """Raise ValueError if the checkpoint to resume from was not trained as this module would be by this recipe.
-
-    A run's own says everything. One that ``convert`` wrote says only what its file knew, no seed for one, and numbers
-    its classes: what it does not say cannot differ.
-    """
-    then = read_checkpoint(path)
-    said = then.hyperparameters or {}
-    if "optimizer" not in said:
-        raise ValueError(f"{path} holds weights only and cannot be resumed; init_from={path} starts from them")
-    before, now = _flat(said), _flat(module.hparams)
-    if then.recipe is not None:  # checkpoints had none at first
-        before, now = before | _flat(then.recipe), now | _flat(repeated)
-    told = before.keys() | now.keys() if "seed" in said else before.keys() - {"classes"}
-    differing = [
-        f"{key} is {now.get(key)!r}, was {before.get(key)!r}" for key in sorted(told) if now.get(key) != before.get(key)
-    ]
-    if differing:
-        raise ValueError(
-            f"{path} cannot be resumed with another configuration ({'; '.join(differing)}); "
-            f"repeat the overrides of its run, or start a new one with init_from={path}"
-        )
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested plain values under dotted names; tuples and lists count as the same."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = list(value) if isinstance(value, tuple) else value
-    return flat
 
 
 @command("train")

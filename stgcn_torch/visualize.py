@@ -15,12 +15,14 @@ from matplotlib.figure import Figure
 from omegaconf import DictConfig
 from torch import nn
 
-from stgcn_torch.checkpoint import Checkpoint, read_checkpoint
-from stgcn_torch.commands import command, given_preprocessing, load_layout, plain
+from stgcn_torch.checkpoint.reader import Checkpoint, read_checkpoint
+from stgcn_torch.commands.entry import command, given_preprocessing, load_layout, plain
+from stgcn_torch.commands.past_run import answers_of, checkpoint_of, read_history, read_results, recognitions_of
 from stgcn_torch.data.arrays import read_lines
-from stgcn_torch.data.collect import Selection, completed, fitted
 from stgcn_torch.data.formats import Label, recordings
+from stgcn_torch.data.recordings.selection import Selection, completed, fitted
 from stgcn_torch.drawing.clip import Film, film_figure, write_clip
+from stgcn_torch.drawing.fonts import without_font
 from stgcn_torch.drawing.graph import (
     Graph,
     adjacency_figure,
@@ -50,8 +52,6 @@ from stgcn_torch.drawing.run import (
 )
 from stgcn_torch.drawing.style import FORMATS, THEMES, Theme, save
 from stgcn_torch.files import existing_parent, written_whole
-from stgcn_torch.finished import answers_of, checkpoint_of, read_history, read_results, recognitions_of
-from stgcn_torch.fonts import without_font
 from stgcn_torch.graph import adjacency, hop_distance
 from stgcn_torch.model import STGCNBlock
 from stgcn_torch.skeleton import skeleton

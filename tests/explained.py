@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from stgcn_torch.drawing.pose import standing
-from stgcn_torch.explanation import Explanation
+from stgcn_torch.explanation.explanation import Explanation
 from stgcn_torch.graph import adjacency
 from stgcn_torch.skeleton import LAYOUTS, Skeleton
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from stgcn_torch.data.check import Survey, surveyed
 from stgcn_torch.data.check.parts import Part
-from stgcn_torch.data.preprocessing import Preprocessing
+from stgcn_torch.data.preprocessing.steps import Preprocessing
 from stgcn_torch.skeleton import LAYOUTS
 
 BODY = LAYOUTS["coco"]

@@ -14,8 +14,8 @@ from torch.export import Dim
 from benchmarks.speed import with_paddle
 from benchmarks.speed.setting import EINSUM, Missing, Ready, Setting, Variant
 from stgcn_torch import for_inference
-from stgcn_torch.folded import FoldedSTGCN
-from stgcn_torch.streaming import StreamingSTGCN
+from stgcn_torch.inference.folded import FoldedSTGCN
+from stgcn_torch.inference.streaming import StreamingSTGCN
 
 TOLERANCE = 1e-5  # of the largest logit, float32; measured: 7e-7
 

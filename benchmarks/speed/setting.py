@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from stgcn_torch.data.arrays import open_clips, validate_clip
-from stgcn_torch.data.preprocessing import Preprocessing, live_frames, preprocess
+from stgcn_torch.data.preprocessing.steps import Preprocessing, live_frames, preprocess
 from stgcn_torch.model import CHANNELS, STGCN, STRIDES
 from stgcn_torch.skeleton import skeleton
 

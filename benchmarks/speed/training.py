@@ -9,8 +9,8 @@ from torch.nn import functional as F  # noqa: N812
 
 from benchmarks.speed import with_paddle
 from benchmarks.speed.setting import EINSUM, Missing, Ready, Setting, Variant, compared
-from stgcn_torch.fused import FusedNetwork, hindrance
 from stgcn_torch.model import STGCN
+from stgcn_torch.training.fused import FusedNetwork, hindrance
 
 # Of the largest gradient, float64; measured on ten blocks: 0 (matmul), and 7.9e-9 of Paddle's, the backward pass of
 # whose pooling multiplies by a float32 constant. Not in float32: there an activation that rounding puts on the other

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.speed.setting import CLASSES, Missing, Ready, Setting, compared
-from convert.keys import convert_state_dict, restore_state_dict
+from convert.network.keys import convert_state_dict, restore_state_dict
 
 MOST_ROUNDS = 3  # of training steps, which take some 14 s each
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from convert import unpickle
-from stgcn_torch.data.preprocessing import Clip, Preprocessing
+from convert.pickle.unpickle import unpickle
+from stgcn_torch.data.preprocessing.steps import Clip, Preprocessing
 from stgcn_torch.skeleton import Skeleton
 
 AXES = ("N", "C", "T", "V", "M")

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from stgcn_torch.data.arrays import Labels, validate_clip
-from stgcn_torch.data.preprocessing import Preprocessing, preprocess
+from stgcn_torch.data.preprocessing.steps import Preprocessing, preprocess
 from stgcn_torch.skeleton import Skeleton
 
 

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from stgcn_torch.data.arrays import Labels, open_clips, read_groups, read_labels, read_lines
 from stgcn_torch.data.dataset import ClipDataset, as_is
-from stgcn_torch.data.preprocessing import Preprocessing
+from stgcn_torch.data.preprocessing.steps import Preprocessing
 from stgcn_torch.data.resident import ResidentLoader, fits
 from stgcn_torch.data.sampler import EpochSampler
 from stgcn_torch.data.splits import Rules, divided

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
 
+from stgcn_torch.drawing.fonts import drawable
 from stgcn_torch.drawing.pose import Pose, standing
 from stgcn_torch.drawing.style import Theme
-from stgcn_torch.fonts import drawable
 from stgcn_torch.skeleton import Skeleton
 
 MARKERS = {"left": "s", "right": "o", "middle": "D"}  # sides are told apart without colour too

@@ -15,12 +15,12 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MultipleLocator
 from scipy.ndimage import uniform_filter1d
 
-from stgcn_torch.data.preprocessing import Clip, live_frames
+from stgcn_torch.data.preprocessing.steps import Clip, live_frames
 from stgcn_torch.drawing.body import sides
+from stgcn_torch.drawing.fonts import drawable
 from stgcn_torch.drawing.moving import Rate, write_moving
 from stgcn_torch.drawing.style import Theme
 from stgcn_torch.drawing.view import Points, limits, reach, view_of
-from stgcn_torch.fonts import drawable
 from stgcn_torch.skeleton import Skeleton
 
 WIDTH, HEIGHT = 11.0, 1.8  # of a film strip and of a frame in it, inches

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from stgcn_torch.data.mapping import place
+from stgcn_torch.data.recordings.joint_mapping import place
 from stgcn_torch.skeleton import Skeleton
 
 Pose = Float[np.ndarray, "V 2"]

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stgcn_torch.drawing.clip import Film, Stage
+from stgcn_torch.drawing.fonts import drawable
 from stgcn_torch.drawing.moving import Rate, write_moving
 from stgcn_torch.drawing.style import Theme
-from stgcn_torch.fonts import drawable
 
 WIDTH, HEIGHT = 2.3, 3.3  # of a clip with its bars, inches
 BARS = 3  # classes under a clip

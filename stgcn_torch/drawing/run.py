@@ -9,11 +9,11 @@ from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from stgcn_torch.data.windows import ClipSequence
 from stgcn_torch.drawing.clip import Film, draw_strip, ratio_of, who
+from stgcn_torch.drawing.fonts import drawable
+from stgcn_torch.drawing.report import confusion_figure, curves_figure, wilson_interval
 from stgcn_torch.drawing.style import Theme
-from stgcn_torch.fonts import drawable
-from stgcn_torch.report import confusion_figure, curves_figure, wilson_interval
+from stgcn_torch.prediction.windows import ClipSequence
 from stgcn_torch.skeleton import Skeleton
 
 WORST = 4  # cells of the confusion matrix whose clips are shown

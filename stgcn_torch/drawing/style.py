@@ -11,8 +11,8 @@ from cycler import cycler
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from stgcn_torch.drawing.fonts import drawable
 from stgcn_torch.files import written_whole
-from stgcn_torch.fonts import drawable
 
 FORMATS = ("png", "svg")
 DPI = 110  # of a PNG

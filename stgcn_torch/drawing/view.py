@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from stgcn_torch.data.mapping import place
-from stgcn_torch.data.preprocessing import Clip, detected
+from stgcn_torch.data.preprocessing.steps import Clip, detected
+from stgcn_torch.data.recordings.joint_mapping import place
 from stgcn_torch.drawing.pose import COORDINATES
 from stgcn_torch.skeleton import Skeleton
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from stgcn_torch.explanation import Explanation
-from stgcn_torch.page import write_page
+from stgcn_torch.explanation.explanation import Explanation
+from stgcn_torch.explanation.page import write_page
 
 try:
     from playwright.sync_api import Browser, Page, sync_playwright

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from convert import write_pdparams
-from convert.keys import restore_state_dict
-from stgcn_torch.checkpoint import load_model
+from convert.network.keys import restore_state_dict
+from stgcn_torch.checkpoint.reader import load_model
 from stgcn_torch.model import STGCN
 
 CHANNELS = [4, 8]

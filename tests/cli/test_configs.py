@@ -6,9 +6,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-import stgcn_torch.commands  # noqa: F401  registers the preprocessings
-from stgcn_torch.data.augment import Augmentation
-from stgcn_torch.data.preprocessing import PREPROCESSINGS, Preprocessing
+import stgcn_torch.commands.entry  # noqa: F401  registers the preprocessings
+from stgcn_torch.data.batch.augmentation import Augmentation
+from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS, Preprocessing
 from stgcn_torch.model import STGCN
 
 CONF = Path(__file__).resolve().parents[2] / "conf"

@@ -11,10 +11,10 @@ import torch
 from safetensors.torch import save_file
 
 from convert import read_pdparams, write_pdopt
-from convert.keys import restore_state_dict
-from stgcn_torch.checkpoint import load_model, load_module
-from stgcn_torch.lit import LitSTGCN
+from convert.network.keys import restore_state_dict
+from stgcn_torch.checkpoint.reader import load_model, load_module
 from stgcn_torch.model import STGCN
+from stgcn_torch.training.lit import LitSTGCN
 from tests.cli.commands import Command, environment
 from tests.cli.networks import HAND, Convert, for_paddle, network, same
 
@@ -363,7 +363,7 @@ def test_a_damaged_card_is_refused(card: str, convert: Convert, model: STGCN, tm
     code, _, error = convert(tmp_path / "in.safetensors", tmp_path / "out.pt")
     assert (code, "in.safetensors: its card is damaged" in error) == (2, True)
     if card not in ("[]", "{}"):  # no card at all, for the loader
-        with pytest.raises(ValueError, match="has a damaged card"):
+        with pytest.raises(ValueError, match="its card is damaged"):
             load_model(tmp_path / "in.safetensors")
 
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from convert import read_pdparams, write_pdopt
-from convert.dump import dump
-from convert.keys import restore_state_dict
+from convert.network.keys import restore_state_dict
+from convert.pickle.dump import dump
 from stgcn_torch.model import STGCN
 from tests.cli.networks import Convert, arrays
 

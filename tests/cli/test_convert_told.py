@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from convert import read_pdparams, write_pdparams
-from convert.keys import restore_state_dict
-from stgcn_torch.checkpoint import load_model, load_module, read_checkpoint, take_weights
+from convert.network.keys import restore_state_dict
+from stgcn_torch.checkpoint.reader import load_model, load_module, read_checkpoint
+from stgcn_torch.checkpoint.weights import take_weights
 from stgcn_torch.model import CHANNELS as CHANNELS_OF_PAPER
 from stgcn_torch.model import STGCN
 from stgcn_torch.model import STRIDES as STRIDES_OF_PAPER

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from stgcn_torch.checkpoint import load_module
-from stgcn_torch.data.preprocessing import preprocess
+from stgcn_torch.checkpoint.reader import load_module
+from stgcn_torch.data.preprocessing.steps import preprocess
 from tests.cli.commands import ROOT, Command, environment
 
 PAGE = ROOT / "docs" / "export.md"

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stgcn_torch.checkpoint import load_module
-from stgcn_torch.ensemble import load_ensemble
-from stgcn_torch.running import running_segments, streams_of
+from stgcn_torch.checkpoint.reader import load_module
+from stgcn_torch.prediction.ensemble import load_ensemble
+from stgcn_torch.prediction.single_pass import running_segments, streams_of
 from tests.cli.commands import Command
 
 

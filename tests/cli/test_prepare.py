@@ -12,7 +12,7 @@ import pytest
 from stgcn_torch.drawing.pose import standing
 from stgcn_torch.skeleton import LAYOUTS
 from tests.cli.commands import Command
-from tests.unit.test_arrays import Touch
+from tests.unit.data.test_arrays import Touch
 
 RNG = np.random.default_rng(0)
 

@@ -19,13 +19,13 @@ from omegaconf import OmegaConf
 
 from convert import convert_state_dict, read_pdparams, write_pdparams
 from stgcn_torch import LitSTGCN, load_model
-from stgcn_torch.checkpoint import load_module
+from stgcn_torch.checkpoint.reader import load_module
 from stgcn_torch.skeleton import skeleton
 from tests.cli.commands import CLIPS
 from tests.cli.readme import SECTIONS, TABLE, Said, blocks, line_of, typed
 from tests.cli.test_prepare import video
 from tests.cli.test_resume_converted import paddle_files
-from tests.unit import test_class_folders, test_coco, test_kinetics, test_ntu, test_openpose, test_pyskl
+from tests.unit.data.formats import test_class_folders, test_coco, test_kinetics, test_ntu, test_openpose, test_pyskl
 
 TINY = ["channels=[4,4,4,4,4,4,4,4,4,4]", "epochs=1", "progress_bar=false"]
 SHORT = [*TINY, "preprocessing.window=16"]

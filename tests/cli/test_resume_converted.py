@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from convert import read_pdparams, write_pdopt, write_pdparams
-from convert.keys import restore_state_dict
-from convert.lightning import write_ckpt
-from convert.network import find_network
-from convert.optimizer import find_momentum
-from convert.recipes import constant
-from stgcn_torch.data.preprocessing import PREPROCESSINGS
-from stgcn_torch.lit import LitSTGCN
+from convert.network.keys import restore_state_dict
+from convert.network.network import find_network
+from convert.network.optimizer import find_momentum
+from convert.network.recipes import constant
+from convert.outputs.lightning import write_ckpt
+from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS
+from stgcn_torch.training.lit import LitSTGCN
 from tests.cli.commands import CLIPS, Command, arguments, environment
 
 # PaddleVideo's recipe, and what Paddle's files do not know: dropout, augmentation, label smoothing, the seed.

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from stgcn_torch.checkpoint import load_module
-from stgcn_torch.data.preprocessing import preprocess
+from stgcn_torch.checkpoint.reader import load_module
+from stgcn_torch.data.preprocessing.steps import preprocess
 from tests.cli.commands import ROOT
 from tests.cli.readme import FENCE
 

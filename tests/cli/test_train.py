@@ -11,7 +11,7 @@ import torch
 from omegaconf import OmegaConf
 from PIL import Image
 
-from stgcn_torch.checkpoint import load_model
+from stgcn_torch.checkpoint.reader import load_model
 from stgcn_torch.graph import adjacency
 from tests.cli.commands import Command, environment
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from stgcn_torch import load_model
-from stgcn_torch.checkpoint import load_module
-from stgcn_torch.data.preprocessing import preprocess
+from stgcn_torch.checkpoint.reader import load_module
+from stgcn_torch.data.preprocessing.steps import preprocess
 from tests.cli.commands import Command
 
 

@@ -8,9 +8,9 @@ import pytest
 from matplotlib.animation import FFMpegWriter
 from PIL import Image
 
-from stgcn_torch.data.preprocessing import live_frames
+from stgcn_torch.commands.past_run import answers_of, read_results
+from stgcn_torch.data.preprocessing.steps import live_frames
 from stgcn_torch.drawing.pose import standing
-from stgcn_torch.finished import answers_of, read_results
 from stgcn_torch.skeleton import LAYOUTS
 from tests.cli.readme import typed
 

@@ -32,8 +32,8 @@ INTRODUCTION = """\
 
 Written by `python -m tests.parity`; `pytest tests/parity` measures every line anew and holds it against its tolerance.
 Paddle's side is `tests/parity/reference.py`, the article's network written for this purpose; its weights travel through
-the converter's own name tables (`convert/keys.py`). An error is the largest absolute difference divided by the largest
-absolute value of Paddle's array, unless a line says otherwise; 0 means equal to the last bit.
+the converter's own name tables (`convert/network/keys.py`). An error is the largest absolute difference divided by the
+largest absolute value of Paddle's array, unless a line says otherwise; 0 means equal to the last bit.
 
 {versions}
 """

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from convert.keys import convert_state_dict
+from convert.network.keys import convert_state_dict
 from stgcn_torch.model import STGCN
 from tests.parity import reference
 from tests.parity.reference import paddle

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from convert import read_pdparams, write_pdparams
-from convert.keys import restore_state_dict
-from convert.network import find_network
+from convert.network.keys import restore_state_dict
+from convert.network.network import find_network
 from stgcn_torch.model import STGCN
 from tests.parity import reference
 from tests.parity.page import Measured

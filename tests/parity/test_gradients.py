@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from convert.keys import convert_state_dict
+from convert.network.keys import convert_state_dict
 from stgcn_torch.model import STGCN
 from tests.parity import reference
 from tests.parity.page import Measured

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from stgcn_torch.data.preprocessing import PREPROCESSINGS
-from stgcn_torch.lit import LitSTGCN
+from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS
+from stgcn_torch.training.lit import LitSTGCN
 from tests.parity.page import Measured
 from tests.parity.reference import paddle
 from tests.parity.rounding import largest_difference

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stgcn_torch.data.preprocessing import PREPROCESSINGS, Preprocessing, preprocess
+from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS, Preprocessing, preprocess
 from stgcn_torch.skeleton import LAYOUTS
 from tests.parity.page import Measured
 

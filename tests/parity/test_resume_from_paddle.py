@@ -12,14 +12,14 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from convert import read_pdparams
-from convert.keys import convert_state_dict
-from convert.lightning import write_ckpt
-from convert.network import find_network
-from convert.optimizer import find_momentum, progress
-from convert.outputs import write
-from convert.pdparams import NAMES
-from stgcn_torch.data.preprocessing import PREPROCESSINGS
-from stgcn_torch.lit import LitSTGCN
+from convert.formats.pdparams import NAMES
+from convert.network.keys import convert_state_dict
+from convert.network.network import find_network
+from convert.network.optimizer import find_momentum, progress
+from convert.outputs.lightning import write_ckpt
+from convert.outputs.writer import write
+from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS
+from stgcn_torch.training.lit import LitSTGCN
 from tests.parity import reference
 from tests.parity.page import Measured
 from tests.parity.pairs import arrays

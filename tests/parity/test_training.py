@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from convert.keys import convert_state_dict
-from stgcn_torch.data.preprocessing import PREPROCESSINGS
-from stgcn_torch.lit import LitSTGCN
+from convert.network.keys import convert_state_dict
+from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS
 from stgcn_torch.model import STGCN
+from stgcn_torch.training.lit import LitSTGCN
 from tests.parity import reference
 from tests.parity.page import Measured
 from tests.parity.pairs import arrays, pair

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from stgcn_torch.data.arrays import open_npy
-from stgcn_torch.data.augment import Augmentation, augment
-from stgcn_torch.data.frames import live_length, random_crop
-from stgcn_torch.data.preprocessing import (
+from stgcn_torch.data.batch.augmentation import Augmentation, augment
+from stgcn_torch.data.batch.crops import live_length, random_crop
+from stgcn_torch.data.batch.streams import bone, motion
+from stgcn_torch.data.preprocessing.steps import (
     CHOICES,
     PREPROCESSINGS,
     STREAMS,
@@ -24,7 +25,6 @@ from stgcn_torch.data.preprocessing import (
     without_nan,
 )
 from stgcn_torch.data.splits import folds
-from stgcn_torch.data.streams import bone, motion
 from stgcn_torch.skeleton import LAYOUTS, Skeleton
 
 searched = settings(max_examples=150, deadline=None, derandomize=True, database=None)

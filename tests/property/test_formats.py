@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stgcn_torch.data.collect import Selection, collect
 from stgcn_torch.data.formats import coco, kinetics, ntu, openpose, tables
-from stgcn_torch.data.formats.recording import Recording
+from stgcn_torch.data.recordings.collection import collect
+from stgcn_torch.data.recordings.recording import Recording
+from stgcn_torch.data.recordings.selection import Selection
 from stgcn_torch.skeleton import skeleton
 
 RNG = np.random.default_rng(0)

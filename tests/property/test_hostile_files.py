@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convert import ConvertError, UnreadableError, read_pdparams
-from convert.files import contents
-from convert.protobuf import fields
-from convert.sniff import kind
-from convert.tensors import safetensors, tensors
+from convert.formats.protobuf import fields
+from convert.formats.sniff import kind
+from convert.formats.tensors import safetensors, tensors
+from convert.pickle.files import contents
 from tests.fixtures import cases
-from tests.unit.test_static import stream, varint
+from tests.unit.convert.formats.test_static import stream, varint
 
 SECONDS = 10.0  # of processor time; measured: at most 1.1, while a bomb that goes off takes hours or all memory
 SAMPLES = {
@@ -225,7 +225,7 @@ def test_messages_are_refused_or_read(data: bytes) -> None:
 
 def test_many_small_tensors_end_at_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file may not hold any number of them."""
-    monkeypatch.setattr("convert.tensors.MAX_TENSORS", 10)
+    monkeypatch.setattr("convert.formats.tensors.MAX_TENSORS", 10)
     assert len(tensors(memoryview(stream(F4) * 10))) == 10
     with pytest.raises(UnreadableError, match="more than 10 tensors"):
         tensors(memoryview(stream(F4) * 11))

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from benchmarks.fuzzing import STATE_DICT, assert_plain, opcodes
 from convert import UnreadableError, UnsafeError, unpickle
-from convert.errors import ConvertError
-from convert.symbols import CALLABLE, OPAQUE
+from convert.pickle.errors import ConvertError
+from convert.pickle.symbols import CALLABLE, OPAQUE
 
 SAVED = [pickle.dumps(STATE_DICT, protocol) for protocol in range(6)]
 SECONDS = 10.0  # of processor time; measured: at most 0.3, while a bomb that goes off takes hours or all memory
@@ -231,7 +231,7 @@ def test_bombs_do_not_go_off(name: str) -> None:
 
 def test_opcodes_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of opcodes that do nothing ends at a limit."""
-    monkeypatch.setattr(sys.modules["convert.unpickle"], "MAX_STEPS", 1000)
+    monkeypatch.setattr(sys.modules["convert.pickle.unpickle"], "MAX_STEPS", 1000)
     assert unpickle(b"N0" * 499 + b"N.") is None
     with pytest.raises(UnreadableError, match="more than 1000 opcodes"):
         unpickle(b"N0" * 500 + b"N.")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from stgcn_torch.inference import InferenceBackbone, for_inference, passes
+from stgcn_torch.inference.exact import InferenceBackbone, for_inference, passes
 from stgcn_torch.model import STGCN
 from tests.property.test_network_laws import Case, assert_same, few, options
 

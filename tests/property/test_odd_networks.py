@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convert.errors import ConvertError
-from convert.keys import restore_state_dict
-from convert.network import find_network
-from convert.outputs import preprocessing_of
-from convert.pdparams import write_pdparams
-from convert.report import report, table
+from convert.formats.pdparams import write_pdparams
+from convert.network.keys import restore_state_dict
+from convert.network.network import find_network
+from convert.outputs.report import report, table
+from convert.outputs.writer import preprocessing_of
+from convert.pickle.errors import ConvertError
 from stgcn_torch.architecture import tensor_shapes
 
 MODEL = {

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stgcn_torch.streaming import CHUNK, StreamingSTGCN
+from stgcn_torch.inference.streaming import CHUNK, StreamingSTGCN
 from tests.property.test_network_laws import Case, assert_same, few, options
 
 

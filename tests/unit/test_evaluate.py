@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from stgcn_torch.build import quiet_trainer
+from stgcn_torch.commands.composition import quiet_trainer
 from stgcn_torch.data.module import SkeletonData
-from stgcn_torch.data.preprocessing import Preprocessing
+from stgcn_torch.data.preprocessing.steps import Preprocessing
 from stgcn_torch.evaluate import evaluate
-from stgcn_torch.lit import LitSTGCN
 from stgcn_torch.model import STGCNBackbone
+from stgcn_torch.training.lit import LitSTGCN
 
 BODY = {"joints": ["left", "middle", "right"], "bones": [["left", "middle"], ["right", "middle"]], "center": "middle"}
 PREPROCESSING = Preprocessing(window=20, center=None, crops=2, frames=24, crop=0.8)

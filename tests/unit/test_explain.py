@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stgcn_torch.commands.clips import Place
 from stgcn_torch.explain import LARGE, indices, oversized, title
-from stgcn_torch.source import Place
 
 
 @pytest.mark.parametrize(("given", "asked"), [(2, [2]), ([0], [0]), ([4, 1], [4, 1])])

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from stgcn_torch import export as exporting
-from stgcn_torch.data.preprocessing import Preprocessing
-from stgcn_torch.export import CARD, Exported, export, open_onnx, open_pt2
-from stgcn_torch.lit import LitSTGCN
+from stgcn_torch.data.preprocessing.steps import Preprocessing
+from stgcn_torch.export import export
+from stgcn_torch.prediction.exported import CARD, Exported, open_onnx, open_pt2
 from stgcn_torch.skeleton import skeleton
-from tests.unit.test_folded import lived_in
+from stgcn_torch.training.lit import LitSTGCN
+from tests.unit.inference.test_folded import lived_in
 
 TOLERANCE = 1e-5  # of probabilities, and of the largest logit; measured: 2.2e-7
 SMALL = {"channels": [6, 8, 8], "strides": [1, 2, 2]}

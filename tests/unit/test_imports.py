@@ -1,74 +1,71 @@
-"""Imports point one way, as the design draws them."""
+"""The rooms: what each may use, as docs/developing.md draws them, and how large they may grow."""
 
 import ast
 import subprocess
 import sys
+from functools import cache
+from graphlib import TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import stgcn_torch
+from stgcn_torch.old_paths import MOVED
 
 ROOT = Path(__file__).parents[2]
 PROJECT = ("stgcn_torch", "convert")
-ENTRY_POINTS = {
-    f"stgcn_torch/{name}.py"
-    for name in (
-        *("train", "evaluate", "predict", "explain", "visualize", "prepare", "check", "export"),
-        *("build", "commands", "finished", "source"),
-    )
+COMMANDS = ("train", "evaluate", "predict", "explain", "visualize", "export", "prepare", "check")
+MODULES = 14  # of a folder, at most
+LINES = 300  # of a file, at most
+
+# A file or a folder, and what it uses of the project beside itself; "data" is what lies in that folder itself.
+ROOMS = {
+    "skeleton": "",
+    "files": "",
+    "old_paths": "",
+    "graph": "skeleton",
+    "architecture": "graph skeleton",
+    "kernels": "",
+    "model": "graph kernels",
+    "inference": "model",
+    "data.preprocessing": "skeleton",
+    "data.batch": "data.preprocessing",
+    "data.skating": "files skeleton",
+    "data.recordings": "convert.pickle data.preprocessing skeleton",
+    "data": "convert.pickle data.preprocessing skeleton",
+    "data.formats": "convert.pickle data data.recordings skeleton",
+    "data.check": "data data.preprocessing skeleton",
+    "training": "data.batch data.preprocessing files kernels model skeleton",
+    "checkpoint": "architecture data.preprocessing files model skeleton training",
+    "prediction": "checkpoint data data.batch data.preprocessing inference skeleton training",
+    "drawing": "data.preprocessing data.recordings files graph prediction skeleton",
+    "explanation": "architecture data.batch data.preprocessing drawing files inference model skeleton training",
+    "commands": "checkpoint data data.formats data.preprocessing data.recordings data.skating drawing prediction"
+    " skeleton training",
+    "convert.pickle": "",
+    "convert.formats": "convert.pickle files",
+    "convert.network": "architecture convert.formats convert.pickle graph skeleton",
+    "convert.outputs": "checkpoint convert.formats convert.network convert.pickle data.preprocessing files model"
+    " skeleton training",
+    "convert.cli": "checkpoint convert.formats convert.network convert.outputs convert.pickle data.preprocessing files"
+    " skeleton",
 }
-
-ROOMS = {  # what a file, or the files of a folder, may import of the project
-    "stgcn_torch/skeleton.py": (),
-    "stgcn_torch/files.py": (),
-    "stgcn_torch/graph.py": ("stgcn_torch.skeleton",),
-    "stgcn_torch/kernels": ("stgcn_torch.kernels",),
-    "stgcn_torch/model.py": ("stgcn_torch.graph", "stgcn_torch.kernels"),
-    "stgcn_torch/folded.py": ("stgcn_torch.model",),
-    "stgcn_torch/inference.py": ("stgcn_torch.folded", "stgcn_torch.model"),
-    "stgcn_torch/fused.py": ("stgcn_torch.model", "stgcn_torch.kernels"),
-    "stgcn_torch/streaming.py": ("stgcn_torch.folded", "stgcn_torch.model"),
-    "stgcn_torch/running.py": tuple(f"stgcn_torch.{room}" for room in ("data", "ensemble", "lit", "streaming")),
-    "stgcn_torch/attribution.py": tuple(
-        f"stgcn_torch.{room}" for room in ("data", "explanation", "inference", "lit", "model", "skeleton")
-    ),
-    "stgcn_torch/data": ("stgcn_torch.data", "stgcn_torch.skeleton", "stgcn_torch.files", "convert"),
-    "stgcn_torch/fingerprint.py": ("stgcn_torch.data.preprocessing", "stgcn_torch.skeleton"),
-    "stgcn_torch/fonts.py": (),
-    "stgcn_torch/report.py": ("stgcn_torch.files", "stgcn_torch.fonts"),
-    "stgcn_torch/drawing": tuple(
-        f"stgcn_torch.{room}" for room in ("data", "drawing", "files", "fonts", "graph", "report", "skeleton")
-    ),
-    "stgcn_torch/page": tuple(
-        f"stgcn_torch.{room}"
-        for room in ("architecture", "data.preprocessing", "drawing", "explanation", "files", "page", "skeleton")
-    ),
-    "stgcn_torch/callbacks.py": ("stgcn_torch.files", "stgcn_torch.fused", "stgcn_torch.lit"),
-    "stgcn_torch/lit.py": ("stgcn_torch.data", "stgcn_torch.fused", "stgcn_torch.model", "stgcn_torch.skeleton"),
-    "stgcn_torch/architecture.py": ("stgcn_torch.graph", "stgcn_torch.skeleton"),
-    "stgcn_torch/checkpoint.py": tuple(
-        f"stgcn_torch.{room}" for room in ("architecture", "data.preprocessing", "files", "lit", "model")
-    ),
-    "convert": (
-        "convert",
-        *(
-            f"stgcn_torch.{room}"
-            for room in ("architecture", "data.preprocessing", "files", "fingerprint", "graph", "skeleton")
-        ),
-        *(
-            f"stgcn_torch.{room}" for room in ("checkpoint", "lit", "model")
-        ),  # which load torch: only when it comes to it
-    ),
-}
+HYDRA = (*(f"stgcn_torch/{name}.py" for name in COMMANDS), "stgcn_torch/commands/")
+UNDRAWN = {*COMMANDS, "convert", "stgcn_torch"}  # the commands use what they like, the two packages name what is public
 
 
-def files_of(*rooms: str) -> list[Path]:
-    """The Python files of a file or folder."""
-    return [file for room in rooms for file in ([ROOT / room] if room.endswith(".py") else (ROOT / room).rglob("*.py"))]
+def files_of(*folders: str) -> list[Path]:
+    """The Python files of folders, however deep."""
+    return sorted(file for folder in folders for file in (ROOT / folder).rglob("*.py"))
 
 
-def imported(file: Path) -> set[str]:
+def module_of(file: Path) -> str:
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+@cache
+def imported(file: Path) -> frozenset[str]:
     """Every module that a file names in an import, wherever it stands; of ``from a import b`` both a.b and a count."""
     names = set()
     for step in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -77,7 +74,7 @@ def imported(file: Path) -> set[str]:
         elif isinstance(step, ast.ImportFrom):
             assert step.level == 0, f"{file} imports by dots"
             names |= {f"{step.module}.{alias.name}" for alias in step.names}
-    return names
+    return frozenset(names)
 
 
 def within(name: str, rooms: tuple[str, ...]) -> bool:
@@ -85,11 +82,98 @@ def within(name: str, rooms: tuple[str, ...]) -> bool:
     return any(name == room or name.startswith(f"{room}.") for room in rooms)
 
 
+def room_of(module: str) -> str:
+    """The room that a module is in, by its name in ``ROOMS``; a command or a package itself by its own."""
+    name = module.removeprefix("stgcn_torch.")
+    return max((room for room in ROOMS if within(name, (room,))), key=len, default=name.partition(".")[0])
+
+
+@cache
+def used() -> dict[str, set[str]]:
+    """For each room the rooms that its files import."""
+    found: dict[str, set[str]] = {}
+    for file in files_of(*PROJECT):
+        room = room_of(module_of(file))
+        names = {room_of(name) for name in imported(file) if within(name, PROJECT)}
+        found.setdefault(room, set()).update(names - {room, "old_paths"})
+    return found
+
+
 @pytest.mark.parametrize("room", ROOMS)
-def test_a_room_imports_only_those_it_may(room: str) -> None:
-    assert files_of(room)
-    found = {name for file in files_of(room) for name in imported(file) if within(name, PROJECT)}
-    assert {name for name in found if not within(name, ROOMS[room])} == set()
+def test_a_room_uses_what_is_drawn(room: str) -> None:
+    """Neither more, nor less: an arrow that nobody goes is no part of the drawing."""
+    assert used()[room] == {*ROOMS[room].split()}
+
+
+def test_every_file_is_in_a_room() -> None:
+    assert {room_of(module_of(file)) for file in files_of(*PROJECT)} - {*ROOMS} - UNDRAWN == set()
+
+
+def test_arrows_point_one_way() -> None:
+    assert [*TopologicalSorter({room: uses.split() for room, uses in ROOMS.items()}).static_order()]
+
+
+@pytest.mark.parametrize("package", PROJECT)
+def test_files_and_folders_stay_small(package: str) -> None:
+    files = files_of(package)
+    lines = {str(file.relative_to(ROOT)): file.read_text(encoding="utf-8").count("\n") for file in files}
+    assert {name: count for name, count in lines.items() if count > LINES} == {}
+    for folder in {file.parent for file in [*files, *files_of("tests/unit")]}:
+        modules = {file.stem.removeprefix("test_") for file in folder.glob("*.py")} - {"__init__", *COMMANDS}
+        assert len(modules) <= MODULES, f"{folder.relative_to(ROOT)} has {len(modules)} modules"
+
+
+def test_a_folder_says_in_one_line_what_belongs_in_it() -> None:
+    for folder in {file.parent for file in files_of(*PROJECT)}:
+        said = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
+        assert said, folder
+        assert said.partition("\n")[0].endswith("."), folder
+
+
+def test_tests_lie_in_the_folders_of_what_they_test() -> None:
+    """A file of tests is named for a module, and stands where that stands."""
+    of = {file: file.relative_to(ROOT / "tests/unit") for file in files_of("tests/unit") if file.stem != "__init__"}
+    strangers = []
+    for place in of.values():
+        name = place.stem.removeprefix("test_")
+        folder = ROOT / "stgcn_torch" / place.parent
+        places = [folder, ROOT / place.parent] if place.parent.parts else [folder]
+        if not any(
+            (where / f"{name}.py").is_file() or (where / name).is_dir() or where.name == name for where in places
+        ):
+            strangers.append(str(place))
+    assert strangers == ["kernels/test_aggregators.py", "kernels/triton/test_compilation.py", "test_imports.py"]
+
+
+@pytest.mark.parametrize("old", sorted(MOVED))
+def test_an_old_path_leads_to_the_same_module(old: str) -> None:
+    if ".kernels." in old:
+        pytest.importorskip("triton", reason="Triton is not installed")
+    module = import_module(old)
+    assert module is import_module(MOVED[old])
+    assert module.__spec__ is not None
+    assert module.__spec__.name == MOVED[old]
+
+
+@pytest.mark.parametrize(
+    ("room", "names"),
+    [
+        ("stgcn_torch.inference", ["for_inference", "InferenceBackbone"]),
+        ("stgcn_torch.checkpoint", ["load_model", "load_module", "read_checkpoint", "take_weights"]),
+        ("stgcn_torch.explanation", ["Explanation"]),
+        ("stgcn_torch.commands", ["command"]),
+        ("stgcn_torch.data.preprocessing", ["PREPROCESSINGS", "Preprocessing", "preprocess", "live_frames"]),
+        ("convert.network", ["find_network"]),
+        ("convert.outputs", ["write"]),
+    ],
+)
+def test_a_room_that_is_called_as_a_module_was_has_its_names(room: str, names: list[str]) -> None:
+    module = import_module(room)
+    assert [getattr(module, name).__name__ for name in names if name != "PREPROCESSINGS"] == [
+        name for name in names if name != "PREPROCESSINGS"
+    ]
+    with pytest.raises(AttributeError, match=f"module '{room}' has no attribute 'nothing'"):
+        _ = module.nothing
 
 
 def test_kernels_know_only_torch_and_triton() -> None:
@@ -102,11 +186,11 @@ def test_kernels_know_only_torch_and_triton() -> None:
 @pytest.mark.parametrize(
     ("libraries", "but"),
     [
-        (("hydra", "omegaconf"), ENTRY_POINTS),
+        (("hydra", "omegaconf"), HYDRA),
         (("paddle",), ()),
         (("convert",), ("stgcn_torch/data",)),
     ],
-    ids=["hydra in entry points", "paddle nowhere", "convert in data"],
+    ids=["hydra in commands", "paddle nowhere", "convert in data"],
 )
 def test_a_library_is_imported_only_where_it_belongs(libraries: tuple[str, ...], but: tuple[str, ...]) -> None:
     here = [file for file in files_of("stgcn_torch") if any(within(name, libraries) for name in imported(file))]
@@ -121,7 +205,7 @@ def test_paddle_is_imported_only_to_compare_with_and_to_write_fixtures() -> None
 
 def test_convert_loads_neither_torch_nor_paddle() -> None:
     """Nor does any module of it but the one that writes Lightning's checkpoints."""
-    modules = [f"convert.{file.stem}" for file in files_of("convert") if file.stem not in ("__init__", "lightning")]
+    modules = [module_of(file) for file in files_of("convert") if file.stem != "lightning"]
     source = f"import sys, {', '.join(modules)}; print(sorted({{'torch', 'paddle', 'hydra'}} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", source], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

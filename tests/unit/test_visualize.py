@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from stgcn_torch import STGCN
-from stgcn_torch.checkpoint import read_checkpoint
+from stgcn_torch.checkpoint.reader import read_checkpoint
 from stgcn_torch.drawing.graph import Graph
 from stgcn_torch.graph import adjacency
 from stgcn_torch.skeleton import LAYOUTS

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from stgcn_torch.data.check.sets import counts
 from stgcn_torch.data.check.survey import Survey, steps_of
-from stgcn_torch.data.teleports import JUMP, UNUSUAL
+from stgcn_torch.data.preprocessing.teleports import JUMP, UNUSUAL
 
 MOST = 40  # class names that an axis has room for
 SHOWN = 3  # clips

@@ -12,8 +12,8 @@ from rich.progress import track
 
 from stgcn_torch.data.check.finding import Finding
 from stgcn_torch.data.check.parts import Part
-from stgcn_torch.data.preprocessing import Clip, Preprocessing, detected, live_frames, without_nan
-from stgcn_torch.data.teleports import body_path, cuts, steps, strays
+from stgcn_torch.data.preprocessing.steps import Clip, Preprocessing, detected, live_frames, without_nan
+from stgcn_torch.data.preprocessing.teleports import body_path, cuts, steps, strays
 from stgcn_torch.skeleton import Skeleton
 
 Rows = np.ndarray[Any, Any]

@@ -12,10 +12,8 @@ import numpy as np
 import yaml
 
 from stgcn_torch.data.arrays import Clips, open_npy, read_labels, read_lines
-from stgcn_torch.data.formats.recording import Label, Recording, Scene, scene_of, shown
+from stgcn_torch.data.recordings.recording import UNNAMED, Label, Recording, Scene, scene_of, shown
 from stgcn_torch.skeleton import Skeleton, skeleton
-
-UNNAMED = "?"  # a channel of which the file does not say what it is
 
 
 def recordings(root: Path) -> list[Recording]:

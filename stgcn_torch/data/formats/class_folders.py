@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from stgcn_torch.data.arrays import open_npy
-from stgcn_torch.data.formats.recording import Recording, Scene, files_in, recording, scene_of
+from stgcn_torch.data.recordings.recording import Recording, Scene, files_in, recording, scene_of
 
 CHANNELS = {2: ("x", "y"), 3: ("x", "y", "z"), 4: ("x", "y", "z", "score")}
 

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from stgcn_torch.data.formats.json_files import load_json, numbers, part
-from stgcn_torch.data.formats.recording import (
+from stgcn_torch.data.recordings.recording import (
     MAX_FRAMES,
     Recording,
     Scene,
@@ -28,7 +28,7 @@ from stgcn_torch.data.formats.recording import (
     shown,
     track_of,
 )
-from stgcn_torch.data.formats.tracking import tracks
+from stgcn_torch.data.recordings.tracking import tracks
 
 Images = list[Any]  # of one recording: their ids, in the order of frames
 Found = Mapping[Any, list[Mapping[str, Any]]]  # the annotations of each image

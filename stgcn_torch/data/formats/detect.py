@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from stgcn_torch.data.formats import arrays, class_folders, coco, kinetics, ntu, openpose, pyskl, tables
-from stgcn_torch.data.formats.recording import Recording
+from stgcn_torch.data.recordings.recording import Recording
 
 FORMATS: dict[str, Callable[[Path], list[Recording]]] = {
     "arrays": arrays.recordings,

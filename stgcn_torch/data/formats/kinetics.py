@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from stgcn_torch.data.formats.json_files import load_json, numbers, part
-from stgcn_torch.data.formats.recording import (
+from stgcn_torch.data.recordings.recording import (
     MAX_FRAMES,
     Label,
     Recording,
@@ -28,7 +28,7 @@ from stgcn_torch.data.formats.recording import (
     shown,
     track_of,
 )
-from stgcn_torch.data.formats.tracking import tracks
+from stgcn_torch.data.recordings.tracking import tracks
 
 Frames = dict[int, list[Float[np.ndarray, "18 3"]]]  # the people of each frame, by its number
 LISTED, KEPT = 5, 2  # people of a frame that are looked at, and taken

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from stgcn_torch.data.formats.recording import Label, Poses, Recording, Scene, Track, files_in, recording, track_of
+from stgcn_torch.data.recordings.recording import Label, Poses, Recording, Scene, Track, files_in, recording, track_of
 
 NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
 JOINTS, NUMBERS, BODY = 25, 12, 10  # joints, values of a joint, values of a body before its joints

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from stgcn_torch.data.formats.joint_order import LONGER, how_much_longer
 from stgcn_torch.data.formats.json_files import load_json, numbers, part
-from stgcn_torch.data.formats.recording import (
+from stgcn_torch.data.recordings.joint_order import LONGER, how_much_longer
+from stgcn_torch.data.recordings.recording import (
     MAX_FRAMES,
     Recording,
     Scene,
@@ -28,7 +28,7 @@ from stgcn_torch.data.formats.recording import (
     recording,
     shown,
 )
-from stgcn_torch.data.formats.tracking import tracks
+from stgcn_torch.data.recordings.tracking import tracks
 
 SIZES = {75: "BODY_25", 54: "COCO"}
 LAYOUTS = {25: "fsd10", 18: "openpose"}

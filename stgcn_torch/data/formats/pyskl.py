@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from convert.errors import about
-from convert.files import contents
-from convert.unpickle import unpickle_views
-from stgcn_torch.data.formats.recording import Label, Recording, Scene, scene_of, shown
+from convert.pickle.errors import about
+from convert.pickle.files import contents
+from convert.pickle.unpickle import unpickle_views
+from stgcn_torch.data.recordings.recording import Label, Recording, Scene, scene_of, shown
 
 SPLIT = re.compile(r"(?:(.+)_)?(train|val|test)")
 CHANNELS = {(2, False): ("x", "y"), (2, True): ("x", "y", "score"), (3, False): ("x", "y", "z")}

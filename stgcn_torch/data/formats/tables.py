@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stgcn_torch.data.formats.recording import (
+from stgcn_torch.data.recordings.recording import (
     MAX_FRAMES,
     Recording,
     Scene,

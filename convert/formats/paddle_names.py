@@ -1,0 +1,190 @@
+"""Paddle's two names for a tensor of an ST-GCN: where it stands in the network, and what its process called it.
+
+The second counts the layers of each kind as they are made: ``conv2d_3.w_0`` is the weight of a process's fourth
+convolution. Optimizer states and inference files know only these.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from convert.pickle.errors import MismatchError
+
+TENSORS = {"weight": "w_0", "bias": "b_0", "_mean": "w_1", "_variance": "w_2"}
+# The layers in the order in which each block makes them, '*' for its number, and their kind.
+LAYERS = {
+    "backbone.data_bn": "batch_norm1d",
+    "backbone.st_gcn_networks.*.gcn.conv": "conv2d",
+    "backbone.st_gcn_networks.*.tcn.0": "batch_norm2d",
+    "backbone.st_gcn_networks.*.tcn.2": "conv2d",
+    "backbone.st_gcn_networks.*.tcn.3": "batch_norm2d",
+    "backbone.st_gcn_networks.*.residual.0": "conv2d",
+    "backbone.st_gcn_networks.*.residual.1": "batch_norm2d",
+    "head.fcn": "conv2d",
+}
+GRAPH = "backbone.A"
+STRANGE = "has parameters that are none of an ST-GCN's, or not all of them"
+KINDS = ("batch_norm", "conv2d")
+BATCH_NORM = re.compile(r"batch_norm[12]d")
+BLOCK = re.compile(r"(?<=backbone\.st_gcn_networks\.)\d{1,4}(?=\.)")
+IMPORTANCE = re.compile(r"backbone\.edge_importance\.(\d{1,4})")
+NUMBERED = re.compile(r"(\w+?)_(\d{1,9})(\.\w+)?")  # a kind, its count, the tensor in it
+# Tensors that Paddle and frameworks (mmcv: averages) keep beside the weights.
+BESIDE = re.compile(
+    r"(.*\.)?(LearningRate|learning_rate_\d+|global_step|@LR_DECAY_COUNTER@"
+    r"|.+_(velocity|moment[12]|beta[12]_pow_acc)_\d+|ema_\w+)"
+)
+
+
+def parameter_names(structured_keys: Iterable[str], *, paddle_1: bool = False) -> dict[str, str]:
+    """What a fresh Paddle process calls the tensors of an ST-GCN.
+
+    Args:
+        structured_keys: Where they stand in the network, as ``backbone.st_gcn_networks.0.tcn.2.weight``; in any order.
+        paddle_1: Whether the process is one of Paddle 1, which counts batch norms of every kind together, as
+            ``batch_norm_3``.
+
+    Returns:
+        The parameter name of each, as ``conv2d_1.w_0``.
+
+    Raises:
+        MismatchError: Keys that are none of an ST-GCN's; all are listed.
+    """
+    keys = list(structured_keys)
+    layers: dict[str, str] = {}
+    made: Counter[str] = Counter()
+    for layer in sorted({layer for layer in map(_layer, keys) if _pattern(layer) in LAYERS}, key=_made):
+        kind = LAYERS[_pattern(layer)]
+        kind = BATCH_NORM.sub("batch_norm", kind) if paddle_1 else kind
+        layers[layer] = f"{kind}_{made[kind]}"
+        made[kind] += 1
+    names = {key: _name(key, layers) for key in keys}
+    if paddle_1 and GRAPH in names:
+        names[GRAPH] = "generated_var_0"
+    if unknown := [key for key, name in names.items() if name is None]:
+        raise MismatchError(f"has tensors that are none of an ST-GCN's: {', '.join(unknown)}")
+    return {key: name for key, name in names.items() if name is not None}
+
+
+def _layer(key: str) -> str:
+    return key.rpartition(".")[0]
+
+
+def _pattern(layer: str) -> str:
+    return BLOCK.sub("*", layer)
+
+
+def _made(layer: str) -> tuple[bool, int, int]:
+    block = BLOCK.search(layer)
+    return layer.startswith("head"), int(block[0]) if block else 0, list(LAYERS).index(_pattern(layer))
+
+
+def _name(key: str, layers: dict[str, str]) -> str | None:
+    layer, _, tensor = key.rpartition(".")
+    if key == GRAPH:
+        return "generated_tensor_0"
+    if importance := IMPORTANCE.fullmatch(key):
+        return f"stgcn__back_bone_0.w_{importance[1]}"  # the backbone's own parameters
+    if layer in layers and tensor in _tensors(layer):
+        return f"{layers[layer]}.{TENSORS[tensor]}"
+    return None
+
+
+def network_keys(shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
+    """The structured keys of the ST-GCN whose parameters have these shapes.
+
+    Its convolutions, in the order in which the process made them, tell its blocks: only a temporal convolution takes
+    in more than one frame, a graph convolution is before each, and another that follows is that of the residual.
+
+    Args:
+        shapes: By parameter name; the whole network's, with or without the graph, edge importance and the head.
+
+    Returns:
+        The keys of all that such a network may have.
+
+    Raises:
+        MismatchError: The layers are not those of an ST-GCN.
+    """
+    convs = _made_shapes(shapes, "conv2d")
+    norms = _made_shapes(shapes, "batch_norm2d") or _made_shapes(shapes, "batch_norm")
+    temporal = [index for index, shape in enumerate(convs) if len(shape) == 4 and shape[2] > 1 == shape[3]]
+    tall = {*temporal}
+    if {shape[2:] for index, shape in enumerate(convs) if index not in tall} != {(1, 1)} or temporal[:1] != [1]:
+        raise MismatchError(STRANGE)
+    # Paddle 1 counts the input's batch norm with the others, each of which is as wide as its block.
+    widths = [convs[index + (index + 1 in tall)][:1] for index in range(len(convs))]
+    first = _counts(shapes, "batch_norm") and len(norms) >= len(convs) and norms[1:] == widths[: len(norms) - 1]
+    head = len(convs) - len(norms) + first  # a batch norm follows each convolution but the head
+    residuals = [then - index - 2 for index, then in zip(temporal, [*temporal[1:], len(convs) - head + 1], strict=True)]
+    if not {head, *residuals} <= {0, 1}:
+        raise MismatchError(STRANGE)
+    layers = ["backbone.data_bn"] if first or _counts(shapes, "batch_norm1d") else []
+    for block, residual in enumerate(residuals):
+        patterns = [pattern for pattern in LAYERS if "*" in pattern and (residual or "residual" not in pattern)]
+        layers += [pattern.replace("*", str(block)) for pattern in patterns]
+    layers += ["head.fcn"] * head
+    importance = [f"backbone.edge_importance.{block}" for block in range(len(residuals))]
+    return [GRAPH, *importance, *(f"{layer}.{tensor}" for layer in layers for tensor in _tensors(layer))]
+
+
+def _made_shapes(shapes: Mapping[str, tuple[int, ...]], kind: str) -> list[tuple[int, ...]]:
+    """The shapes of the weights of a kind's layers, in the order in which the process made them."""
+    parts = [(_parts(name), shape) for name, shape in shapes.items()]
+    made = sorted((count, shape) for (own, count, tensor), shape in parts if (own, tensor) == (kind, ".w_0"))
+    return [shape for _, shape in made]
+
+
+def _counts(names: Iterable[str], kind: str) -> bool:
+    return any(name.startswith(f"{kind}_") for name in names)
+
+
+def _tensors(layer: str) -> list[str]:
+    return list(TENSORS)[: 2 if LAYERS[_pattern(layer)] == "conv2d" else 4]  # a convolution has no statistics
+
+
+def structured_names(names: Iterable[str], network: Iterable[str]) -> dict[str, str]:
+    """Where in the network each parameter stands, wherever its process had come to in counting.
+
+    Args:
+        names: Parameter names; buffers, statistics and the head may be missing, but no layer of the backbone.
+        network: The structured keys of the network.
+
+    Returns:
+        The structured key of each.
+
+    Raises:
+        MismatchError: The layers are not the network's.
+    """
+    counted = _from_zero(names)
+    standard_names = {*counted.values()}
+    network = list(network)
+    paddle_1 = _counts(standard_names, "batch_norm")
+    for keys in (network, [key for key in network if not key.startswith("head.")]):
+        places = {name: key for key, name in parameter_names(keys, paddle_1=paddle_1).items()}
+        fits = standard_names <= {*places} and _layers(standard_names) == _layers(places)
+        if fits and len(standard_names) == len(counted):
+            return {name: places[standard] for name, standard in counted.items()}
+    raise MismatchError(STRANGE)
+
+
+def _from_zero(names: Iterable[str]) -> dict[str, str]:
+    """The names as a fresh process would have them; those of another form stay as they are."""
+    parts = {name: _parts(name) for name in names}
+    first: dict[str, int] = {}
+    for kind, count, _ in parts.values():
+        first[kind] = min(count, first.get(kind, count))
+    return {
+        name: f"{kind}_{count - first[kind]}{tensor}" if kind else name for name, (kind, count, tensor) in parts.items()
+    }
+
+
+def _parts(name: str) -> tuple[str, int, str]:
+    match = NUMBERED.fullmatch(name)
+    if not match:
+        return "", 0, name
+    kind, count, tensor = match.groups(default="")
+    return "stgcn__back_bone" if kind.startswith("stgcn") else kind, int(count), tensor  # called after its class
+
+
+def _layers(names: Iterable[str]) -> set[str]:
+    return {_layer(name) for name in names if name.startswith(KINDS)}

@@ -1,0 +1,170 @@
+"""What ``input=`` names, for the commands that ask a network: an array of clips, or recordings of any format."""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from omegaconf import DictConfig
+from rich.progress import track
+
+from stgcn_torch.checkpoint.input_statistics import contradiction, other_scale
+from stgcn_torch.commands.entry import load_layout
+from stgcn_torch.data.arrays import open_clips, open_npy
+from stgcn_torch.data.formats import recordings
+from stgcn_torch.data.formats.arrays import told as told_beside
+from stgcn_torch.data.preprocessing.steps import Clip, preprocess
+from stgcn_torch.data.recordings.collection import Collection, collect
+from stgcn_torch.data.recordings.selection import PEOPLE, Selection
+from stgcn_torch.prediction.ensemble import Ensemble
+from stgcn_torch.prediction.windows import ClipSequence
+from stgcn_torch.skeleton import skeleton
+
+
+@dataclass(frozen=True)
+class Place:
+    """What an answer is about.
+
+    Attributes:
+        index: The clip's, from 0.
+        source: The recording it is of; empty for a clip of an array.
+        person: Number of the person in it; empty if its people are together.
+        start: First frame.
+        end: The frame after the last.
+    """
+
+    index: int
+    source: str = ""
+    person: str = ""
+    start: int = 0
+    end: int = 0
+
+
+@dataclass(frozen=True)
+class Source:
+    """Clips as the networks that are asked want them.
+
+    Attributes:
+        ensemble: The networks; of the kept channels alone where the clips have no others.
+        clips: Each (C, T, V, M).
+        places: What each of them is.
+        told: The attributes of a place that say which it is.
+    """
+
+    ensemble: Ensemble
+    clips: ClipSequence
+    places: Sequence[Place]
+    told: Sequence[str]
+
+
+@contextmanager
+def opened(config: DictConfig, ensemble: Ensemble, command: str) -> Iterator[Source]:
+    """The clips that a configuration names, as long as they are needed; says on stderr what could not be read.
+
+    Args:
+        config: ``input``, and ``format``, ``layout``, ``channels``, ``absent``, ``unit``, ``people``, ``most_people``
+            and ``min_frames`` of recordings.
+        ensemble: The networks that are asked.
+        command: Who says it.
+
+    Raises:
+        FileNotFoundError: There is no such file or folder.
+        ValueError: It cannot be read, or is not of the networks' joints and channels.
+    """
+    check_source(config)
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # Windows keeps what is still mapped
+        if config.format is None and Path(config.input).suffix == ".npy":
+            if has_kept_channels_only(config.input, ensemble):
+                ensemble = ensemble.of_kept_channels()
+                warn(command, [f"clips of {', '.join(ensemble.channels)} alone"])
+            check_told(Path(config.input), ensemble)
+            array = open_clips(config.input, ensemble.channels, ensemble.body, single=True)
+            clips: ClipSequence = array
+            places, told = [Place(i, end=array.shape[2]) for i in range(len(array))], ["index"]
+        else:
+            clips = collection = read_recordings(config, ensemble, Path(folder))
+            places = [
+                Place(i, row.source, row.person, row.start, row.start + row.shape[1])
+                for i, row in enumerate(collection.rows)
+            ]
+            told = ["index", "source", "person", "start", "end"]
+        yield Source(ensemble, clips, places, told)
+
+
+def check_source(config: DictConfig) -> None:
+    """Raise ValueError for what no source can be read by, before anything is."""
+    if not isinstance(config.input, str) or not config.input:
+        raise ValueError(f"input must be a path, got {config.input!r}")
+    if config.people not in PEOPLE:  # told of an array too, though its clips have their people already
+        raise ValueError(f"people {config.people!r} is unknown; choose {' or '.join(PEOPLE)}")
+
+
+def read_recordings(config: DictConfig, ensemble: Ensemble, folder: Path) -> Collection:
+    """The clips of a source of any format, in a file in the folder; says on stderr what could not be read."""
+    selection = Selection(
+        body=skeleton(load_layout(config.layout)) if config.layout else None,
+        channels=tuple(config.channels) if config.channels else None,
+        keep=ensemble.channels,
+        to=ensemble.body,
+        absent=config.absent,
+        unit=config.unit,
+        people=config.people,
+        most=config.most_people,
+        min_frames=config.min_frames,
+    )
+    found = recordings(config.input, config.format, apart=config.people == "each")
+    collection = collect(tracked(found, "reading"), folder / "clips", selection)
+    for line in [*(f"left out {line}" for line in collection.left_out), *collection.problems]:
+        print(line, file=sys.stderr)
+    return collection
+
+
+def tracked(parts: Iterable[Any], doing: str) -> Iterable[Any]:
+    """What there is to go through, with a bar on a terminal that tells how far one is."""
+    return track(parts, doing, disable=not sys.stderr.isatty())
+
+
+def has_kept_channels_only(path: str, ensemble: Ensemble) -> bool:
+    """Whether an array has just the channels that all networks see, and not all those that were recorded."""
+    kept = {module.preprocessing.keep for module in ensemble.modules}
+    shape = open_npy(path).shape
+    C = shape[1] if len(shape) == 5 else shape[0] if shape else 0
+    return len(kept) == 1 and C == len(next(iter(kept))) != len(ensemble.channels)
+
+
+def check_told(path: Path, ensemble: Ensemble) -> None:
+    """Raise ValueError if what ``prepare`` wrote beside an array says that it has other joints or channels."""
+    body, channels = told_beside(path.parent)
+    if body and body.joints != ensemble.body.joints:
+        raise ValueError(
+            f"{path} has the joints of {body.name}, and the network wants {ensemble.body.name}; "
+            f"input={path.parent} brings them over"
+        )
+    if channels and channels != ensemble.channels:
+        raise ValueError(f"{path} has {', '.join(channels)}, and the network wants {', '.join(ensemble.channels)}")
+
+
+def odd_scale(ensemble: Ensemble, clip: Clip) -> list[str]:
+    """A line if a clip, as recorded, is of quite another size than those the first network was trained on."""
+    module = ensemble.modules[0]
+    seen = preprocess(np.asarray(clip), module.preprocessing, module.body)
+    said = other_scale(module.state_dict(), module.preprocessing, seen)
+    return [said] if said else []
+
+
+def odd_centring(ensemble: Ensemble, given: Mapping[str, Any]) -> list[str]:
+    """A line for each network whose weights a preprocessing that is given contradicts."""
+    if not given.keys() - {"nan", "empty"}:  # its own is right, even where clips were centred before
+        return []
+    found = [contradiction(module.state_dict(), module.preprocessing, module.body) for module in ensemble.modules]
+    return [said for said in found if said]
+
+
+def warn(command: str, lines: Iterable[str]) -> None:
+    """Say on stderr what is odd."""
+    for line in lines:
+        print(f"{command}: {line}", file=sys.stderr)

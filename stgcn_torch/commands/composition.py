@@ -1,0 +1,165 @@
+"""From a composed configuration to the objects of a run: data, module, trainer."""
+
+import inspect
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from omegaconf import DictConfig
+from pytorch_lightning.accelerators import MPSAccelerator
+from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar, WeightAveraging
+from pytorch_lightning.loggers import TensorBoardLogger
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from stgcn_torch.checkpoint.writer import WholeFileCheckpointIO
+from stgcn_torch.commands.entry import plain
+from stgcn_torch.data.arrays import read_lines
+from stgcn_torch.data.module import SkeletonData
+from stgcn_torch.data.preprocessing.steps import Preprocessing, refuse_unknown
+from stgcn_torch.data.skating import write_skating_set
+from stgcn_torch.skeleton import Skeleton
+from stgcn_torch.training.callbacks import FirstCheckpoint, FusedTraining, History, Recipe
+from stgcn_torch.training.lit import LitSTGCN
+
+MONITORS = ("val/top1", "val/top5", "val/mean_class", "val/loss")
+PLACE = ("root", "num_workers", "eval_batch_size", "resident")  # of the data: how they are read, not what is learned
+
+
+def make_data(config: DictConfig, body: Skeleton, module: LitSTGCN | None = None) -> SkeletonData:
+    """The data module that a configuration describes; writes the synthetic set first if that is asked for.
+
+    Args:
+        config: Its ``data``, and for training ``preprocessing``, for evaluation ``split``.
+        body: The layout of the joints.
+        module: A checkpoint's, for evaluation: its preprocessing, and of the data the evaluated split alone.
+    """
+    options, channels = data_options(config)
+    if module is None:
+        preprocessing = Preprocessing.of(plain(config.preprocessing) | {"channels": channels})
+    else:
+        preprocessing = module.preprocessing
+        if list(preprocessing.channels) != channels:
+            wanted = ", ".join(preprocessing.channels)
+            raise ValueError(f"the checkpoint wants channels {wanted}, got {', '.join(channels)}")
+        options["only"] = config.split or ("test" if options["test"] else "val")
+        options["classes"] = module.classes
+    return SkeletonData(preprocessing=preprocessing, body=body, seed=config.seed, **options)
+
+
+def data_options(config: DictConfig) -> tuple[dict[str, Any], list[str]]:
+    """What ``config.data`` says, and the channels of its clips; writes the synthetic set first if that is asked for."""
+    options = plain(config.data)
+    channels = options.pop("channels") or _lines(Path(options["root"]) / "channels.txt")
+    skating = options.pop("skating", None)
+    if skating:
+        write_skating_set(options["root"], **skating)
+    return options, channels
+
+
+def make_module(config: DictConfig, layout: str | dict[str, Any], data: SkeletonData) -> LitSTGCN:
+    """The Lightning module that a configuration describes, for this data."""
+    return LitSTGCN(
+        model={"num_classes": data.num_classes, "in_channels": data.preprocessing.in_channels, "layout": layout}
+        | plain(config.model),
+        preprocessing=data.preprocessing.plain,
+        classes=data.classes,
+        optimizer=plain(config.optimizer),
+        scheduler=plain(config.scheduler),
+        augmentation=plain(config.augmentation),
+        label_smoothing=config.label_smoothing,
+        seed=config.seed,
+    )
+
+
+def recipe(config: DictConfig) -> dict[str, Any]:
+    """What a resumed run must repeat, beside the module's hyperparameters, as plain values under their overrides."""
+    return {
+        "data": {name: value for name, value in plain(config.data).items() if name not in PLACE},
+        "ema": config.ema,
+        "trainer": {name: config.trainer.get(name) for name in ("accumulate_grad_batches", "gradient_clip_val")},
+    }
+
+
+def make_trainer(config: DictConfig, run: Path, history: History, validates: bool) -> pl.Trainer:
+    """Lightning's trainer, with checkpoints and logs in the run's folder."""
+    checkpoints = run / "checkpoints"
+    refuse_unknown("pytorch_lightning.Trainer", config.trainer, inspect.signature(pl.Trainer).parameters)
+    if config.patience and not validates:
+        raise ValueError("patience needs validation clips, and data.val holds none out")
+    if config.monitor not in MONITORS:
+        raise ValueError(f"monitor {config.monitor!r} is unknown; choose one of {', '.join(MONITORS)}")
+    best = "min" if config.monitor.endswith("loss") else "max"
+    callbacks: list[Callback] = [history, Recipe(recipe(config)), FirstCheckpoint(checkpoints / "last.ckpt")]
+    if config.fused is not False:
+        callbacks.append(FusedTraining(True if config.fused is True else None))
+    if config.ema:
+        # Not EMAWeightAveraging, whose sum of two products drifts where nothing changes: A, by 1.5e-4 in 20,000 steps.
+        callbacks.append(WeightAveraging(multi_avg_fn=get_ema_multi_avg_fn(config.ema)))  # type: ignore[no-untyped-call]
+    if validates:
+        callbacks.append(
+            ModelCheckpoint(
+                checkpoints,
+                filename="best",
+                monitor=config.monitor,
+                mode=best,
+                enable_version_counter=False,
+                save_on_train_epoch_end=True,
+            )
+        )
+        if config.patience:
+            callbacks.append(EarlyStopping(config.monitor, patience=config.patience, mode=best))
+    callbacks.append(
+        ModelCheckpoint(checkpoints, filename="last", enable_version_counter=False, save_on_train_epoch_end=True)
+    )
+    if config.progress_bar:
+        callbacks.append(RichProgressBar())
+    return trainer_on(
+        **plain(config.trainer),
+        default_root_dir=run,
+        callbacks=callbacks,
+        logger=TensorBoardLogger(run, name="tensorboard", version="", default_hp_metric=False),
+        plugins=[WholeFileCheckpointIO()],
+        enable_progress_bar=config.progress_bar,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,  # the data module deals the clips out itself
+    )
+
+
+def trainer_on(accelerator: Any = "auto", precision: Any = "32-true", **options: Any) -> pl.Trainer:
+    """Lightning's trainer, for which ``auto`` is never Apple's GPU; says so where there is one.
+
+    Apple's GPU has no float64, which folding and streaming compute in, and no run on one has been seen.
+
+    Raises:
+        ValueError: It is asked for float64.
+    """
+    if MPSAccelerator.is_available() and accelerator in ("auto", "mps", "gpu"):
+        if accelerator == "auto":
+            accelerator = "cpu"
+            print("training and evaluation are on the CPU: no run on Apple's GPU has been tried", file=sys.stderr)
+        elif str(precision).startswith("64"):
+            raise ValueError(f"precision {precision} is not to be had on Apple's GPU, which has no float64; choose cpu")
+        else:
+            print("on Apple's GPU, which no run has been tried on: compare with accelerator=cpu", file=sys.stderr)
+    return pl.Trainer(accelerator=accelerator, precision=precision, **options)
+
+
+def quiet_trainer(accelerator: Any = "auto", precision: Any = "32-true") -> pl.Trainer:
+    """A trainer of one device that only runs, and writes nothing."""
+    return trainer_on(
+        accelerator=accelerator,
+        devices=1,
+        precision=precision,
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+    )
+
+
+def _lines(path: Path) -> list[str]:
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}; it names the channels, or 'data.channels=[x,y,score]' does")
+    return read_lines(path)

@@ -1,0 +1,44 @@
+"""Writes the pickle that PYSKL and MMAction2 take; ``data.formats.pyskl`` reads it."""
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from convert.pickle.dump import dump
+from stgcn_torch.data.preprocessing.steps import Clip
+from stgcn_torch.data.recordings.collection import Collection, Row, classes_of
+
+SPLITS = ("train", "val", "test")
+
+
+def write_pyskl(collection: Collection, path: Path) -> None:
+    """Write clips as ``annotations`` and ``split``, one clip at a time.
+
+    The pickle is of protocol 3 and names NumPy's functions as NumPy 1 does, so that Python 3 reads it with either.
+    """
+    _, channels = collection.selection.told
+    _, labels = classes_of([row.label for row in collection.rows])
+    annotations = [
+        _annotation(row, clip, channels) | ({"label": labels[i]} if labels else {})
+        for i, (row, clip) in enumerate(zip(collection.rows, collection, strict=True))
+    ]
+    split: dict[str, list[str]] = defaultdict(list)
+    for row in collection.rows:
+        for column, value in row.columns.items():
+            if value in SPLITS:
+                split[value if column == "split" else f"{column}_{value}"].append(_name(row))
+    with path.open("xb") as file:
+        file.writelines(dump({"split": split, "annotations": annotations}, protocol=3))
+
+
+def _name(row: Row) -> str:
+    return f"{row.source}#{row.person}" if row.person else row.source
+
+
+def _annotation(row: Row, clip: Clip, channels: tuple[str, ...]) -> dict[str, Any]:
+    poses = clip.transpose(3, 1, 2, 0)  # views of the file of clips, which takes no memory
+    coordinates = [c for c, channel in enumerate(channels) if channel != "score"]
+    found = {"frame_dir": _name(row), "total_frames": clip.shape[1], "keypoint": poses[..., : len(coordinates)]}
+    if "score" in channels:
+        found["keypoint_score"] = poses[..., channels.index("score")]
+    return found

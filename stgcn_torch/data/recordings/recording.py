@@ -1,0 +1,180 @@
+"""What a reader finds: a recording that has not been read yet, and the scene that is in it."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from stgcn_torch.data.preprocessing.steps import Clip, live_frames
+from stgcn_torch.skeleton import Skeleton
+
+UNNAMED = "?"  # a channel of which the file does not say what it is
+MAX_FRAMES = 1_000_000  # in one recording: nine hours at 30 frames a second
+Poses = Float[np.ndarray, "T V C"]
+
+
+@dataclass(frozen=True)
+class Label:
+    """A class.
+
+    Attributes:
+        name: What it is called.
+        number: Its index, where the source counts its classes.
+    """
+
+    name: str
+    number: int | None = None
+
+
+@dataclass(frozen=True)
+class Track:
+    """One person.
+
+    Attributes:
+        start: Frame of the first pose.
+        poses: One after the other, as precise as the source has them; zero where the person or a joint is undetected.
+    """
+
+    start: int
+    poses: Poses
+
+    @property
+    def end(self) -> int:
+        """The frame after the last pose."""
+        return self.start + len(self.poses)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What was recorded: people over frames.
+
+    Attributes:
+        frames: How many there are; people come and go within them.
+        people: The most prominent first.
+        channels: What the last axis of a pose holds; ``score`` is a detector's confidence.
+        layout: The joint layout or its name, where the source tells it.
+        joints: Name or number of each joint where the source has them, in its own order; empty if as in the layout.
+        label: The class, where the recording itself tells it.
+        problems: What was passed over in reading, a line each.
+        told: How the layout was told, where the poses had to tell it; empty if it is the usual one.
+    """
+
+    frames: int
+    people: Sequence[Track]
+    channels: tuple[str, ...]
+    layout: str | Skeleton | None = None
+    joints: tuple[str, ...] = ()
+    label: Label | None = None
+    problems: tuple[str, ...] = ()
+    told: str = ""
+
+    def together(self) -> Clip:
+        """The people side by side: (C, T, V, M) float32."""
+        V = self.people[0].poses.shape[1] if self.people else 0
+        clip = np.zeros((len(self.channels), self.frames, V, len(self.people)), np.float32)
+        with np.errstate(over="ignore"):  # beyond float32 lies infinity, which preprocessing knows
+            for m, track in enumerate(self.people):
+                clip[:, track.start : track.end, :, m] = track.poses.transpose(2, 0, 1)
+        return clip
+
+    def each(self) -> list[Clip]:
+        """Every person alone, from its first frame to its last: (C, T, V, 1)."""
+        return [track.poses.transpose(2, 0, 1)[..., None] for track in self.people]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One recording of a source.
+
+    Attributes:
+        source: Where it comes from, relative to the source's root.
+        read: Reads it; raises ValueError or OSError if it cannot be read.
+        label: Class, where its place tells it.
+        group: What it shares with recordings that must not be split from it: a skater, a subject, a camera.
+        columns: What else is known of it, by name: the split that its publisher put it in, its camera.
+    """
+
+    source: str
+    read: Callable[[], Scene]
+    label: Label | None = None
+    group: str = "."
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+def recording(path: Path, root: Path, read: Callable[[Path], Scene]) -> Recording:
+    """The recording of a file or folder under a root: ``GROUP/CLASS/CLIP``, where there are such folders."""
+    if path == root:
+        return Recording(shown(Path(path.name)), lambda: read(path))
+    place = path.relative_to(root)
+    label = Label(shown(Path(place.parent.name))) if place.parent.name else None
+    return Recording(shown(place), lambda: read(path), label, shown(place.parent.parent))
+
+
+def files_in(root: Path, suffix: str) -> list[Path]:
+    """The files of a suffix under a folder, in the order of their paths, or the root if it is a file itself.
+
+    Hidden ones are left aside: macOS puts a ``._NAME`` beside each NAME on foreign disks.
+    """
+    if not root.is_dir():
+        return [root]
+    found = (path for path in root.rglob(f"*{suffix}") if not hidden(path, root))
+    return sorted(found, key=by_number)
+
+
+def hidden(path: Path, root: Path) -> bool:
+    """Whether a file or a folder above it, below the root, is hidden."""
+    return any(part.startswith(".") for part in path.relative_to(root).parts)
+
+
+def shown(path: Path) -> str:
+    """A path as text that any file and terminal takes: what is no UTF-8, or cannot be printed, is escaped."""
+    text = os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def by_number(path: Path) -> tuple[object, ...]:
+    """A key that sorts paths by name, and those that end in a number by its value."""
+    stem = path.stem.rstrip("0123456789")
+    number = path.stem[len(stem) :]
+    return (path.parent.as_posix(), stem, int(number[-18:] or 0), path.name)
+
+
+def track_of(frames: Sequence[int], poses: Sequence[np.ndarray]) -> Track:
+    """A person's track from the frames, in order, and the pose (V, C) in each; frames between them are zero.
+
+    Raises:
+        ValueError: They span more than ``MAX_FRAMES``.
+    """
+    length = frames[-1] - frames[0] + 1
+    if length > MAX_FRAMES:
+        raise ValueError(f"frames run from {frames[0]} to {frames[-1]}; at most {MAX_FRAMES} are allowed")
+    dense = np.zeros((length, *poses[0].shape), np.float32)
+    with np.errstate(over="ignore"):  # as in Scene.together
+        dense[np.asarray(frames) - frames[0]] = poses
+    return Track(frames[0], dense)
+
+
+def scene_of(
+    clip: Clip, channels: tuple[str, ...], layout: str | Skeleton | None = None, label: Label | None = None
+) -> Scene:
+    """The scene of an array (C, T, V, M): up to its last frame that is not zero, without people who never appear.
+
+    Raises:
+        ValueError: It is too long, or has another number of channels than named.
+    """
+    if clip.ndim != 4 or len(clip) != len(channels):
+        raise ValueError(
+            f"a clip must be (C, T, V, M) with C={len(channels)} ({', '.join(channels)}), got {clip.shape}"
+        )
+    T = live_frames(clip)
+    if T > MAX_FRAMES:
+        raise ValueError(f"it has {T} frames; at most {MAX_FRAMES} are allowed")
+    people = []
+    for m in range(clip.shape[3]):
+        live = np.flatnonzero((clip[:, :T, :, m] != 0).any(axis=(0, 2)))
+        if live.size:
+            people.append(Track(int(live[0]), clip[:, live[0] : live[-1] + 1, :, m].transpose(1, 2, 0)))
+    return Scene(T, people, channels, layout, label=label)

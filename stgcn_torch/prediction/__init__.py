@@ -1,0 +1,1 @@
+"""From networks to answers: several of them averaged, windows of long clips, and timelines."""

@@ -1,0 +1,161 @@
+"""Several networks as one: each sees the clips in its own way, and their probabilities are averaged."""
+
+import math
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from stgcn_torch.checkpoint.reader import load_module
+from stgcn_torch.data.dataset import ClipArray, ClipDataset
+from stgcn_torch.data.module import loader_of
+from stgcn_torch.inference.exact import for_inference
+from stgcn_torch.skeleton import Skeleton
+from stgcn_torch.training.lit import LitSTGCN
+
+Probabilities = Float[np.ndarray, "N K"]
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Networks that answer together, of one layout, the same input channels and the same classes.
+
+    Attributes:
+        modules: In evaluation mode; each has its preprocessing and streams.
+        weights: Of each one's probabilities; they add up to 1.
+    """
+
+    modules: Sequence[LitSTGCN]
+    weights: Sequence[float]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes."""
+        return self.modules[0].classes
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """What the rows of a clip must be."""
+        return self.modules[0].preprocessing.channels
+
+    @property
+    def body(self) -> Skeleton:
+        """The layout of the joints."""
+        return self.modules[0].body
+
+    @property
+    def window(self) -> int:
+        """Frames that every network can take in as they are: the least of their windows."""
+        return min(module.preprocessing.kept_frames for module in self.modules)
+
+    def of_kept_channels(self) -> "Ensemble":
+        """The same for clips that hold no other channels than the networks see, as where the score was dropped before.
+
+        Where a clip ends was to be told with the score; then its last frame that is not zero tells it.
+        """
+        for module in self.modules:
+            made = module.preprocessing
+            length = "nonzero" if made.select == "after" else made.length
+            module.preprocessing = replace(made, channels=made.keep, length=length)
+        return self
+
+    def through(self, windows: Sequence[int]) -> "Ensemble":
+        """Each network as often as there are windows, with the same weights of its own, and their answers averaged.
+
+        Args:
+            windows: Frames; clips are sampled down or padded to each in turn.
+
+        Raises:
+            ValueError: A window is no whole number of at least 1 frame.
+        """
+        views = []
+        for module in self.modules:
+            for window in windows:
+                view, frames = copy(module), module.preprocessing.frames  # of the same tensors
+                made = replace(module.preprocessing, window=window, frames=None)
+                view.preprocessing = replace(made, frames=frames and max(frames, window))
+                views.append(view)
+        return Ensemble(views, [weight / len(windows) for weight in self.weights for _ in windows])
+
+    def to(self, device: str) -> "Ensemble":
+        """The same on a device."""
+        return Ensemble([module.to(device) for module in self.modules], self.weights)
+
+    def for_inference(self) -> "Ensemble":
+        """The same answers for less work, by copies of the networks (see ``inference``)."""
+        return Ensemble([for_inference(module) for module in self.modules], self.weights)
+
+    def probabilities(self, clips: ClipArray, indices: Sequence[int], batch_size: int = 64) -> Probabilities:
+        """The mean over the networks of each clip's class probabilities.
+
+        Args:
+            clips: (N, C, T, V, M) as recorded; each network preprocesses them as its checkpoint says.
+            indices: Which of them, in the order of the result.
+            batch_size: Clips at a time.
+        """
+        total = np.zeros((len(indices), len(self.classes)))
+        for module, weight in zip(self.modules, self.weights, strict=True):
+            total += weight * _of_one(module, clips, indices, batch_size)
+        return total
+
+
+def _of_one(module: LitSTGCN, clips: ClipArray, indices: Sequence[int], batch_size: int) -> Probabilities:
+    dataset = ClipDataset(clips, None, indices, module.preprocessing, module.body)
+    said = np.empty((len(indices), len(module.classes)))
+    at = 0
+    with torch.inference_mode():
+        for batch, _ in loader_of(dataset, batch_size):
+            logits = module(batch.to(module.device)).double()
+            said[at : at + len(batch)] = logits.softmax(dim=1).cpu().numpy()
+            at += len(batch)
+    return said
+
+
+def load_ensemble(
+    paths: Sequence[str | Path],
+    weights: Sequence[float] | None = None,
+    given: Mapping[str, Any] | None = None,
+    strides: Sequence[int] | None = None,
+) -> Ensemble:
+    """The networks of checkpoints.
+
+    Args:
+        paths: Files that ``load_module`` takes.
+        weights: One for each, in any unit; None for equal ones.
+        given: As for ``load_module``, for all.
+        strides: As for ``load_module``, for all.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: A file is no checkpoint, the networks differ in layout, channels or classes, or the weights are not
+            one for each, none negative and not all zero.
+    """
+    if not paths:
+        raise ValueError("ckpt_path names no checkpoint")
+    weights = [1.0] * len(paths) if weights is None else list(weights)
+    if len(weights) != len(paths) or not all(0 <= w < math.inf for w in weights) or not any(weights):
+        raise ValueError(f"weights must be {len(paths)} numbers, none negative and not all 0, got {weights}")
+    modules = [load_module(path, given, strides) for path in paths]
+    for path, module in zip(paths[1:], modules[1:], strict=True):
+        _check_alike(str(paths[0]), modules[0], str(path), module)
+    return Ensemble(modules, [weight / sum(weights) for weight in weights])
+
+
+def _check_alike(first: str, one: LitSTGCN, second: str, other: LitSTGCN) -> None:
+    differing = [
+        f"{what} {shown(one)} and {shown(other)}"
+        for what, shown in (
+            ("layouts", lambda module: module.body.name),
+            ("channels", lambda module: ", ".join(module.preprocessing.channels)),
+            ("classes", lambda module: f"{len(module.classes)} ({', '.join(module.classes[:3])}, ...)"),
+        )
+        if shown(one) != shown(other)
+    ]
+    if one.classes != other.classes or one.body.joints != other.body.joints or differing:
+        told = "; ".join(differing) or "the names of classes or joints"
+        raise ValueError(f"{first} and {second} cannot answer together, they differ: {told}")

@@ -1,0 +1,103 @@
+"""A long clip as overlapping windows, and back: what was said of each window becomes a timeline of segments."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Protocol
+
+import numpy as np
+from jaxtyping import Float
+
+from stgcn_torch.data.preprocessing.steps import Clip
+
+Probabilities = Float[np.ndarray, "N K"]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Frames in a row of which the same class is the most likely.
+
+    Attributes:
+        start: The first of them.
+        end: The frame after the last.
+        probabilities: Of each class, the mean over the segment's frames, (K,).
+    """
+
+    start: int
+    end: int
+    probabilities: np.ndarray[Any, np.dtype[np.float64]]
+
+
+def window_starts(T: int, length: int, stride: int) -> list[int]:
+    """First frames of windows that cover T frames, the last one flush with the end; one window if T fits into it."""
+    if T <= length:
+        return [0]
+    return [*range(0, T - length, stride), T - length]
+
+
+class ClipSequence(Protocol):
+    """Clips (C, T, V, M) by index, which may differ in T and M; an array (N, C, T, V, M) is one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Frames in a row of a clip.
+
+    Attributes:
+        clip: Its index.
+        start: The first of them.
+        end: The frame after the last.
+    """
+
+    clip: int
+    start: int
+    end: int
+
+
+class Pieces:
+    """Pieces of clips as ``ClipDataset`` takes an array of clips: each is cut out when it is asked for.
+
+    Args:
+        clips: What to cut.
+        pieces: What to cut out of them, in order.
+    """
+
+    def __init__(self, clips: ClipSequence, pieces: Sequence[Piece]) -> None:
+        self.clips, self.pieces = clips, pieces
+        shapes = [clips[i].shape for i in {piece.clip for piece in pieces}]
+        frames, M = max(piece.end - piece.start for piece in pieces), max(shape[3] for shape in shapes)
+        self.shape = (len(pieces), shapes[0][0], frames, shapes[0][2], M)
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+    def __getitem__(self, index: int) -> Clip:
+        """A piece (C, T, V, M), with people who are not there where its clip has fewer than others."""
+        piece = self.pieces[index]
+        cut = np.asarray(self.clips[piece.clip][:, piece.start : piece.end])
+        return np.pad(cut, [(0, 0)] * 3 + [(0, self.shape[4] - cut.shape[3])])
+
+
+def timeline(starts: Sequence[int], length: int, T: int, probabilities: Probabilities) -> list[Segment]:
+    """The segments of a recording, in order.
+
+    A frame's probabilities are the mean over the windows that hold it; frames that none holds belong to no segment.
+
+    Args:
+        starts: First frame of each window.
+        length: Frames of a window.
+        T: Frames of the recording.
+        probabilities: Of each class, for each window.
+    """
+    total, count = np.zeros((T, probabilities.shape[1])), np.zeros((T, 1))
+    for start, said in zip(starts, probabilities, strict=True):
+        total[start : start + length] += said
+        count[start : start + length] += 1
+    best = np.where(count[:, 0] > 0, total.argmax(axis=1), -1)
+    edges = [0, *(np.flatnonzero(np.diff(best)) + 1).tolist(), T] if T else []
+    mean = total / np.maximum(count, 1)
+    return [Segment(start, end, mean[start:end].mean(axis=0)) for start, end in pairwise(edges) if best[start] >= 0]

@@ -1,0 +1,137 @@
+"""What happens beside training: the history of a run, and the line that resumes it."""
+
+import csv
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+
+from stgcn_torch.files import written_whole
+from stgcn_torch.training.fused import FusedNetwork, failure, hindrance
+from stgcn_torch.training.lit import LitSTGCN
+
+log = logging.getLogger(__name__)
+
+
+class History(Callback):
+    """One row per epoch: ``metrics.csv``, a line in the log, and the state that lets a resumed run go on writing.
+
+    Lightning's CSVLogger deletes what an earlier part of the run wrote into the same folder.
+
+    Args:
+        path: Of ``metrics.csv``.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.rows: list[dict[str, float]] = []
+        self.lr = float("nan")
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Note the rate that the epoch starts with; by its end the schedule has moved on."""
+        self.lr = float(trainer.optimizers[0].param_groups[0]["lr"])
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Append the epoch that ends."""
+        row = {
+            "epoch": trainer.current_epoch,
+            "step": trainer.global_step,
+            "lr": self.lr,
+        }
+        row |= {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        self.rows = [old for old in self.rows if old["epoch"] < row["epoch"]] + [row]
+        if trainer.is_global_zero:
+            self.write()
+            shown = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if name not in ("epoch", "step"))
+            log.info("epoch %d/%s  %s", row["epoch"] + 1, trainer.max_epochs, shown)
+
+    def write(self) -> None:
+        """Write all rows."""
+        names = list(dict.fromkeys(name for row in self.rows for name in row))
+        with written_whole(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, names)
+            writer.writeheader()
+            writer.writerows(self.rows)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The rows so far."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a checkpoint's rows."""
+        self.rows = list(state_dict["rows"])
+
+
+class FirstCheckpoint(Callback):
+    """Saves a checkpoint before the first step, so that an interrupted first epoch can be resumed like any other.
+
+    Args:
+        path: Of the checkpoint.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Save, unless the run was resumed from a checkpoint."""
+        if trainer.ckpt_path is None:
+            trainer.save_checkpoint(self.path, weights_only=False)  # with the state of the run, not the weights alone
+
+
+class Recipe(Callback):
+    """Puts into every checkpoint what a resumed run must repeat, beside the module's hyperparameters.
+
+    Args:
+        values: Plain values.
+    """
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.values = values
+
+    def state_dict(self) -> dict[str, Any]:
+        """The values."""
+        return self.values
+
+
+class FusedTraining(Callback):
+    """Trains through the Triton kernels where there is a GPU and bfloat16 is asked for (see ``fused``).
+
+    Args:
+        wanted: True: what hinders is an error. None: it is told in one line, and training goes on without.
+    """
+
+    def __init__(self, wanted: bool | None = None) -> None:
+        self.wanted = wanted
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Choose what the batches of this run go through."""
+        assert isinstance(pl_module, LitSTGCN)
+        on_gpu = pl_module.device.type == "cuda"
+        reason = self._hindrance(trainer, pl_module)
+        if reason and self.wanted:
+            raise ValueError(f"fused=true cannot be: {reason}")
+        if reason:
+            if on_gpu and trainer.is_global_zero:
+                log.info("without the fused kernels: %s", reason)
+            return
+        self.benchmark = torch.backends.cudnn.benchmark
+        torch.backends.cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
+        captured = trainer.world_size == 1 and trainer.accumulate_grad_batches == 1
+        pl_module.fused = FusedNetwork(pl_module.backbone, pl_module.head, captured=captured)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Give the memory of the graph back."""
+        assert isinstance(pl_module, LitSTGCN)
+        if pl_module.fused is not None:
+            pl_module.fused, torch.backends.cudnn.benchmark = None, self.benchmark
+
+    @staticmethod
+    def _hindrance(trainer: pl.Trainer, module: LitSTGCN) -> str | None:
+        if module.device.type != "cuda":
+            return f"the kernels need a GPU, this run is on the {module.device.type}"
+        if trainer.precision != "bf16-mixed":
+            return f"the kernels are for trainer.precision=bf16-mixed, it is {trainer.precision}"
+        return hindrance(module.backbone) or failure(module.backbone, module.head)

@@ -1,0 +1,122 @@
+"""Training steps on a GPU: the network through the Triton kernels, in half precision, replayed from one CUDA graph.
+
+The weights stay where they are, in float32, and so do batch norm's statistics and the loss; features between the
+kernels are bfloat16. A step of the ten-block network is some 700 launches, which keep a host longer than the GPU: the
+forward and the backward pass of the first batch's shape are therefore captured once and then launched as one.
+"""
+
+import copy
+import importlib.util
+import logging
+import math
+from typing import cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from stgcn_torch.model import STGCNBackbone, STGCNBlock, STGCNHead
+
+log = logging.getLogger(__name__)
+
+
+def hindrance(backbone: STGCNBackbone) -> str | None:
+    """Why the kernels cannot train this network here, or None if they can."""
+    if importlib.util.find_spec("triton") is None:
+        return "Triton is not installed"
+    from stgcn_torch.kernels.triton.graph_conv import MOST_EDGES, MOST_JOINTS
+
+    V, E = backbone.A.shape[1], int(backbone.A.count_nonzero())
+    if V > MOST_JOINTS or E > MOST_EDGES:
+        return f"the graph has {V} joints and {E} edges, the kernels take {MOST_JOINTS} and {MOST_EDGES}"
+    for module in backbone.modules():
+        if isinstance(module, nn.Dropout) and module.p:
+            return f"the kernels have no dropout, the network has {module.p:g}"
+        if isinstance(module, nn.SyncBatchNorm):
+            return "the kernels have no synchronised batch norm"
+    return None
+
+
+def failure(backbone: STGCNBackbone, head: STGCNHead, dtype: torch.dtype = torch.bfloat16) -> str | None:
+    """What goes wrong in a small step through the kernels, or None: this GPU may be too small for their tiles."""
+    backbone, head = copy.deepcopy(backbone), copy.deepcopy(head)
+    frames = 16 * math.prod(conv.stride[0] for conv in backbone.modules() if isinstance(conv, nn.Conv2d))
+    x = torch.randn(1, backbone.in_channels, min(frames, 256), backbone.A.shape[1], 1, device=backbone.A.device)
+    try:
+        FusedNetwork(backbone, head, captured=False, dtype=dtype)(x).sum().backward()  # type: ignore[no-untyped-call]
+    except Exception as error:  # those of Triton, its compiler and the driver have nothing in common
+        return f"a step fails with {type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+    return None
+
+
+class FusedNetwork:
+    """A network in training, to be called once a batch. Not a module: the weights belong to the network it was made of.
+
+    Args:
+        backbone: Whose weights and statistics are used and change.
+        head: Likewise.
+        captured: Whether batches of the first one's shape are replayed from a CUDA graph. Gradients must then be used
+            up, not accumulated, before the next batch.
+        dtype: Of the features between the kernels.
+    """
+
+    def __init__(
+        self, backbone: STGCNBackbone, head: STGCNHead, *, captured: bool, dtype: torch.dtype = torch.bfloat16
+    ) -> None:
+        self.network = _Network(backbone, head, dtype)
+        self.captured = captured
+        self.graph: nn.Module | None = None
+        self.shape: torch.Size | None = None  # of the batches that the graph takes
+
+    def __call__(self, x: Float[Tensor, "N C T V M"]) -> Float[Tensor, "N num_classes"]:
+        """Clips on the GPU (N, C, T, V, M) to logits (N, num_classes), float32."""
+        with torch.autocast(x.device.type, enabled=False):
+            if self.captured and self.graph is None:
+                self.graph, self.shape = self._capture(x), x.shape
+                self.captured = self.graph is not None
+            network = self.network if self.graph is None or x.shape != self.shape else self.graph
+            logits: Tensor = network(x)
+        return logits
+
+    def _capture(self, x: Tensor) -> nn.Module | None:
+        """The network as a CUDA graph, or None; the passes that warm it up leave no trace in the running statistics."""
+        before = [buffer.clone() for buffer in self.network.buffers()]
+        graph = _Network(self.network.backbone, self.network.head, self.network.dtype)
+        torch.autograd.graph.set_warn_on_accumulate_grad_stream_mismatch(False)  # capturing has a stream of its own
+        try:
+            torch.cuda.make_graphed_callables(graph, (x.clone(),))
+            return graph
+        except RuntimeError as error:
+            log.warning("batches are not replayed from a CUDA graph: %s", str(error).partition("\n")[0])
+            return None
+        finally:
+            for buffer, value in zip(self.network.buffers(), before, strict=True):
+                buffer.copy_(value)
+
+
+class _Network(nn.Module):
+    """Backbone and head, their units through the kernels."""
+
+    def __init__(self, backbone: STGCNBackbone, head: STGCNHead, dtype: torch.dtype) -> None:
+        super().__init__()
+        from stgcn_torch.kernels.triton.unit import Layers  # Triton is there only where it is used
+
+        self.backbone, self.head, self.dtype = backbone, head, dtype
+        blocks = cast(list[STGCNBlock], backbone.st_gcn_networks)
+        self.units = [Layers.of(block.gcn.conv, block.tcn, block.residual) for block in blocks]
+        # Found once: to look for them in every step would let the host wait for the GPU.
+        self.edges = (backbone.A.nonzero().t().contiguous(),)
+
+    def forward(self, x: Tensor) -> Tensor:
+        from stgcn_torch.kernels.triton.unit import unit
+
+        N, C, T, V, M = x.shape
+        x = self.backbone.data_bn(x.permute(0, 4, 3, 1, 2).reshape(N * M, V * C, T))
+        x = x.view(N * M, V, C, T).permute(0, 3, 1, 2).to(self.dtype).contiguous()  # NM T V C
+        for i, layers in enumerate(self.units):
+            importance = self.backbone.edge_importance
+            A = self.backbone.A if importance is None else self.backbone.A * importance[i]
+            x = unit(x, A, self.edges[0], layers)
+        x = x.mean(dim=(1, 2), dtype=torch.float32)
+        logits: Tensor = self.head(x.view(N, M, -1).mean(dim=1))
+        return logits

@@ -1,0 +1,228 @@
+"""The Lightning module: what ST-GCN is trained with, and everything a checkpoint must know to be used again."""
+
+import inspect
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, MultiStepLR, SequentialLR
+from torchmetrics import MeanMetric, MetricCollection
+from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
+
+from stgcn_torch.data.batch.augmentation import Augmentation, augment
+from stgcn_torch.data.batch.crops import even_crops
+from stgcn_torch.data.batch.streams import stack_streams
+from stgcn_torch.data.preprocessing.steps import Preprocessing, refuse_unknown
+from stgcn_torch.model import STGCN
+from stgcn_torch.skeleton import skeleton
+from stgcn_torch.training.fused import FusedNetwork
+
+OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}
+SCHEDULER_OPTIONS = ("name", "interval", "warmup", "t_max", "eta_min", "milestones", "gamma")
+
+
+class LitSTGCN(pl.LightningModule):
+    """ST-GCN with its loss, metrics and optimizer.
+
+    All arguments are plain values: Lightning stores them, and a checkpoint then loads with ``weights_only=True`` in a
+    process that has nothing but the file.
+
+    Args:
+        model: Arguments of ``STGCN``; ``in_channels`` follows from the preprocessing if left out.
+        preprocessing: ``Preprocessing`` as plain values.
+        classes: Class names, in the order of the logits.
+        optimizer: ``name`` (sgd or adamw) and the arguments of torch's optimizer. Weight decay is coupled and holds for
+            every parameter, as in Paddle.
+        scheduler: ``name`` (cosine, multistep or constant), ``interval`` (epoch or step), ``warmup`` (epochs of linear
+            rise), and ``t_max`` (epochs) and ``eta_min``, or ``milestones`` (epochs) and ``gamma``.
+        augmentation: ``Augmentation`` as plain values.
+        label_smoothing: In [0, 1].
+        seed: Of augmentation and dropout, with the epoch, the batch and the rank.
+    """
+
+    def __init__(
+        self,
+        model: dict[str, Any],
+        preprocessing: dict[str, Any],
+        classes: Sequence[str],
+        optimizer: dict[str, Any] | None = None,
+        scheduler: dict[str, Any] | None = None,
+        augmentation: dict[str, Any] | None = None,
+        label_smoothing: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if not 0 <= label_smoothing <= 1:
+            raise ValueError(f"label_smoothing must be in [0, 1], got {label_smoothing}")
+        self.save_hyperparameters()
+        self.preprocessing = Preprocessing.of(preprocessing)
+        self.augmentation = Augmentation.of(augmentation or {})
+        self.classes = tuple(classes)
+        self.body = skeleton(model.get("layout", "fsd10"))
+        refuse_unknown("model", model, inspect.signature(STGCN).parameters)
+        network = STGCN(**{"in_channels": self.preprocessing.in_channels} | model)
+        self.backbone, self.head = network.backbone, network.head
+        self.fused: FusedNetwork | None = None  # what training runs through instead, on a GPU
+        K = len(self.classes)
+        self.val_metrics, self.test_metrics, self.eval_loss = _metrics(K), _metrics(K), MeanMetric()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Preprocessed clips (N, C, T, V, M) to logits (N, num_classes).
+
+        Over several crops their probabilities are averaged, and the result is the logarithm of the mean.
+        """
+        made = self.preprocessing
+        views = [self.logits(view) for view in even_crops(x, made.window, made.crops, made.crop)]
+        if len(views) == 1:
+            return views[0]
+        return torch.stack(views).float().log_softmax(dim=2).logsumexp(dim=0) - math.log(len(views))
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Joints of one window (N, C, T, V, M) to logits (N, num_classes)."""
+        x = stack_streams(x, self.preprocessing.streams, self.body.parents)
+        if self.training and self.fused is not None:
+            return self.fused(x)
+        logits: Tensor = self.head(self.backbone(x))
+        return logits
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Loss of an augmented batch."""
+        clips, labels = batch
+        # One source of randomness per step, so that a resumed run draws what the run left alone would have drawn.
+        place = (self.hparams["seed"], self.current_epoch, batch_idx, self.global_rank)
+        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
+        logits = self.logits(self._augmented(clips))
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.hparams["label_smoothing"])
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(labels), sync_dist=True)
+        return loss
+
+    def _augmented(self, clips: Tensor) -> Tensor:
+        with torch.autocast(clips.device.type, enabled=False):  # positions keep their full precision
+            return augment(
+                clips,
+                self.augmentation,
+                window=self.preprocessing.window,
+                channels=self.preprocessing.keep,
+                mirror=self.body.mirror,
+                center=self.preprocessing.center_joint(self.body),
+                center_of=self.preprocessing.center_of,
+            )
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Count a validation batch."""
+        self._count(self.val_metrics, batch)
+
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Count a test batch."""
+        self._count(self.test_metrics, batch)
+
+    def _count(self, metrics: MetricCollection, batch: tuple[Tensor, Tensor]) -> None:
+        clips, labels = batch
+        logits = self(clips).float()
+        self.eval_loss.update(F.cross_entropy(logits, labels), len(labels))
+        metrics.update(logits, labels)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the metrics of the whole validation split."""
+        self._log_metrics("val", self.val_metrics)
+
+    def on_test_epoch_end(self) -> None:
+        """Log the metrics of the whole test split; its confusion matrix stays in ``confusion``."""
+        self._log_metrics("test", self.test_metrics)
+
+    def _log_metrics(self, split: str, metrics: MetricCollection) -> None:
+        values = metrics.compute()
+        self.confusion: Tensor = values["confusion"].cpu()
+        self.log(f"{split}/loss", self.eval_loss.compute())
+        self.log(f"{split}/top1", values["top1"], prog_bar=True)
+        self.log(f"{split}/top5", values["top5"])
+        self.log(f"{split}/mean_class", mean_class_accuracy(self.confusion))
+        metrics.reset()
+        self.eval_loss.reset()
+
+    def configure_optimizers(self) -> Any:
+        """Optimizer and schedule as the hyperparameters name them."""
+        options = dict(self.hparams["optimizer"] or {"name": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 1e-4})
+        name = options.pop("name")
+        if name not in OPTIMIZERS:
+            raise ValueError(f"optimizer {name!r} is unknown; choose one of {', '.join(sorted(OPTIMIZERS))}")
+        refuse_unknown("optimizer", options, inspect.signature(OPTIMIZERS[name]).parameters)
+        optimizer = OPTIMIZERS[name](self.parameters(), **options)
+        schedule = self.hparams["scheduler"]
+        if not schedule or schedule["name"] == "constant":
+            return optimizer
+        interval = schedule.get("interval", "epoch")
+        steps = self._steps_per_epoch() if interval == "step" else 1
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": make_schedule(optimizer, schedule, steps), "interval": interval},
+        }
+
+    def _steps_per_epoch(self) -> int:
+        # Not Lightning's estimated_stepping_batches: it starts the loader's workers, and a run that resumes does not
+        # know its epoch yet, so they would serve the order of epoch 0.
+        batches = len(self.trainer.datamodule.train_dataloader())  # type: ignore[attr-defined]
+        limit = self.trainer.limit_train_batches
+        batches = min(batches, limit) if isinstance(limit, int) else int(batches * (1.0 if limit is None else limit))
+        return max(math.ceil(batches / self.trainer.accumulate_grad_batches), 1)
+
+
+class DecimalMultiStepLR(MultiStepLR):
+    """Steps to rates rounded to 15 significant digits: a tenth of 0.1 is 0.01, not 0.010000000000000002.
+
+    PaddleVideo's recipes list their rates as decimal numbers.
+    """
+
+    def get_lr(self) -> list[Any]:
+        """The rate of each parameter group."""
+        rates = super().get_lr()
+        return [float(f"{rate:.15g}") for rate in rates] if self.last_epoch in self.milestones else rates
+
+
+def make_schedule(optimizer: torch.optim.Optimizer, schedule: dict[str, Any], steps: int = 1) -> LRScheduler:
+    """A learning-rate schedule from plain values (see ``LitSTGCN``), ``steps`` of it to an epoch.
+
+    Raises:
+        ValueError: Its name is unknown.
+    """
+    name = schedule["name"]
+    refuse_unknown("scheduler", schedule, SCHEDULER_OPTIONS)
+    warmup = round(schedule.get("warmup", 0) * steps)
+    main: LRScheduler
+    if name == "cosine":
+        t_max = max(round(schedule["t_max"] * steps) - warmup, 1)
+        main = CosineAnnealingLR(optimizer, T_max=t_max, eta_min=schedule.get("eta_min", 0.0))
+    elif name == "multistep":
+        milestones = [round(epoch * steps) - warmup for epoch in schedule["milestones"]]
+        main = DecimalMultiStepLR(optimizer, milestones, gamma=schedule.get("gamma", 0.1))
+    else:
+        raise ValueError(f"scheduler {name!r} is unknown; choose cosine, multistep or constant")
+    if not warmup:
+        return main
+    rise = LinearLR(optimizer, start_factor=1 / (warmup + 1), total_iters=warmup)
+    return SequentialLR(optimizer, [rise, main], milestones=[warmup])
+
+
+def mean_class_accuracy(confusion: Tensor) -> Tensor:
+    """Mean over classes of the share of their clips that were recognised; classes without clips do not count.
+
+    Args:
+        confusion: ``confusion[i, j]`` clips of class i were taken for class j.
+    """
+    clips = confusion.sum(dim=1)
+    return (confusion.diagonal()[clips > 0] / clips[clips > 0]).mean()
+
+
+def _metrics(num_classes: int) -> MetricCollection:
+    return MetricCollection(
+        {
+            "top1": MulticlassAccuracy(num_classes, average="micro"),
+            "top5": MulticlassAccuracy(num_classes, average="micro", top_k=min(5, num_classes)),
+            "confusion": MulticlassConfusionMatrix(num_classes),
+        }
+    )

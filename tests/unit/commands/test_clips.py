@@ -1,0 +1,102 @@
+"""What is read is what the networks want, or it is said why not."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from stgcn_torch.commands.clips import odd_centring, odd_scale, opened, tracked, warn
+from stgcn_torch.prediction.ensemble import Ensemble
+from stgcn_torch.training.lit import LitSTGCN
+from tests.unit.data.formats.test_openpose import video
+
+OPTIONS = {
+    "format": None,
+    "layout": None,
+    "channels": None,
+    "absent": "refuse",
+    "people": "each",
+    "most_people": 2,
+    "min_frames": 1,
+    "unit": 1.0,
+}
+
+
+def network(**preprocessing: object) -> Ensemble:
+    model = {"num_classes": 2, "channels": [4], "strides": [1]}
+    return Ensemble([LitSTGCN(model, {"window": 8} | preprocessing, ["jump", "spin"]).eval()], [1.0])
+
+
+def of(path: Path, **options: object) -> DictConfig:
+    return OmegaConf.create(OPTIONS | {"input": str(path)} | options)
+
+
+def clips(path: Path, *shape: int) -> Path:
+    np.save(path, np.random.default_rng(0).uniform(0.1, 1, shape).astype("f4"))
+    return path
+
+
+def test_an_array_of_clips(tmp_path: Path) -> None:
+    ensemble = network()
+    with opened(of(clips(tmp_path / "clips.npy", 4, 3, 9, 25, 1)), ensemble, "ask") as source:
+        assert source.ensemble is ensemble
+        assert [(place.index, place.source, place.start, place.end) for place in source.places] == [
+            (i, "", 0, 9) for i in range(4)
+        ]
+        assert source.told == ["index"]
+        np.testing.assert_array_equal(source.clips[2], np.load(tmp_path / "clips.npy")[2])
+
+
+def test_clips_without_the_score_are_those_of_the_network_s_channels(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with opened(of(clips(tmp_path / "clips.npy", 4, 2, 9, 25, 1)), network(), "ask") as source:
+        assert source.ensemble.channels == ("x", "y")
+    assert capsys.readouterr().err == "ask: clips of x, y alone\n"
+
+
+@pytest.mark.parametrize("people", ["each", "together"])
+def test_recordings_are_told_by_their_names(tmp_path: Path, people: str) -> None:
+    video(tmp_path / "walk")
+    with opened(of(tmp_path, people=people), network(), "ask") as source:
+        (place,) = source.places
+        assert (place.source, place.person, place.start) == ("walk", "0" if people == "each" else "", 0)
+        assert source.told == ["index", "source", "person", "start", "end"]
+        assert source.clips[0].shape[:3] == (3, place.end, 25)
+
+
+def test_what_is_read_is_gone_afterwards(tmp_path: Path) -> None:
+    video(tmp_path / "walk")
+    with opened(of(tmp_path), network(), "ask") as source:
+        pass
+    with pytest.raises(FileNotFoundError):
+        source.clips[0]
+
+
+def test_a_clip_of_another_size_is_told(tmp_path: Path) -> None:
+    (clip,) = np.load(clips(tmp_path / "clips.npy", 1, 3, 9, 25, 1))
+    assert odd_scale(network(center=None), clip) == []
+    (line,) = odd_scale(network(center=None), 1000 * clip)
+    assert line.startswith("coordinates are ")
+
+
+def test_only_a_preprocessing_that_is_given_can_contradict_the_weights() -> None:
+    ensemble = network(center=None)
+    norm = ensemble.modules[0].backbone.data_bn
+    norm.running_mean.view(25, 2)[:] = 0.3
+    norm.running_mean.view(25, 2)[8] = 0
+    norm.running_var.view(25, 2)[8] = 1e-6
+    norm.num_batches_tracked += 500
+    assert odd_centring(ensemble, {"nan": "missing"}) == []
+    (line,) = odd_centring(ensemble, {"center": None})
+    assert line.startswith("the weights were trained with MidHip at the origin")
+
+
+def test_what_is_odd_is_said_on_stderr_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    warn("ask", ["one", "another"])
+    assert capsys.readouterr().err == "ask: one\nask: another\n"
+
+
+def test_parts_are_passed_on_as_they_are() -> None:
+    assert list(tracked([3, 1, 2], "counting")) == [3, 1, 2]

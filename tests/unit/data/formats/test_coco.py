@@ -1,0 +1,144 @@
+"""Laws of COCO's keypoints: frames in the order of the images, people by their numbers or else tracked."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stgcn_torch.data.formats.coco import recordings
+from stgcn_torch.data.recordings.recording import Label
+
+BODY = np.random.default_rng(0).uniform(0, 100, (17, 2)).round(2)
+
+
+def keypoints(x: float, visibility: float = 2) -> list[float]:
+    return np.column_stack([np.add(BODY, (x, 0)), np.full(17, visibility)]).ravel().tolist()
+
+
+def image(number: int, name: str, **more: Any) -> dict[str, Any]:
+    return {"id": number, "file_name": name, **more}
+
+
+def person(number: int, x: float = 0, **more: Any) -> dict[str, Any]:
+    return {"image_id": number, "category_id": 1, "keypoints": keypoints(x), **more}
+
+
+def saved(folder: Path, images: list[Any], annotations: list[Any], name: str = "a.json") -> Path:
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(json.dumps({"images": images, "annotations": annotations}))
+    return folder / name
+
+
+def test_frames_are_in_the_order_of_their_names(tmp_path: Path) -> None:
+    images = [image(1, "frame10.jpg"), image(2, "frame9.jpg"), image(3, "frame1.jpg")]
+    (found,) = recordings(saved(tmp_path, images, [person(1, 2), person(3, 0)]))
+    scene = found.read()
+    assert (scene.frames, scene.layout, scene.channels) == (3, "coco", ("x", "y", "score"))
+    np.testing.assert_allclose(scene.together()[0, :, 0, 0], [BODY[0, 0], 0, BODY[0, 0] + 2], rtol=1e-6)
+
+
+def test_frame_ids_come_before_names(tmp_path: Path) -> None:
+    images = [image(1, "a.jpg", frame_id=2), image(2, "b.jpg", frame_id=1)]
+    (found,) = recordings(saved(tmp_path, images, [person(1)]))
+    assert found.read().together().any(axis=(0, 2, 3)).tolist() == [False, True]
+
+
+def test_people_have_their_own_numbers(tmp_path: Path) -> None:
+    images = [image(t, f"{t}.jpg") for t in range(4)]
+    annotations = [person(t, 1000 * (t % 2), track_id=t // 2) for t in range(4)]
+    scene = recordings(saved(tmp_path, images, annotations))[0].read()
+    assert [(track.start, track.end) for track in scene.people] == [(0, 2), (2, 4)]
+
+
+def test_people_without_numbers_are_tracked(tmp_path: Path) -> None:
+    images = [image(t, f"{t}.jpg") for t in range(10)]
+    annotations = [person(t, x) for t in range(10) for x in ([1000, 3 * t] if t % 2 else [3 * t, 1000])]
+    scene = recordings(saved(tmp_path, images, annotations))[0].read()
+    assert [(track.start, track.end) for track in scene.people] == [(0, 10), (0, 10)]
+    x = sorted(float(track.poses[-1, 0, 0] - BODY[0, 0]) for track in scene.people)
+    assert x == pytest.approx([27, 1000], abs=1e-3)
+
+
+def test_what_is_not_labelled_is_undetected(tmp_path: Path) -> None:
+    annotation = person(0)
+    annotation["keypoints"][2::3] = [0, 1, 2, *[0.25] * 14]
+    clip = recordings(saved(tmp_path, [image(0, "0.jpg")], [annotation]))[0].read().together()[:, 0, :, 0]
+    assert not clip[:, 0].any()
+    assert clip[2, 1:4].tolist() == [1, 1, 0.25]
+
+
+@pytest.mark.parametrize("key", ["video_id", "folder"])
+def test_videos_are_recordings(tmp_path: Path, key: str) -> None:
+    images = [image(v * 3 + t, f"{v}/{t}.jpg" if key == "folder" else f"{t}.jpg") for v in (4, 5) for t in range(3)]
+    if key == "video_id":
+        images = [each | {"video_id": each["id"] // 3 + 1} for each in images]
+    found = recordings(saved(tmp_path, images, [person(12), person(16)]))
+    assert len(found) == 2
+    assert [each.read().together().any(axis=(0, 2, 3)).tolist() for each in found] == [
+        [True, False, False],
+        [False, True, False],
+    ]
+
+
+def test_a_bare_list_of_results_is_read(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text(json.dumps([person(t) | {"image_id": f"{t}.jpg"} for t in (10, 9)]))
+    (found,) = recordings(tmp_path)
+    assert found.read().together().shape == (3, 2, 17, 1)
+
+
+@pytest.mark.parametrize("name", ["{}", "frame_{:04}.jpg", 7], ids=str)
+def test_frames_of_results_that_show_nobody_are_empty(tmp_path: Path, name: str | int) -> None:
+    results = [person(t) | {"image_id": t if name == 7 else str(name).format(t)} for t in (3, 4, 8)]
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    (found,) = recordings(tmp_path)
+    assert found.read().together().any(axis=(0, 2, 3)).tolist() == [True, True, False, False, False, True]
+
+
+def test_results_whose_names_have_no_numbers_are_in_their_order(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text(json.dumps([person(0) | {"image_id": name} for name in ("c1", "a9")]))
+    assert recordings(tmp_path)[0].read().frames == 2
+
+
+def test_refuses_numbers_that_run_too_far(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text(json.dumps([person(t) for t in (0, 10**9)]))
+    with pytest.raises(ValueError, match=r"^images are numbered from 0 to 1000000000; at most 1000000 are allowed$"):
+        recordings(tmp_path)[0].read()
+
+
+def test_folders_may_be_windows_own(tmp_path: Path) -> None:
+    images = [image(t, f"v{t // 2}\\{t}.jpg") for t in range(4)]
+    assert [each.source for each in recordings(saved(tmp_path, images, []))] == ["a.json:v0", "a.json:v1"]
+
+
+def test_a_folder_above_is_the_class(tmp_path: Path) -> None:
+    saved(tmp_path, [image(0, "0.jpg")], [person(0)], "Ann/spin/a.json")
+    (found,) = recordings(tmp_path)
+    assert (found.source, found.label, found.group) == ("Ann/spin/a.json", Label("spin"), "Ann")
+
+
+@pytest.mark.parametrize(
+    ("images", "annotations", "message"),
+    [
+        ([7], [], r"it has 7 where an image with an id belongs"),
+        ([image(0, "0.jpg")], [7], r"it has 7 where an annotation with an image_id belongs"),
+        ([image(0, "0.jpg")], [{"image_id": 0}], r"image 0: it has None where a list of numbers belongs"),
+        ([image(0, "0.jpg")], [person(0) | {"keypoints": [1] * 54}], r"image 0: it has 54 numbers for a person, .*"),
+        ([image(0, "0.jpg", frame_id="x")], [], r"it has no 'frame_id' that is a int"),
+        ([image(0, "0.jpg", frame_id=0), image(1, "1.jpg")], [], r"only some of its images have a frame_id.*"),
+    ],
+)
+def test_refuses_what_is_no_annotation(tmp_path: Path, images: list[Any], annotations: list[Any], message: str) -> None:
+    (found,) = recordings(saved(tmp_path, images, annotations))
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        found.read()
+
+
+def test_one_bad_file_leaves_the_others(tmp_path: Path) -> None:
+    saved(tmp_path, [image(0, "0.jpg")], [person(0)], "b.json")
+    (tmp_path / "a.json").write_text('{"images": [')
+    bad, good = recordings(tmp_path)
+    assert good.read().frames == 1
+    with pytest.raises(ValueError, match=r"^it is no JSON: .*$"):
+        bad.read()

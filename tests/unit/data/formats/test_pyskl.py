@@ -1,0 +1,164 @@
+"""Laws of PYSKL's pickle: read as data whatever it would run, written so that a plain ``pickle.load`` takes it."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convert import UnreadableError, UnsafeError
+from stgcn_torch.data.formats.pyskl import recordings
+from stgcn_torch.data.recordings.collection import Collection, collect
+from stgcn_torch.data.recordings.pyskl_writer import write_pyskl
+from stgcn_torch.data.recordings.recording import Label, Recording, scene_of
+from stgcn_torch.data.recordings.selection import Selection
+from tests.unit.data.test_arrays import Touch
+
+RNG = np.random.default_rng(0)
+
+
+def clip(name: str = "one", label: Any = 3, M: int = 2, T: int = 5, V: int = 17, C: int = 2) -> dict[str, Any]:
+    score = {"keypoint_score": RNG.uniform(0.1, 1, (M, T, V)).astype("f2")} if C == 2 else {}
+    keypoint = RNG.uniform(1, 9, (M, T, V, C)).astype("f2")
+    return {"frame_dir": name, "label": label, "keypoint": keypoint, "total_frames": T, "img_shape": (9, 9), **score}
+
+
+def saved(folder: Path, held: Any, protocol: int = 4) -> Path:
+    (folder / "data.pkl").write_bytes(pickle.dumps(held, protocol))
+    return folder / "data.pkl"
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_clip_is_its_numbers(tmp_path: Path, protocol: int) -> None:
+    held = clip()
+    (found,) = recordings(saved(tmp_path, {"annotations": [held], "split": {}}, protocol))
+    scene = found.read()
+    assert (found.source, found.label, scene.layout, scene.channels) == (
+        "one",
+        Label("3", 3),
+        "coco",
+        ("x", "y", "score"),
+    )
+    expected = np.concatenate([held["keypoint"], held["keypoint_score"][..., None]], 3).transpose(3, 1, 2, 0)
+    np.testing.assert_array_equal(scene.together(), expected)
+
+
+@pytest.mark.parametrize(
+    ("V", "C", "layout"), [(17, 2, "coco"), (18, 2, "openpose"), (25, 2, "fsd10"), (25, 3, "ntu-rgb+d"), (13, 2, None)]
+)
+def test_joints_and_coordinates_tell_the_layout(tmp_path: Path, V: int, C: int, layout: str | None) -> None:
+    (found,) = recordings(saved(tmp_path, [clip(V=V, C=C)]))
+    assert found.read().layout == layout
+
+
+def test_splits_are_columns(tmp_path: Path) -> None:
+    splits = {"xsub_train": ["a", "b"], "xsub_val": ["c"], "xset_val": ["a"], "train": ["a"], "mine": ["c"]}
+    found = recordings(saved(tmp_path, {"annotations": [clip(name) for name in "abcd"], "split": splits}))
+    assert [dict(each.columns) for each in found] == [
+        {"xsub": "train", "xset": "val", "split": "train"},
+        {"xsub": "train"},
+        {"xsub": "val", "split": "mine"},
+        {},
+    ]
+
+
+@pytest.mark.parametrize("label", [None, -1, True, "spin", 2.5, [1]], ids=str)
+def test_what_is_no_index_is_no_label(tmp_path: Path, label: Any) -> None:
+    assert recordings(saved(tmp_path, [clip(label=label)]))[0].label is None
+
+
+@pytest.mark.parametrize("label", [7, np.int64(7), np.uint8(7)], ids=repr)
+def test_an_index_of_any_type_is_a_label(tmp_path: Path, label: Any) -> None:
+    assert recordings(saved(tmp_path, [clip(label=label)]))[0].label == Label("7", 7)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"keypoint": None}, r"keypoint must be an array \(M, T, V, C\), got NoneType"),
+        ({"keypoint": np.ones((2, 5, 17))}, r"keypoint must be an array \(M, T, V, C\), got float64 \(2, 5, 17\)"),
+        ({"keypoint": np.ones((2, 5, 17, 2), "i8")}, r"keypoint must be an array \(M, T, V, C\), got int64 .*"),
+        (
+            {"keypoint_score": np.ones((2, 4, 17))},
+            r"keypoint_score must be .* = \(2, 5, 17\), got float64 \(2, 4, 17\)",
+        ),
+        ({"keypoint": np.ones((2, 5, 17, 4))}, r"keypoint must have 2 or 3 coordinates, got 4"),
+    ],
+)
+def test_refuses_one_clip_that_is_none(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    bad, good = recordings(saved(tmp_path, [clip("bad") | change, clip("good")]))
+    assert good.read().frames == 5
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        bad.read()
+
+
+@pytest.mark.parametrize(
+    ("held", "message"),
+    [
+        ([1, 2], r"must hold a list of annotations, got list"),
+        ({"split": {}}, r"must hold a list of annotations, got NoneType"),
+        (7, r"must hold a list of annotations, got int"),
+        ({"annotations": [], "split": [1]}, r"split must be lists of clips by name, got list"),
+        ({"annotations": [], "split": {"train": 3}}, r"split must be lists of clips by name, got dict"),
+    ],
+    ids=str,
+)
+def test_refuses_what_holds_no_clips(tmp_path: Path, held: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=rf"^.*data\.pkl:? {message}$"):
+        recordings(saved(tmp_path, held))
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_runs_nothing_that_a_pickle_asks_for(tmp_path: Path, protocol: int) -> None:
+    canary = tmp_path / "canary"
+    path = saved(tmp_path, {"annotations": [clip(label=Touch(canary))], "split": {}}, protocol)
+    with pytest.raises(UnsafeError, match=r"^.*data\.pkl: wants to import .*open.*$"):
+        recordings(path)
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, -1])
+def test_refuses_a_truncated_pickle(tmp_path: Path, size: int) -> None:
+    path = saved(tmp_path, [clip()])
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(UnreadableError, match=r"data\.pkl"):
+        recordings(path)
+
+
+def collected(tmp_path: Path, label: Label | None = None) -> Collection:
+    scenes = [scene_of(RNG.uniform(0.1, 1, (3, T, 17, 2)).astype("f4"), ("x", "y", "score"), "coco") for T in (4, 6)]
+    splits = [{"split": "train"}, {"xsub": "val", "camera": "001"}]
+    found = [
+        Recording(f"{i}.json", lambda scene=scene: scene, label, columns=columns)  # type: ignore[misc]
+        for i, (scene, columns) in enumerate(zip(scenes, splits, strict=True))
+    ]
+    return collect(found, tmp_path / "clips", Selection())
+
+
+def test_what_is_written_plain_pickle_loads(tmp_path: Path) -> None:
+    collection = collected(tmp_path, Label("spin"))
+    write_pyskl(collection, tmp_path / "out.pkl")
+    held = pickle.loads((tmp_path / "out.pkl").read_bytes())
+    assert held["split"] == {"train": ["0.json"], "xsub_val": ["1.json"]}
+    for annotation, whole in zip(held["annotations"], collection, strict=True):
+        assert (annotation["total_frames"], annotation["label"]) == (whole.shape[1], 0)
+        np.testing.assert_array_equal(annotation["keypoint"], whole[:2].transpose(3, 1, 2, 0))
+        np.testing.assert_array_equal(annotation["keypoint_score"], whole[2].transpose(2, 0, 1))
+        assert annotation["keypoint"].flags.writeable
+
+
+def test_what_is_written_names_numpy_as_numpy_1_does(tmp_path: Path) -> None:
+    write_pyskl(collected(tmp_path), tmp_path / "out.pkl")
+    written = (tmp_path / "out.pkl").read_bytes()
+    assert b"cnumpy.core.multiarray\n_reconstruct\n" in written
+    assert b"numpy._core" not in written
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    collection = collected(tmp_path)
+    write_pyskl(collection, tmp_path / "out.pkl")
+    found = recordings(tmp_path / "out.pkl")
+    assert [each.label for each in found] == [None, None]
+    for each, whole in zip(found, collection, strict=True):
+        np.testing.assert_array_equal(each.read().together(), whole)

@@ -1,0 +1,127 @@
+"""Networks that answer together say the mean of what each says alone."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from stgcn_torch.data.preprocessing.steps import preprocess
+from stgcn_torch.model import STGCNBackbone
+from stgcn_torch.prediction.ensemble import Ensemble, load_ensemble
+from stgcn_torch.training.lit import LitSTGCN
+from tests.checkpoints import CLASSES, module_of, write_ckpt
+
+CLIPS = np.random.default_rng(0).normal(size=(5, 3, 12, 3, 1)).astype(np.float32)
+ATOL = 1e-6  # float32 logits in batches of another size; measured: 6e-8
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> list[str]:
+    """Checkpoints of two networks with weights and windows of their own."""
+    found = []
+    for seed, window in enumerate((8, 10)):
+        torch.manual_seed(seed)
+        made = module_of()
+        module = LitSTGCN(made.hparams["model"], made.preprocessing.plain | {"window": window}, CLASSES)
+        write_ckpt(module, tmp_path / f"{seed}.ckpt")
+        found.append(str(tmp_path / f"{seed}.ckpt"))
+    return found
+
+
+def alone(module: LitSTGCN) -> np.ndarray[Any, Any]:
+    """What a network says of every clip."""
+    batch = torch.from_numpy(np.stack([preprocess(clip, module.preprocessing, module.body) for clip in CLIPS]))
+    with torch.inference_mode():
+        return module(batch).softmax(dim=1).numpy()
+
+
+def test_probabilities_are_the_weighted_mean(paths: list[str]) -> None:
+    ensemble = load_ensemble(paths, [3, 1])
+    one, other = map(alone, ensemble.modules)
+    assert np.abs(one - other).max() > 100 * ATOL
+    found = ensemble.probabilities(CLIPS, [4, 0, 2], batch_size=2)
+    np.testing.assert_allclose(found, (0.75 * one + 0.25 * other)[[4, 0, 2]], atol=ATOL)
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=ATOL)
+
+
+def test_without_weights_all_count_alike(paths: list[str]) -> None:
+    assert load_ensemble(paths).weights == [0.5, 0.5]
+    assert load_ensemble(paths[:1]).weights == [1.0]
+
+
+def test_all_can_take_the_window_in(paths: list[str]) -> None:
+    assert load_ensemble(paths).window == 8
+
+
+def test_windows_are_averaged(paths: list[str]) -> None:
+    """Each network through each window, a kept length of its own raised to it."""
+    ensemble = load_ensemble(paths, [3, 1])
+    expected = np.zeros((5, len(CLASSES)))
+    for window in (6, 12):
+        for module, weight in zip(ensemble.modules, (0.75, 0.25), strict=True):
+            module.preprocessing = replace(module.preprocessing, window=window)
+            expected += weight * alone(module) / 2
+    ensemble = load_ensemble(paths, [3, 1])
+    ensemble.modules[0].preprocessing = replace(ensemble.modules[0].preprocessing, frames=8)
+    seen = ensemble.through([6, 12])
+    assert [module.preprocessing.frames for module in seen.modules] == [8, 12, None, None]
+    found = load_ensemble(paths, [3, 1]).through([6, 12]).probabilities(CLIPS, range(5))
+    np.testing.assert_allclose(found, expected, atol=ATOL)
+    with pytest.raises(ValueError, match=r"window must be a whole number of at least 1 frame, got 0$"):
+        ensemble.through([0])
+
+
+@pytest.mark.parametrize("weights", [[1], [1, -1], [0, 0], [1, float("inf")]])
+def test_weights_that_are_none_are_refused(weights: list[float], paths: list[str]) -> None:
+    with pytest.raises(ValueError, match="weights must be 2 numbers, none negative and not all 0"):
+        load_ensemble(paths, weights)
+
+
+def test_no_network_answers_nothing() -> None:
+    with pytest.raises(ValueError, match="ckpt_path names no checkpoint"):
+        load_ensemble([])
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"classes": [name.upper() for name in CLASSES]}, "classes"),
+        ({"preprocessing": {"channels": ["x", "y", "z"]}}, "channels x, y, score and x, y, z"),
+    ],
+)
+def test_networks_that_see_or_say_other_things_are_refused(
+    change: dict[str, Any], told: str, paths: list[str], tmp_path: Path
+) -> None:
+    made = module_of()
+    preprocessing = made.preprocessing.plain | change.get("preprocessing", {})
+    write_ckpt(LitSTGCN(made.hparams["model"], preprocessing, change.get("classes", CLASSES)), tmp_path / "other.ckpt")
+    with pytest.raises(ValueError, match=f"cannot answer together, they differ: .*{told}"):
+        load_ensemble([paths[0], tmp_path / "other.ckpt"])
+
+
+def test_made_for_inference_it_answers_the_same(paths: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    clips = CLIPS.copy()
+    clips[1:3, :, 5:] = 0
+    ensemble = load_ensemble(paths)
+    expected = ensemble.probabilities(clips, range(5))
+    monkeypatch.setattr(STGCNBackbone, "forward", lambda *_: pytest.fail("a network itself was run"))
+    np.testing.assert_allclose(ensemble.for_inference().probabilities(clips, range(5)), expected, atol=ATOL)
+
+
+def test_it_moves_as_one(paths: list[str]) -> None:
+    moved = load_ensemble(paths).to("meta")
+    assert isinstance(moved, Ensemble)
+    assert {parameter.device.type for module in moved.modules for parameter in module.parameters()} == {"meta"}
+
+
+def test_clips_may_come_without_the_channels_that_are_dropped(paths: list[str]) -> None:
+    """Where every joint is detected, the score changes nothing."""
+    clips = CLIPS.copy()
+    clips[:, 2] = 1
+    expected = load_ensemble(paths).probabilities(clips, range(5))
+    ensemble = load_ensemble(paths).of_kept_channels()
+    assert ensemble.channels == ("x", "y")
+    np.testing.assert_allclose(ensemble.probabilities(clips[:, :2], range(5)), expected, atol=ATOL)  # measured: 0

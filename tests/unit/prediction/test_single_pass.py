@@ -1,0 +1,142 @@
+"""A recording in one pass: each moment's answer is the head's to the mean of the features around it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stgcn_torch.data.preprocessing.steps import preprocess
+from stgcn_torch.prediction.ensemble import Ensemble
+from stgcn_torch.prediction.single_pass import running_segments, sliding_mean, streams_of
+from stgcn_torch.prediction.windows import Segment
+from stgcn_torch.training.lit import LitSTGCN
+
+CLASSES = ("a", "b", "c")
+LAYOUT = {"joints": ["hip", "knee", "foot"], "bones": [["knee", "hip"], ["foot", "knee"]], "center": "hip"}
+ATOL = 1e-12  # of probabilities, float64; measured: 3e-15
+
+
+def module_of(seed: int = 0, T: int = 60, **options: Any) -> LitSTGCN:
+    """A network whose stride is 4 and whose window is the recording."""
+    model = {"num_classes": 3, "layout": LAYOUT, "channels": [4, 6], "strides": [2, 2], "temporal_kernel": 3}
+    preprocessing = {"window": T, **options.pop("preprocessing", {})}
+    torch.manual_seed(seed)
+    module = LitSTGCN(model | options, preprocessing, CLASSES)
+    torch.nn.init.normal_(module.head.fcn.weight, 0, 2)
+    return module.double().eval()  # so that nothing but the arithmetic can differ
+
+
+def recording(T: int = 60, M: int = 1) -> np.ndarray[Any, Any]:
+    rng = np.random.default_rng(0)
+    clip = rng.normal(size=(3, T, 3, M)).cumsum(axis=1).astype(np.float32)
+    clip[2] = 1
+    return clip
+
+
+def segments(ensemble: Ensemble, clip: np.ndarray[Any, Any], frames: int) -> Iterator[Segment]:
+    return running_segments(ensemble, streams_of(ensemble), clip, frames)
+
+
+def features(module: LitSTGCN, clip: np.ndarray[Any, Any]) -> torch.Tensor:
+    """The deep features of the whole recording as one clip, each the mean over joints and people, (S, D)."""
+    x = torch.from_numpy(preprocess(clip, module.preprocessing, module.body))[None].double()
+    deep: list[torch.Tensor] = []
+    hook = module.backbone.st_gcn_networks[-1].register_forward_hook(lambda *call: deep.append(call[2]))
+    with torch.inference_mode():
+        module(x)
+    hook.remove()
+    return deep[0].mean(dim=(0, 3)).t()
+
+
+@pytest.mark.parametrize("M", [1, 2])
+def test_an_answer_is_the_heads_to_the_mean_of_the_features_around(M: int) -> None:
+    module, clip = module_of(), recording(M=M)
+    made = features(module, clip)
+    expected = torch.stack([made[max(0, j - 1) : j + 3].mean(dim=0) for j in range(15)])  # 16 frames: 4 features
+    with torch.inference_mode():
+        module.head.fcn.bias -= module.head(expected).mean(dim=0)  # no class is the most likely throughout
+        rows = module.head(expected).softmax(dim=1).numpy()
+    found = np.zeros((15, 3))
+    parts = list(segments(Ensemble([module], [1.0]), clip, 16))
+    for part in parts:
+        assert part.start % 4 == 0
+        cells = slice(part.start // 4, -(-part.end // 4))
+        assert set(rows[cells].argmax(axis=1)) == {part.probabilities.argmax()}
+        np.testing.assert_allclose(part.probabilities, rows[cells].mean(axis=0), atol=ATOL)
+        found[cells] += 1
+    assert len(parts) > 1
+    assert (found == 1).all(), "every moment is in one segment"
+
+
+def test_a_mean_over_the_whole_recording_is_what_the_network_says_of_it() -> None:
+    module, clip = module_of(), recording()
+    (part,) = segments(Ensemble([module], [1.0]), clip, 1000)
+    with torch.inference_mode():
+        x = torch.from_numpy(preprocess(clip, module.preprocessing, module.body))[None].double()
+        expected = module(x).softmax(dim=1)[0].numpy()
+    assert (part.start, part.end) == (0, 60)
+    np.testing.assert_allclose(part.probabilities, expected, atol=ATOL)
+
+
+def test_networks_answer_together_by_their_weights() -> None:
+    one, other, clip = module_of(0), module_of(1, preprocessing={"streams": ["bone"], "center": None}), recording()
+    whole = [next(segments(Ensemble([module], [1.0]), clip, 1000)).probabilities for module in (one, other)]
+    (both,) = segments(Ensemble([one, other], [0.75, 0.25]), clip, 1000)
+    np.testing.assert_allclose(both.probabilities, 0.75 * whole[0] + 0.25 * whole[1], atol=1e-12)
+
+
+def test_a_recording_that_was_left_in_the_middle_does_not_show_in_the_next() -> None:
+    ensemble, clip = Ensemble([module_of()], [1.0]), recording()
+    streams = streams_of(ensemble)
+    streams[0].push(torch.ones(1, 2, 30, 3, 1))
+    (part,) = running_segments(ensemble, streams, clip, 1000)
+    (expected,) = segments(ensemble, clip, 1000)
+    assert (part.probabilities == expected.probabilities).all()
+
+
+def test_segments_end_with_the_recording_and_where_nobody_is_around() -> None:
+    module, clip = module_of(T=100), recording(100)
+    clip[:, 40:70] = 0
+    clip[:, 90:] = 0
+    parts = list(segments(Ensemble([module], [1.0]), clip, 8))  # a feature, and one behind it
+    covered = [frame for part in parts for frame in range(part.start, part.end)]
+    assert covered == [*range(40), *range(64, 90)]
+
+
+def test_nobody_at_all_gets_no_answer() -> None:
+    assert list(segments(Ensemble([module_of()], [1.0]), np.zeros((3, 60, 3, 1)), 8)) == []
+
+
+def test_networks_of_other_strides_cannot_stream_together() -> None:
+    with pytest.raises(ValueError, match=r"must have one stride, got \[2, 4\] frames"):
+        streams_of(Ensemble([module_of(), module_of(strides=[1, 2])], [0.5, 0.5]))
+
+
+def test_networks_that_see_other_ends_cannot_stream_together() -> None:
+    modules = [module_of(preprocessing={"select": select}) for select in ("before", "after")]
+    with pytest.raises(
+        ValueError, match=r"alike in preprocessing\.select and nan, got select=after nan=refuse, select=b"
+    ):
+        streams_of(Ensemble(modules, (0.5, 0.5)))
+
+
+def test_a_recording_without_frames_gets_no_answer() -> None:
+    assert not list(segments(Ensemble([module_of()], (1.0,)), recording(T=0), 12))
+
+
+def test_what_needs_more_than_a_frame_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"teleports=drop \(allowed: keep\)"):
+        streams_of(Ensemble([module_of(preprocessing={"teleports": "drop"})], [1.0]))
+
+
+@settings(derandomize=True, deadline=None, max_examples=100, database=None)
+@given(st.lists(st.integers(0, 7), min_size=1, max_size=8), st.integers(1, 12))
+def test_a_sliding_mean_is_the_mean_around_each_row_however_the_rows_come(sizes: list[int], width: int) -> None:
+    x = torch.randn(sum(sizes), 2, generator=torch.Generator().manual_seed(0))
+    rows = [x[max(0, i - (width - 1) // 2) : i + width // 2 + 1].double().mean(dim=0) for i in range(len(x))]
+    found = torch.cat([x.double()[:0], *sliding_mean(x.split(sizes), width)])
+    torch.testing.assert_close(found, torch.stack(rows) if rows else x.double(), rtol=0, atol=1e-12)

@@ -1,0 +1,51 @@
+"""Windows cover a clip, and a timeline says of each frame what the windows over it say."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stgcn_torch.prediction.windows import Piece, Pieces, timeline, window_starts
+
+sizes = st.integers(1, 60)
+
+
+@settings(deadline=None, derandomize=True, database=None)
+@given(T=sizes, length=sizes, stride=sizes)
+def test_windows_cover_every_frame_where_their_stride_allows(T: int, length: int, stride: int) -> None:
+    starts = window_starts(T, length, stride)
+    covered = {frame for start in starts for frame in range(start, min(start + length, T))}
+    assert starts == sorted(set(starts))
+    assert (0 in covered, T - 1 in covered, max(covered)) == (True, True, T - 1)
+    if stride <= length:
+        assert covered == set(range(T))
+    assert all(start + length <= T for start in starts) or starts == [0]
+
+
+def test_pieces_are_cut_out_of_their_clips_and_as_wide_as_the_widest() -> None:
+    rng = np.random.default_rng(0)
+    clips = [rng.normal(size=(2, 9, 4, 1)), rng.normal(size=(2, 5, 4, 2))]
+    pieces = Pieces(clips, [Piece(0, 3, 7), Piece(1, 0, 5)])
+    assert (len(pieces), pieces.shape) == (2, (2, 2, 5, 4, 2))
+    np.testing.assert_array_equal(pieces[0][..., :1], clips[0][:, 3:7])
+    assert not pieces[0][..., 1:].any()
+    np.testing.assert_array_equal(pieces[1], clips[1])
+
+
+def test_overlapping_windows_vote_on_each_frame() -> None:
+    """Windows 0-3, 2-5, 4-7 say a, b, b: frames 2 and 3 are undecided and go to the class named first."""
+    a, b = [0.75, 0.25], [0.25, 0.75]
+    first, second = timeline([0, 2, 4], 4, 8, np.array([a, b, b]))
+    assert (first.start, first.end, second.start, second.end) == (0, 4, 4, 8)
+    assert first.probabilities.tolist() == [0.625, 0.375]  # of two frames 0.75, of two 0.5
+    assert second.probabilities.tolist() == b
+
+
+def test_frames_without_a_window_belong_to_no_segment() -> None:
+    segments = timeline([0, 6], 2, 8, np.array([[1.0, 0.0], [1.0, 0.0]]))
+    assert [(segment.start, segment.end) for segment in segments] == [(0, 2), (6, 8)]
+
+
+def test_one_short_window_is_one_segment() -> None:
+    (segment,) = timeline([0], 10, 3, np.array([[0.25, 0.75]]))
+    assert (segment.start, segment.end, segment.probabilities.tolist()) == (0, 3, [0.25, 0.75])
+    assert timeline([], 10, 0, np.zeros((0, 2))) == []
