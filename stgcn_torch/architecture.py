@@ -1,7 +1,13 @@
-"""Which network a set of tensors belongs to, told by names and shapes; arrays and tensors alike, without torch."""
+"""What an ST-GCN is made of, said once: its layers, their tensors, and what these tell of the network. No torch.
 
+Reading a network from a file, the names that others have for its tensors, and what Paddle's processes called them all
+follow from ``LAYERS``. A variant of the block has a row more there.
+"""
+
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,9 +19,75 @@ State = Mapping[str, Any]  # tensors or arrays
 Shape = tuple[int, ...]
 MAX_JOINTS = 1000  # a graph that large is no skeleton's
 PRECISION = 1e-6  # of float32, with room for sums in another order
-BLOCK = re.compile(r"backbone\.st_gcn_networks\.(\d{1,3})\.")
-AS_WIDE = ("tcn.2.weight", "tcn.2.bias", "tcn.3.weight", "tcn.0.weight")  # of a block: their first axis is its width
+NUMBER = re.compile(r"backbone\.st_gcn_networks\.(\d{1,3})\.")
 TEMPORAL_KERNEL = 9  # frames, where no tensor tells
+PROJECTION = "projection"  # of the residual, where a block changes its width or its rate
+
+CONVOLUTION = (".weight", ".bias")
+BATCH_NORM = (".weight", ".bias", ".running_mean", ".running_var", ".num_batches_tracked")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer, by its tensors.
+
+    Attributes:
+        name: Where it stands in ``STGCN``, '*' for a block's number.
+        axes: Of its weight: K partitions, V joints, C channels in, D channels out, F frames, N classes; letters
+            together are multiplied. One axis makes it a batch norm, four a convolution, three a tensor by itself.
+        when: The argument of ``STGCN`` without which it is not there, or ``PROJECTION``.
+    """
+
+    name: str
+    axes: str
+    when: str = ""
+
+    @property
+    def tensors(self) -> tuple[str, ...]:
+        """What is behind its name in those of its tensors."""
+        return {1: BATCH_NORM, 3: ("",), 4: CONVOLUTION}[len(self.axes.split())]
+
+    def named(self, block: int) -> Iterator[tuple[str, list[str]]]:
+        """Each of its tensors in a block, and its axes."""
+        axes = self.axes.split()
+        for tensor in self.tensors:
+            own = axes if tensor in ("", ".weight") else [] if tensor == ".num_batches_tracked" else axes[:1]
+            yield self.name.replace("*", str(block)) + tensor, own
+
+
+# In the order in which the network makes them, and its state dict has them.
+INPUT = (Layer("backbone.A", "K V V"), Layer("backbone.data_bn", "VC", when="data_bn"))
+BLOCK = (
+    Layer("backbone.st_gcn_networks.*.gcn.conv", "KD C 1 1"),
+    Layer("backbone.st_gcn_networks.*.tcn.0", "D"),
+    Layer("backbone.st_gcn_networks.*.tcn.2", "D D F 1"),
+    Layer("backbone.st_gcn_networks.*.tcn.3", "D"),
+    Layer("backbone.st_gcn_networks.*.residual.0", "D C 1 1", when=PROJECTION),
+    Layer("backbone.st_gcn_networks.*.residual.1", "D", when=PROJECTION),
+)
+IMPORTANCE = (Layer("backbone.edge_importance.*", "K V V", when="edge_importance"),)
+HEAD = (Layer("head.fcn", "N D 1 1", when="num_classes"),)
+LAYERS = (*INPUT, *BLOCK, *IMPORTANCE, *HEAD)
+# Arguments that are true or false.
+SWITCHES = sorted({layer.when for layer in LAYERS} - {"", PROJECTION, "num_classes"})
+
+
+def lengths(state: State, layers: Sequence[Layer], block: int = 0) -> dict[str, int]:
+    """What the tensors of these layers say of each letter; the first of several says it, convolutions before others."""
+    found: dict[str, int] = {}
+    products: list[tuple[str, int]] = []
+    for layer in sorted(layers, key=lambda layer: -len(layer.axes)):
+        for name, axes in layer.named(block):
+            shape = state[name].shape if name in state else ()
+            for letters, length in zip(axes, shape if len(shape) == len(axes) else (), strict=False):
+                if len(letters) == 1:
+                    found.setdefault(letters, int(length))
+                else:
+                    products.append((letters, int(length)))
+    for (first, second), length in products:
+        if found.get(second):
+            found.setdefault(first, length // found[second])
+    return found
 
 
 def architecture(state: State) -> dict[str, Any]:
@@ -32,36 +104,32 @@ def sizes(state: State) -> dict[str, Any]:
     Raises:
         ValueError: The tensors are not those of an ST-GCN; what is missing or misshapen otherwise, ``misfits`` tells.
     """
-    A, numbers = state.get("backbone.A"), [int(match[1]) for key in state if (match := BLOCK.match(key))]
+    A, numbers = state.get("backbone.A"), [int(match[1]) for key in state if (match := NUMBER.match(key))]
     if A is None or not numbers:
         raise ValueError("the tensors are not named as an ST-GCN's (backbone.A, ...)")
-    kernels = [key for key in state if key.endswith((".conv.weight", ".tcn.2.weight", ".fcn.weight"))]
+    blocks = range(max(numbers) + 1)
     square = A.ndim == 3 and A.shape[1] == A.shape[2] and 0 < A.shape[1] <= MAX_JOINTS
-    if not square or any(state[key].ndim != 4 for key in kernels):
+    convolutions = [layer for layer in (*BLOCK, *HEAD) if layer.tensors == CONVOLUTION]
+    weights = {next(layer.named(i))[0] for layer in convolutions for i in blocks}
+    if not square or any(state[name].ndim != 4 for name in weights & state.keys()):
         raise ValueError("backbone.A must be (K, V, V) and the convolutions' weights of four axes, as an ST-GCN's are")
-    blocks = [f"backbone.st_gcn_networks.{i}" for i in range(max(numbers) + 1)]
-    widths = [_length(state, *(f"{block}.{tensor}" for tensor in AS_WIDE)) for block in blocks]
-    in_channels = _length(state, f"{blocks[0]}.gcn.conv.weight", axis=1)
-    if lacking := [block for block, width in zip(blocks, widths, strict=True) if width is None]:
+    found = [lengths(state, BLOCK, i) for i in blocks]
+    if lacking := [f"backbone.st_gcn_networks.{i}" for i in blocks if "D" not in found[i]]:
         raise ValueError(f"the tensors lack the temporal convolution of {', '.join(lacking)}")
-    if in_channels is None:
-        raise ValueError(f"the tensors lack {blocks[0]}.gcn.conv.weight")
-    temporal = [f"{block}.tcn.2.weight" for block in blocks]
+    if "C" not in found[0]:
+        raise ValueError(f"the tensors lack {BLOCK[0].name.replace('*', '0')}.weight")
     return {
-        "num_classes": _length(state, "head.fcn.weight", "head.fcn.bias") or 0,
-        "in_channels": in_channels,
-        "channels": widths,
-        "strides": [2 if i and f"{block}.residual.0.weight" in state else 1 for i, block in enumerate(blocks)],
-        "temporal_kernel": _length(state, *temporal, axis=2) or TEMPORAL_KERNEL,
-        "edge_importance": "backbone.edge_importance.0" in state,
-        "data_bn": "backbone.data_bn.weight" in state,
-    }
+        "num_classes": lengths(state, HEAD).get("N", 0),
+        "in_channels": found[0]["C"],
+        "channels": [block["D"] for block in found],
+        "strides": [2 if i and is_there(state, PROJECTION, i) else 1 for i in blocks],
+        "temporal_kernel": next((block["F"] for block in found if "F" in block), TEMPORAL_KERNEL),
+    } | {name: is_there(state, name) for name in SWITCHES}
 
 
-def _length(state: State, *names: str, axis: int = 0) -> int | None:
-    """Of the first of these tensors that is there, the length of an axis."""
-    lengths = [int(state[name].shape[axis]) for name in names if name in state and state[name].ndim > axis]
-    return lengths[0] if lengths else None
+def is_there(state: State, when: str, block: int = 0) -> bool:
+    """Whether there is a tensor that only comes with this."""
+    return any(name in state for layer in LAYERS if layer.when == when for name, _ in layer.named(block))
 
 
 def known_graph(
@@ -110,30 +178,21 @@ def tensor_shapes(A: Shape, model: Mapping[str, Any]) -> dict[str, Shape]:
     """
     K, V, _ = A
     C, widths = model["in_channels"], model["channels"]
-    shapes: dict[str, Shape] = {"backbone.A": A}
-    if model["data_bn"]:
-        shapes |= _batch_norm("backbone.data_bn", V * C)
-    for i, (c_in, c_out, stride) in enumerate(zip((C, *widths[:-1]), widths, model["strides"], strict=True)):
-        block = f"backbone.st_gcn_networks.{i}"
-        shapes |= _convolution(f"{block}.gcn.conv", c_in, K * c_out)
-        shapes |= _batch_norm(f"{block}.tcn.0", c_out)
-        shapes |= _convolution(f"{block}.tcn.2", c_out, c_out, model["temporal_kernel"])
-        shapes |= _batch_norm(f"{block}.tcn.3", c_out)
-        if i > 0 and (c_in != c_out or stride > 1):
-            shapes |= _convolution(f"{block}.residual.0", c_in, c_out) | _batch_norm(f"{block}.residual.1", c_out)
-    if model["edge_importance"]:
-        shapes |= {f"backbone.edge_importance.{i}": A for i in range(len(widths))}
-    head = _convolution("head.fcn", widths[-1], model["num_classes"])
-    return shapes | (head if model["num_classes"] else {})
-
-
-def _convolution(name: str, c_in: int, c_out: int, frames: int = 1) -> dict[str, Shape]:
-    return {f"{name}.weight": (c_out, c_in, frames, 1), f"{name}.bias": (c_out,)}
-
-
-def _batch_norm(name: str, C: int) -> dict[str, Shape]:
-    vectors: dict[str, Shape] = {f"{name}.{part}": (C,) for part in ("weight", "bias", "running_mean", "running_var")}
-    return vectors | {f"{name}.num_batches_tracked": ()}
+    whole = {"K": K, "V": V, "C": C, "D": widths[-1], "F": model["temporal_kernel"], "N": model["num_classes"], "1": 1}
+    blocks = [
+        whole | {"C": c_in, "D": c_out, PROJECTION: i > 0 and (c_in != c_out or stride > 1)}
+        for i, (c_in, c_out, stride) in enumerate(zip((C, *widths[:-1]), widths, model["strides"], strict=True))
+    ]
+    shapes: dict[str, Shape] = {}
+    for layers, parts in ((INPUT, [whole]), (BLOCK, blocks), (IMPORTANCE, blocks), (HEAD, [whole])):
+        for i, part in enumerate(parts):
+            for layer in layers:
+                if not layer.when or part.get(layer.when, model.get(layer.when)):
+                    shapes |= {
+                        name: tuple(math.prod(part[letter] for letter in letters) for letters in axes)
+                        for name, axes in layer.named(i)
+                    }
+    return shapes
 
 
 def misfits(state: State, wanted: Mapping[str, Sequence[int]]) -> list[str]:

@@ -6,28 +6,25 @@ convolution. Optimizer states and inference files know only these.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
 
 from convert.pickle.errors import MismatchError
+from stgcn_torch.architecture import BATCH_NORM, BLOCK, CONVOLUTION, HEAD, IMPORTANCE, INPUT, PROJECTION, Layer
 
 TENSORS = {"weight": "w_0", "bias": "b_0", "_mean": "w_1", "_variance": "w_2"}
-# The layers in the order in which each block makes them, '*' for its number, and their kind.
+# The layers in the order in which a process makes them, '*' for a block's number, and their kind.
 LAYERS = {
-    "backbone.data_bn": "batch_norm1d",
-    "backbone.st_gcn_networks.*.gcn.conv": "conv2d",
-    "backbone.st_gcn_networks.*.tcn.0": "batch_norm2d",
-    "backbone.st_gcn_networks.*.tcn.2": "conv2d",
-    "backbone.st_gcn_networks.*.tcn.3": "batch_norm2d",
-    "backbone.st_gcn_networks.*.residual.0": "conv2d",
-    "backbone.st_gcn_networks.*.residual.1": "batch_norm2d",
-    "head.fcn": "conv2d",
+    layer.name: "conv2d" if layer.tensors == CONVOLUTION else "batch_norm2d" if layer in BLOCK else "batch_norm1d"
+    for layer in (*INPUT, *BLOCK, *HEAD)
+    if layer.tensors != ("",)
 }
 GRAPH = "backbone.A"
 STRANGE = "has parameters that are none of an ST-GCN's, or not all of them"
 KINDS = ("batch_norm", "conv2d")
-BATCH_NORM = re.compile(r"batch_norm[12]d")
-BLOCK = re.compile(r"(?<=backbone\.st_gcn_networks\.)\d{1,4}(?=\.)")
-IMPORTANCE = re.compile(r"backbone\.edge_importance\.(\d{1,4})")
+OF_ANY_KIND = re.compile(r"batch_norm[12]d")
+BLOCK_NUMBER = re.compile(r"(?<=backbone\.st_gcn_networks\.)\d{1,4}(?=\.)")
+OF_A_BLOCK = re.compile(r"backbone\.edge_importance\.(\d{1,4})")
 NUMBERED = re.compile(r"(\w+?)_(\d{1,9})(\.\w+)?")  # a kind, its count, the tensor in it
 # Tensors that Paddle and frameworks (mmcv: averages) keep beside the weights.
 BESIDE = re.compile(
@@ -55,7 +52,7 @@ def parameter_names(structured_keys: Iterable[str], *, paddle_1: bool = False) -
     made: Counter[str] = Counter()
     for layer in sorted({layer for layer in map(_layer, keys) if _pattern(layer) in LAYERS}, key=_made):
         kind = LAYERS[_pattern(layer)]
-        kind = BATCH_NORM.sub("batch_norm", kind) if paddle_1 else kind
+        kind = OF_ANY_KIND.sub("batch_norm", kind) if paddle_1 else kind
         layers[layer] = f"{kind}_{made[kind]}"
         made[kind] += 1
     names = {key: _name(key, layers) for key in keys}
@@ -71,11 +68,11 @@ def _layer(key: str) -> str:
 
 
 def _pattern(layer: str) -> str:
-    return BLOCK.sub("*", layer)
+    return BLOCK_NUMBER.sub("*", layer)
 
 
 def _made(layer: str) -> tuple[bool, int, int]:
-    block = BLOCK.search(layer)
+    block = BLOCK_NUMBER.search(layer)
     return layer.startswith("head"), int(block[0]) if block else 0, list(LAYERS).index(_pattern(layer))
 
 
@@ -83,7 +80,7 @@ def _name(key: str, layers: dict[str, str]) -> str | None:
     layer, _, tensor = key.rpartition(".")
     if key == GRAPH:
         return "generated_tensor_0"
-    if importance := IMPORTANCE.fullmatch(key):
+    if importance := OF_A_BLOCK.fullmatch(key):
         return f"stgcn__back_bone_0.w_{importance[1]}"  # the backbone's own parameters
     if layer in layers and tensor in _tensors(layer):
         return f"{layers[layer]}.{TENSORS[tensor]}"
@@ -93,8 +90,8 @@ def _name(key: str, layers: dict[str, str]) -> str | None:
 def network_keys(shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
     """The structured keys of the ST-GCN whose parameters have these shapes.
 
-    Its convolutions, in the order in which the process made them, tell its blocks: only a temporal convolution takes
-    in more than one frame, a graph convolution is before each, and another that follows is that of the residual.
+    Its convolutions, in the order in which the process made them, tell its blocks, and the batch norms, of which one
+    follows each but the head, which of the ways to read them is right.
 
     Args:
         shapes: By parameter name; the whole network's, with or without the graph, edge importance and the head.
@@ -106,25 +103,64 @@ def network_keys(shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
         MismatchError: The layers are not those of an ST-GCN.
     """
     convs = _made_shapes(shapes, "conv2d")
+    separate = _counts(shapes, "batch_norm1d")  # Paddle 1 counts the input's batch norm with the others
     norms = _made_shapes(shapes, "batch_norm2d") or _made_shapes(shapes, "batch_norm")
-    temporal = [index for index, shape in enumerate(convs) if len(shape) == 4 and shape[2] > 1 == shape[3]]
-    tall = {*temporal}
-    if {shape[2:] for index, shape in enumerate(convs) if index not in tall} != {(1, 1)} or temporal[:1] != [1]:
-        raise MismatchError(STRANGE)
-    # Paddle 1 counts the input's batch norm with the others, each of which is as wide as its block.
-    widths = [convs[index + (index + 1 in tall)][:1] for index in range(len(convs))]
-    first = _counts(shapes, "batch_norm") and len(norms) >= len(convs) and norms[1:] == widths[: len(norms) - 1]
-    head = len(convs) - len(norms) + first  # a batch norm follows each convolution but the head
-    residuals = [then - index - 2 for index, then in zip(temporal, [*temporal[1:], len(convs) - head + 1], strict=True)]
-    if not {head, *residuals} <= {0, 1}:
-        raise MismatchError(STRANGE)
-    layers = ["backbone.data_bn"] if first or _counts(shapes, "batch_norm1d") else []
-    for block, residual in enumerate(residuals):
-        patterns = [pattern for pattern in LAYERS if "*" in pattern and (residual or "residual" not in pattern)]
-        layers += [pattern.replace("*", str(block)) for pattern in patterns]
-    layers += ["head.fcn"] * head
-    importance = [f"backbone.edge_importance.{block}" for block in range(len(residuals))]
-    return [GRAPH, *importance, *(f"{layer}.{tensor}" for layer in layers for tensor in _tensors(layer))]
+    for blocks, head in _ways_to_read(convs):
+        widths = [(D,) for layers, D in blocks for layer in layers if layer.tensors == BATCH_NORM]
+        first = not separate and len(norms) == len(widths) + 1
+        if norms[first:] == widths:
+            names = ["backbone.data_bn"] if first or separate else []
+            names += [layer.name.replace("*", str(i)) for i, (layers, _) in enumerate(blocks) for layer in layers]
+            names += [layer.name for layer in HEAD if head]
+            importance = [layer.name.replace("*", str(i)) for layer in IMPORTANCE for i in range(len(blocks))]
+            return [GRAPH, *importance, *(f"{name}.{tensor}" for name in names for tensor in _tensors(name))]
+    raise MismatchError(STRANGE)
+
+
+Blocks = list[tuple[Sequence[Layer], int]]  # the layers of each, and its width
+
+
+def _ways_to_read(convs: Sequence[tuple[int, ...]]) -> Iterator[tuple[Blocks, bool]]:
+    """The blocks that convolutions of these shapes, in the order in which they were made, may be; and whether of a head.
+
+    Optional layers may be there or not, those of a whole network in all blocks or in none.
+    """
+    switches = sorted({layer.when for layer in BLOCK} - {"", PROJECTION})
+    for chosen in product((True, False), repeat=len(switches)):
+        there = {"": True, **dict(zip(switches, chosen, strict=True))}
+        kinds = [[layer for layer in BLOCK if ({**there, PROJECTION: own})[layer.when]] for own in (False, True)]
+        ways: list[tuple[Blocks, int, dict[str, int]]] = [([], 0, {})]
+        while ways:
+            blocks, at, sizes = ways.pop()
+            if blocks and at + len(HEAD) == len(convs) and _fit(HEAD, convs[at:], {"D": sizes["C"]}):
+                yield blocks, True
+            if blocks and at == len(convs):
+                yield blocks, False
+            for layers in kinds[: 1 + bool(blocks)]:  # the first block has no residual
+                made = [layer for layer in layers if layer.tensors == CONVOLUTION]
+                if found := _fit(made, convs[at : at + len(made)], sizes):
+                    kept = {"K": found["K"], "C": found["D"]}
+                    ways.append(([*blocks, (layers, found["D"])], at + len(made), kept))
+
+
+def _fit(layers: Sequence[Layer], shapes: Sequence[tuple[int, ...]], known: Mapping[str, int]) -> dict[str, int] | None:
+    """Lengths by letter with which the weights of these layers have these shapes; None if there are none."""
+    if len(shapes) != len(layers):
+        return None
+    found, products = {"1": 1, **known}, []
+    for layer, shape in zip(layers, shapes, strict=True):
+        axes = layer.axes.split()
+        if len(shape) != len(axes):
+            return None
+        for letters, length in zip(axes, shape, strict=True):
+            if len(letters) > 1:
+                products.append((letters, length))
+            elif found.setdefault(letters, length) != length:
+                return None
+    for (first, second), length in products:
+        if not found[second] or length != found.setdefault(first, length // found[second]) * found[second]:
+            return None
+    return found if found.get("F", 2) > 1 else None  # a kernel of one frame could be any pointwise convolution
 
 
 def _made_shapes(shapes: Mapping[str, tuple[int, ...]], kind: str) -> list[tuple[int, ...]]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from convert.network.keys import Array
 from convert.pickle.errors import MismatchError
-from stgcn_torch.architecture import PRECISION, graph_of, known_graph
+from stgcn_torch.architecture import BLOCK, IMPORTANCE, INPUT, PRECISION, graph_of, known_graph, lengths
 from stgcn_torch.graph import STRATEGIES, adjacency
 from stgcn_torch.skeleton import LAYOUTS, skeleton
 
@@ -84,17 +84,10 @@ def exact_graph(A: Array, model: Mapping[str, Any], warnings: list[str]) -> Arra
 
 def rebuilt_graph(state: Mapping[str, Array], layout: Layout | None, warnings: list[str]) -> Array:
     """The adjacency of a file that lacks it (Paddle 1.8 does not store it), rebuilt from the layout."""
-    conv, width = state.get("backbone.st_gcn_networks.0.gcn.conv.weight"), "backbone.st_gcn_networks.0.tcn.2.weight"
-    if conv is None or conv.ndim != 4 or width not in state:
+    found = lengths(state, (*INPUT, *BLOCK, *IMPORTANCE))
+    if not all(found.get(letter) for letter in "KCD"):
         raise MismatchError("it lacks backbone.A and the first block of an ST-GCN")
-    if state[width].ndim != 4 or 0 in (conv.size, state[width].size):
-        raise MismatchError("it lacks backbone.A, and its first block is none of an ST-GCN's")
-    K, C = conv.shape[0] // state[width].shape[0], conv.shape[1]
-    importance, data_bn = (
-        state.get(name) if state.get(name, conv).ndim == axes else None
-        for name, axes in (("backbone.edge_importance.0", 3), ("backbone.data_bn.weight", 1))
-    )
-    V = importance.shape[-1] if importance is not None else len(data_bn) // C if data_bn is not None else 0
+    K, C, V = found["K"], found["C"], found.get("V", 0)
     if layout is None:
         layout = LAYOUT_OF.get((V, C))
         if layout is None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from convert.pickle.errors import MismatchError
+from stgcn_torch.architecture import LAYERS
 
 Array = np.ndarray[Any, np.dtype[Any]]
 State = Mapping[str, Array]
@@ -23,23 +24,8 @@ NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)")
 
 SHOWN = 20  # problems in one message
 
-ITSELF = ("",)
-CONVOLUTION = (".weight", ".bias")
-BATCH_NORM = (".weight", ".bias", ".running_mean", ".running_var", ".num_batches_tracked")
-
 # The parts of the network, '*' for a block's number, and the tensors in each.
-PARTS: dict[str, tuple[str, ...]] = {
-    "backbone.A": ITSELF,
-    "backbone.data_bn": BATCH_NORM,
-    "backbone.edge_importance.*": ITSELF,
-    "backbone.st_gcn_networks.*.gcn.conv": CONVOLUTION,
-    "backbone.st_gcn_networks.*.tcn.0": BATCH_NORM,
-    "backbone.st_gcn_networks.*.tcn.2": CONVOLUTION,
-    "backbone.st_gcn_networks.*.tcn.3": BATCH_NORM,
-    "backbone.st_gcn_networks.*.residual.0": CONVOLUTION,
-    "backbone.st_gcn_networks.*.residual.1": BATCH_NORM,
-    "head.fcn": CONVOLUTION,
-}
+PARTS = {layer.name: layer.tensors for layer in LAYERS}
 
 
 @dataclass(frozen=True)

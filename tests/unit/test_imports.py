@@ -44,7 +44,7 @@ ROOMS = {
     "commands": "checkpoint data data.formats data.preprocessing data.recordings data.skating drawing prediction"
     " skeleton training",
     "convert.pickle": "",
-    "convert.formats": "convert.pickle files",
+    "convert.formats": "architecture convert.pickle files",
     "convert.network": "architecture convert.formats convert.pickle graph skeleton",
     "convert.outputs": "checkpoint convert.formats convert.network convert.pickle data.preprocessing files model"
     " skeleton training",
