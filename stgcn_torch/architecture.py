@@ -84,9 +84,9 @@ def lengths(state: State, layers: Sequence[Layer], block: int = 0) -> dict[str, 
                     found.setdefault(letters, int(length))
                 else:
                     products.append((letters, int(length)))
-    for (first, second), length in products:
-        if found.get(second):
-            found.setdefault(first, length // found[second])
+    for letters, length in products:
+        if found.get(letters[1]):
+            found.setdefault(letters[0], length // found[letters[1]])
     return found
 
 

@@ -88,6 +88,8 @@ class STGCNBackbone(nn.Module):
         aggregation: Name of a kernel.
 
     Attributes:
+        strides: Of each block, frames.
+        temporal_kernel: Frames.
         stride: Frames from one of the last block's features to the next: feature t is centred on frame ``stride * t``.
         reach: Frames before and after its centre that such a feature sees; 76 for the usual ten blocks.
 
@@ -121,7 +123,7 @@ class STGCNBackbone(nn.Module):
                 f"got {in_channels}, {list(channels)} and {list(strides)}"
             )
         K, V, _ = A.shape
-        self.in_channels = in_channels
+        self.in_channels, self.strides, self.temporal_kernel = in_channels, tuple(strides), temporal_kernel
         self.stride = math.prod(strides)
         self.reach = temporal_kernel // 2 * sum(math.prod(strides[:i]) for i in range(len(strides)))
         self.register_buffer("A", A)  # persistent: the graph a network was trained with belongs to its weights

@@ -6,14 +6,13 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from hydra.core.hydra_config import HydraConfig
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
-from torch import nn
 
 from stgcn_torch.checkpoint.reader import Checkpoint, read_checkpoint
 from stgcn_torch.commands.entry import command, given_preprocessing, load_layout, plain
@@ -53,7 +52,6 @@ from stgcn_torch.drawing.run import (
 from stgcn_torch.drawing.style import FORMATS, THEMES, Theme, save
 from stgcn_torch.files import existing_parent, written_whole
 from stgcn_torch.graph import adjacency, hop_distance
-from stgcn_torch.model import STGCNBlock
 from stgcn_torch.skeleton import skeleton
 
 Given = Mapping[type, Any]  # what there is to draw, each kind under its class
@@ -122,12 +120,11 @@ def network_of(held: Checkpoint, window: int | None) -> Network:
     options = {name: held.model[name] for name in ("strategy", "max_hop", "dilation") if name in held.model}
     graph = Graph(skeleton(held.model.get("layout", "fsd10")), backbone.A.double().numpy(), **options)
     learned = backbone.edge_importance
-    temporal = [cast(nn.Conv2d, cast(STGCNBlock, block).tcn[2]) for block in backbone.st_gcn_networks]
     return Network(
         graph,
         None if learned is None else torch.stack([*learned]).detach().double().numpy(),
-        [convolution.kernel_size[0] for convolution in temporal],
-        [convolution.stride[0] for convolution in temporal],
+        [backbone.temporal_kernel] * len(backbone.strides),
+        backbone.strides,
         window,
     )
 

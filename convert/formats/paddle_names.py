@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
+from typing import Any
 
 from convert.pickle.errors import MismatchError
 from stgcn_torch.architecture import BATCH_NORM, BLOCK, CONVOLUTION, HEAD, IMPORTANCE, INPUT, PROJECTION, Layer
@@ -121,26 +122,37 @@ Blocks = list[tuple[Sequence[Layer], int]]  # the layers of each, and its width
 
 
 def _ways_to_read(convs: Sequence[tuple[int, ...]]) -> Iterator[tuple[Blocks, bool]]:
-    """The blocks that convolutions of these shapes, in the order in which they were made, may be; and whether of a head.
+    """The blocks that convolutions of these shapes may be, in the order in which they were made, and whether a head.
 
     Optional layers may be there or not, those of a whole network in all blocks or in none.
     """
     switches = sorted({layer.when for layer in BLOCK} - {"", PROJECTION})
     for chosen in product((True, False), repeat=len(switches)):
         there = {"": True, **dict(zip(switches, chosen, strict=True))}
-        kinds = [[layer for layer in BLOCK if ({**there, PROJECTION: own})[layer.when]] for own in (False, True)]
-        ways: list[tuple[Blocks, int, dict[str, int]]] = [([], 0, {})]
+        kinds = [[layer for layer in BLOCK if {**there, PROJECTION: own}[layer.when]] for own in (False, True)]
+        ways: list[tuple[_Chain, int, dict[str, int]]] = [(None, 0, {})]
         while ways:
             blocks, at, sizes = ways.pop()
             if blocks and at + len(HEAD) == len(convs) and _fit(HEAD, convs[at:], {"D": sizes["C"]}):
-                yield blocks, True
+                yield _unchained(blocks), True
             if blocks and at == len(convs):
-                yield blocks, False
-            for layers in kinds[: 1 + bool(blocks)]:  # the first block has no residual
+                yield _unchained(blocks), False
+            for layers in kinds[: 1 + (blocks is not None)]:  # the first block has no residual
                 made = [layer for layer in layers if layer.tensors == CONVOLUTION]
                 if found := _fit(made, convs[at : at + len(made)], sizes):
-                    kept = {"K": found["K"], "C": found["D"]}
-                    ways.append(([*blocks, (layers, found["D"])], at + len(made), kept))
+                    following = {"K": found["K"], "C": found["D"]}
+                    ways.append(((blocks, (layers, found["D"])), at + len(made), following))
+
+
+_Chain = tuple[Any, tuple[Sequence[Layer], int]] | None  # the blocks before, and one: none is copied
+
+
+def _unchained(chain: _Chain) -> Blocks:
+    blocks = []
+    while chain:
+        chain, block = chain
+        blocks.append(block)
+    return blocks[::-1]
 
 
 def _fit(layers: Sequence[Layer], shapes: Sequence[tuple[int, ...]], known: Mapping[str, int]) -> dict[str, int] | None:
@@ -157,8 +169,9 @@ def _fit(layers: Sequence[Layer], shapes: Sequence[tuple[int, ...]], known: Mapp
                 products.append((letters, length))
             elif found.setdefault(letters, length) != length:
                 return None
-    for (first, second), length in products:
-        if not found[second] or length != found.setdefault(first, length // found[second]) * found[second]:
+    for letters, length in products:
+        other = found.get(letters[1], 0)
+        if not other or length != found.setdefault(letters[0], length // other) * other:
             return None
     return found if found.get("F", 2) > 1 else None  # a kernel of one frame could be any pointwise convolution
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from convert.pickle.errors import MismatchError
 from convert.network.network import Network
 from convert.network.optimizer import Momentum, progress
 from convert.network.recipes import Recipe, find_recipe
+from convert.pickle.errors import MismatchError
 from stgcn_torch.checkpoint.writer import WholeFileCheckpointIO
 from stgcn_torch.data.preprocessing.steps import Preprocessing
 from stgcn_torch.training.lit import LitSTGCN

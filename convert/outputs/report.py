@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from convert.pickle.files import contents
+from convert.formats.sniff import LEGACY, START, kind
 from convert.network.graphs import layout_name
 from convert.network.keys import Array
 from convert.network.network import Network
-from convert.formats.sniff import LEGACY, START, kind
+from convert.pickle.files import contents
 
 COLUMN_ERROR = 1e-5  # of a normalised graph in float32 it is 1e-7
 PICKLES = {

@@ -1,7 +1,5 @@
 """What a network becomes: a state dict, a Lightning checkpoint, safetensors with a card, or Paddle's own file."""
 
-import json
-from stgcn_torch.files import write_together, write_whole
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,17 +9,18 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
-from stgcn_torch.checkpoint.card import card_of
-from convert.pickle.errors import MismatchError, UnreadableError, about
-from convert.pickle.files import contents
+from convert.formats.pdparams import pdopt_parts, pdparams_parts
+from convert.formats.torch_files import write_pt
 from convert.network.keys import Array, restore_state_dict
 from convert.network.network import Network
 from convert.network.optimizer import Momentum
-from convert.formats.pdparams import pdopt_parts, pdparams_parts
 from convert.network.recipes import Recipe
-from convert.formats.torch_files import write_pt
-from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS, Preprocessing
+from convert.pickle.errors import MismatchError, UnreadableError, about
+from convert.pickle.files import contents
+from stgcn_torch.checkpoint.card import card_of
 from stgcn_torch.checkpoint.input_statistics import Centring, centring, contradiction
+from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS, Preprocessing
+from stgcn_torch.files import write_together, write_whole
 from stgcn_torch.skeleton import Skeleton, skeleton
 
 SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", ".pdparams")

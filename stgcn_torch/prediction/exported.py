@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -19,7 +19,7 @@ from torch.export import Dim, ExportedProgram
 from stgcn_torch.data.batch.crops import even_crops
 from stgcn_torch.data.batch.streams import stack_streams
 from stgcn_torch.data.preprocessing.steps import Preprocessing
-from stgcn_torch.inference.folded import FoldedBlock, FoldedSTGCN
+from stgcn_torch.inference.folded import FoldedSTGCN
 from stgcn_torch.training.lit import LitSTGCN
 
 OUTPUTS = ("probabilities", "logits")
@@ -41,9 +41,8 @@ class Exported(nn.Module):
         super().__init__()
         self.folded = FoldedSTGCN(module.backbone, module.head)
         self.made, self.parents, self.output = module.preprocessing, module.body.parents, output
-        strides = [cast(FoldedBlock, block).stride for block in self.folded.blocks]
         # As a .pt2: torch tells a single frame from several where it lays out memory, motion two from more.
-        self.least_frames = max(math.prod(strides) + 1, 3)
+        self.least_frames = max(module.backbone.stride + 1, 3)
 
     @property
     def axes(self) -> dict[int, str]:

@@ -26,6 +26,8 @@ def hindrance(backbone: STGCNBackbone) -> str | None:
         return "Triton is not installed"
     from stgcn_torch.kernels.triton.graph_conv import MOST_EDGES, MOST_JOINTS
 
+    if any(type(block) is not STGCNBlock for block in backbone.st_gcn_networks):
+        return "the kernels are for the article's block, the network has others"
     V, E = backbone.A.shape[1], int(backbone.A.count_nonzero())
     if V > MOST_JOINTS or E > MOST_EDGES:
         return f"the graph has {V} joints and {E} edges, the kernels take {MOST_JOINTS} and {MOST_EDGES}"

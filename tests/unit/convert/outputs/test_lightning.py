@@ -12,16 +12,16 @@ import pytest
 import torch
 
 from convert import MismatchError
-from convert.outputs.lightning import write_ckpt
 from convert.network.network import Network
 from convert.network.optimizer import Momentum
 from convert.network.recipes import RECIPES, Recipe, constant, cosine
+from convert.outputs.lightning import write_ckpt
 from stgcn_torch.architecture import tensor_shapes
 from stgcn_torch.checkpoint.reader import read_checkpoint
+from stgcn_torch.checkpoint.resume import check_resumes
 from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS
 from stgcn_torch.graph import adjacency
 from stgcn_torch.training.lit import LitSTGCN
-from stgcn_torch.checkpoint.resume import check_resumes
 
 ROOT = Path(__file__).parents[4]
 A = adjacency("fsd10", "spatial").astype(np.float32)
