@@ -25,9 +25,8 @@ def hindrance(backbone: STGCNBackbone) -> str | None:
     if importlib.util.find_spec("triton") is None:
         return "Triton is not installed"
     from stgcn_torch.kernels.triton.graph_conv import MOST_EDGES, MOST_JOINTS
+    from stgcn_torch.kernels.triton.unit import Layers
 
-    if any(type(block) is not STGCNBlock for block in backbone.st_gcn_networks):
-        return "the kernels are for the article's block, the network has others"
     V, E = backbone.A.shape[1], int(backbone.A.count_nonzero())
     if V > MOST_JOINTS or E > MOST_EDGES:
         return f"the graph has {V} joints and {E} edges, the kernels take {MOST_JOINTS} and {MOST_EDGES}"
@@ -36,6 +35,11 @@ def hindrance(backbone: STGCNBackbone) -> str | None:
             return f"the kernels have no dropout, the network has {module.p:g}"
         if isinstance(module, nn.SyncBatchNorm):
             return "the kernels have no synchronised batch norm"
+    for block in cast(list[STGCNBlock], backbone.st_gcn_networks):
+        trained = {id(parameter) for parameter in Layers.of(block.gcn.conv, block.tcn, block.residual).parameters}
+        if any(id(parameter) not in trained for parameter in block.parameters()):
+            return "the kernels train the article's block, and the network's blocks have more in them"
+
     return None
 
 

@@ -67,6 +67,9 @@ def test_what_hinders_the_kernels_is_named() -> None:
     assert "dropout" in str(hindrance(STGCN(5, dropout=0.5).backbone))
     synchronised = nn.SyncBatchNorm.convert_sync_batchnorm(STGCN(5, **SMALL))  # type: ignore[arg-type]
     assert "synchronised" in str(hindrance(synchronised.backbone))
+    more = STGCN(5, **SMALL)  # type: ignore[arg-type]
+    more.backbone.st_gcn_networks[0].branch = nn.Conv2d(4, 4, 1)
+    assert "have more in them" in str(hindrance(more.backbone))
     joints = [f"j{i}" for i in range(129)]
     layout = {"joints": joints, "bones": [[joints[0], joint] for joint in joints[1:]], "center": joints[0]}
     assert "129 joints" in str(hindrance(STGCN(5, layout=layout, **SMALL).backbone))  # type: ignore[arg-type]
