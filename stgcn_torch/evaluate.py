@@ -1,14 +1,11 @@
 """``python -m stgcn_torch.evaluate``: the metrics of a checkpoint on a held-out split."""
 
-import sys
-
 import pytorch_lightning as pl
 from omegaconf import DictConfig
 
-from stgcn_torch.checkpoint.input_statistics import contradiction
-from stgcn_torch.checkpoint.reader import load_module
 from stgcn_torch.commands.composition import make_data, quiet_trainer
-from stgcn_torch.commands.entry import command, given_preprocessing, plain
+from stgcn_torch.commands.entry import command
+from stgcn_torch.commands.networks import check_one, networks
 from stgcn_torch.data.module import SkeletonData
 from stgcn_torch.drawing.report import one_line, summarize, write_report
 from stgcn_torch.inference.exact import for_inference
@@ -41,11 +38,8 @@ def evaluate(module: LitSTGCN, data: SkeletonData, split: str | None, trainer: p
 @command("evaluate")
 def main(config: DictConfig) -> None:
     """Evaluate as the composed configuration says."""
-    given = given_preprocessing(config)
-    module = load_module(config.ckpt_path, given, plain(config.strides))
-    said = contradiction(module.state_dict(), module.preprocessing, module.body)
-    if said and given.keys() - {"nan", "empty"}:  # its own is right, even where clips were centred before
-        print(f"evaluate: {said}", file=sys.stderr)
+    check_one(config)
+    (module,) = networks(config, "evaluate")[0].modules
     data = make_data(config, module.body, module)
     if data.num_classes != len(module.classes):
         raise ValueError(f"{config.ckpt_path} has {len(module.classes)} classes, the data have {data.num_classes}")

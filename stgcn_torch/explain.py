@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 from omegaconf import DictConfig
 
-from stgcn_torch.commands.clips import Place, check_source, odd_centring, odd_scale, opened, tracked, warn
-from stgcn_torch.commands.entry import command, given_preprocessing, plain
+from stgcn_torch.commands.clips import Place, check_source, odd_scale, opened, tracked
+from stgcn_torch.commands.entry import command, plain
+from stgcn_torch.commands.networks import check_one, networks, warn
 from stgcn_torch.data.arrays import validate_clip
 from stgcn_torch.data.preprocessing.steps import Clip, live_frames
 from stgcn_torch.explanation.attribution import explain
 from stgcn_torch.explanation.explanation import Explanation
 from stgcn_torch.explanation.page import write_page
 from stgcn_torch.files import check_writable
-from stgcn_torch.prediction.ensemble import load_ensemble
 
 LARGE = 2_000_000  # bytes of a page that opens slowly on a phone
 
@@ -66,8 +66,7 @@ def oversized(path: str) -> list[str]:
 
 def check(config: DictConfig) -> None:
     """Raise an error for what no page could be made of or written to, before anything is loaded."""
-    if not isinstance(config.ckpt_path, str):
-        raise ValueError(f"ckpt_path must be one checkpoint, got {plain(config.ckpt_path)}")
+    check_one(config)
     for name in ("top_k", "crop"):
         if type(config[name]) is not int and (name == "top_k" or config[name] is not None):
             raise ValueError(f"{name} must be a whole number, got {config[name]!r}")
@@ -81,10 +80,7 @@ def check(config: DictConfig) -> None:
 def main(config: DictConfig) -> None:
     """Explain as the composed configuration says."""
     check(config)
-    given = given_preprocessing(config)
-    ensemble = load_ensemble([config.ckpt_path], None, given, plain(config.strides))
-    contradictions = odd_centring(ensemble, given)
-    warn("explain", contradictions)
+    ensemble, contradictions = networks(config, "explain")
     found = []
     with opened(config, ensemble, "explain") as source:
         (module,) = source.ensemble.modules

@@ -1,7 +1,6 @@
 """``python -m stgcn_torch.export``: a checkpoint as one file for another program, ONNX or ``torch.export``."""
 
 import math
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -9,9 +8,8 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from stgcn_torch.checkpoint.input_statistics import contradiction
-from stgcn_torch.checkpoint.reader import load_module
-from stgcn_torch.commands.entry import command, given_preprocessing, plain
+from stgcn_torch.commands.entry import command
+from stgcn_torch.commands.networks import check_one, networks
 from stgcn_torch.files import written_whole
 from stgcn_torch.prediction.exported import OUTPUTS, WRITERS, Exported, Run, card_of, check_packages, is_whole, shapes
 from stgcn_torch.training.lit import LitSTGCN
@@ -112,11 +110,8 @@ def likely_clips(module: LitSTGCN, shape: Sequence[int], generator: torch.Genera
 @command("export")
 def main(config: DictConfig) -> None:
     """Export as the composed configuration says."""
-    given = given_preprocessing(config)
-    module = load_module(config.ckpt_path, given, plain(config.strides))
-    said = contradiction(module.state_dict(), module.preprocessing, module.body)
-    if said and given.keys() - {"nan", "empty"}:  # its own is right, even where clips were centred before
-        print(f"export: {said}", file=sys.stderr)
+    check_one(config)
+    (module,) = networks(config, "export")[0].modules
     difference = export(module, config.out, config.output)
     card = card_of(module, config.output)
     of = " of the largest logit" if config.output == "logits" else ""

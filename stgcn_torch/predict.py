@@ -14,12 +14,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from stgcn_torch.commands.clips import Place, odd_centring, odd_scale, opened, warn
-from stgcn_torch.commands.entry import command, given_preprocessing, plain
+from stgcn_torch.commands.clips import Place, odd_scale, opened
+from stgcn_torch.commands.entry import command, plain
+from stgcn_torch.commands.networks import networks, warn
 from stgcn_torch.data.arrays import validate_clip
 from stgcn_torch.data.preprocessing.steps import live_frames
 from stgcn_torch.files import written_whole
-from stgcn_torch.prediction.ensemble import Ensemble, load_ensemble
+from stgcn_torch.prediction.ensemble import Ensemble
 from stgcn_torch.prediction.single_pass import running_segments, streams_of
 from stgcn_torch.prediction.windows import ClipSequence, Piece, Pieces, Segment, timeline, window_starts
 
@@ -160,11 +161,7 @@ def check(config: DictConfig) -> None:
 
 def load(config: DictConfig) -> Ensemble:
     """The networks that the configuration names, on its device; warns of a preprocessing that contradicts weights."""
-    paths, given = plain(config.ckpt_path), given_preprocessing(config)
-    ensemble = load_ensemble(
-        paths if isinstance(paths, list) else [paths], plain(config.weights), given, plain(config.strides)
-    )
-    warn("predict", odd_centring(ensemble, given))
+    ensemble, _ = networks(config, "predict")
     if config.windows is not None:
         ensemble = ensemble.through(plain(config.windows))
     return ensemble.to("cuda" if torch.cuda.is_available() and config.accelerator != "cpu" else "cpu")

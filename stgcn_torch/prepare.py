@@ -11,6 +11,7 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 from rich.progress import track
 
+from stgcn_torch.commands.clips import selection_of
 from stgcn_torch.commands.entry import command, load_layout, plain
 from stgcn_torch.data.formats import Label, Recording, recordings
 from stgcn_torch.data.recordings.collection import Collection, classes_of, collect, leave_out_unlabelled
@@ -133,16 +134,7 @@ def _say_built(selection: Selection) -> None:
 def main(config: DictConfig) -> None:
     """Prepare as the composed configuration says."""
     out = Path(config.out)
-    selection = Selection(
-        body=skeleton(load_layout(config.layout)) if config.layout else None,
-        channels=tuple(config.channels) if config.channels else None,
-        to=skeleton(load_layout(config.to)) if config.to else None,
-        absent=config.absent,
-        unit=config.unit,
-        people=config.people,
-        most=config.most_people,
-        min_frames=config.min_frames,
-    )
+    selection = selection_of(config, to=skeleton(load_layout(config.to)) if config.to else None)
     if out.exists():
         raise FileExistsError(f"{out} exists; name another, or remove it")
     listed = recordings(config.input, config.format, apart=config.people == "each")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -19,6 +19,9 @@ class Skeleton:
         bones: Pairs of joint indices, (child, parent) where the layout has a direction; the graph ignores it.
         center: Index of the joint that the spatial partition measures distances from.
         pairs: (left, right) joint indices that a mirror image swaps.
+        places: Joints that mark another place on the body than others' joints of that name, and which. Of the layouts
+            here; a user's are found by the names of their joints.
+        in_image: Whether three numbers a joint are x, y and a confidence, and not x, y, z. Likewise.
     """
 
     name: str
@@ -26,6 +29,8 @@ class Skeleton:
     bones: tuple[tuple[int, int], ...]
     center: int
     pairs: tuple[tuple[int, int], ...] = ()
+    places: tuple[tuple[str, str], ...] = field(default=(), compare=False, repr=False)
+    in_image: bool = field(default=False, compare=False, repr=False)
 
     def index(self, joint: str | int) -> int:
         """Index of a joint given by index or by name, such as ``LShoulder``, ``left_shoulder`` or ``LEFT_SHOULDER``.
@@ -131,7 +136,9 @@ def _connected(made: Skeleton) -> Skeleton:
     return made
 
 
-def _layout(name: str, center: str, chains: str, joints: str, pairs: str = "") -> Skeleton:
+def _layout(
+    name: str, *, center: str, joints: str, chains: str, pairs: str, places: str = "", in_image: bool = False
+) -> Skeleton:
     """A layout written compactly: ``chains`` are bones, child before parent, as ``hand>elbow>shoulder``."""
     names = joints.split()
     bones: list[tuple[str, str]] = []
@@ -139,9 +146,12 @@ def _layout(name: str, center: str, chains: str, joints: str, pairs: str = "") -
         steps = chain.split(">")
         bones += pairwise(steps)
     sides = [tuple(pair.split("/")) for pair in pairs.split()]
-    return skeleton({"name": name, "joints": names, "bones": bones, "center": center, "pairs": sides})
+    made = skeleton({"name": name, "joints": names, "bones": bones, "center": center, "pairs": sides})
+    marks = [(joint, place) for joint, _, place in (mark.partition("=") for mark in places.split())]
+    return replace(made, places=tuple(marks), in_image=in_image)
 
 
+# A layout is one entry; readers that know one by its number of joints name it themselves.
 LAYOUTS: dict[str, Skeleton] = {}
 LAYOUTS["fsd10"] = _layout(  # OpenPose BODY_25, the layout of the figure-skating data
     "fsd10",
@@ -165,9 +175,11 @@ LAYOUTS["ntu-rgb+d"] = _layout(  # Kinect v2; the hand tips and thumbs as the re
     "LFoot>LAnkle>LKnee>LHip>SpineBase RFoot>RAnkle>RKnee>RHip>SpineBase",
     pairs="LShoulder/RShoulder LElbow/RElbow LWrist/RWrist LHand/RHand LHip/RHip LKnee/RKnee LAnkle/RAnkle "
     "LFoot/RFoot LHandTip/RHandTip LThumb/RThumb",
+    places="Neck=Throat",  # halfway up to the head, which is the middle of it
 )
 LAYOUTS["coco"] = _layout(  # COCO keypoints; bones and centre as PaddleVideo's coco_keypoint, a ring through the face
     "coco",
+    in_image=True,
     center="LHip",
     joints="Nose LEye REye LEar REar LShoulder RShoulder LElbow RElbow LWrist RWrist LHip RHip LKnee RKnee LAnkle "
     "RAnkle",
@@ -177,6 +189,7 @@ LAYOUTS["coco"] = _layout(  # COCO keypoints; bones and centre as PaddleVideo's 
 )
 LAYOUTS["openpose"] = _layout(  # OpenPose COCO-18, the layout of Kinetics-skeleton
     "openpose",
+    in_image=True,
     center="Neck",
     joints="Nose Neck RShoulder RElbow RWrist LShoulder LElbow LWrist RHip RKnee RAnkle LHip LKnee LAnkle REye LEye "
     "REar LEar",
@@ -186,6 +199,7 @@ LAYOUTS["openpose"] = _layout(  # OpenPose COCO-18, the layout of Kinetics-skele
 )
 LAYOUTS["body_25b"] = _layout(  # OpenPose BODY_25B: COCO's joints, MPII's neck and head, and the feet of BODY_25
     "body_25b",
+    in_image=True,
     center="UpperNeck",  # the middle of the trunk that it has: neither a neck between the shoulders nor a middle hip
     joints="Nose LEye REye LEar REar LShoulder RShoulder LElbow RElbow LWrist RWrist LHip RHip LKnee RKnee LAnkle "
     "RAnkle UpperNeck HeadTop LBigToe LSmallToe LHeel RBigToe RSmallToe RHeel",
@@ -203,6 +217,7 @@ LAYOUTS["h36m"] = _layout(  # Human3.6M's 17 joints, the order of FS-Jump3D and 
     chains="RAnkle>RKnee>RHip>Pelvis LAnkle>LKnee>LHip>Pelvis Head>Neck>Thorax>Spine>Pelvis "
     "LWrist>LElbow>LShoulder>Thorax RWrist>RElbow>RShoulder>Thorax",
     pairs="LHip/RHip LKnee/RKnee LAnkle/RAnkle LShoulder/RShoulder LElbow/RElbow LWrist/RWrist",
+    places="Neck=Throat Head=HeadTop",
 )
 LAYOUTS["mediapipe"] = _layout(  # MediaPipe Pose: its left_eye_inner is LEyeInner here, its mouth_left LMouth
     "mediapipe",

@@ -15,11 +15,12 @@ from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
 from stgcn_torch.checkpoint.reader import Checkpoint, read_checkpoint
+from stgcn_torch.commands.clips import selection_of
 from stgcn_torch.commands.entry import command, given_preprocessing, load_layout, plain
 from stgcn_torch.commands.past_run import answers_of, checkpoint_of, read_history, read_results, recognitions_of
 from stgcn_torch.data.arrays import read_lines
 from stgcn_torch.data.formats import Label, recordings
-from stgcn_torch.data.recordings.selection import Selection, completed, fitted
+from stgcn_torch.data.recordings.selection import completed, fitted
 from stgcn_torch.drawing.clip import Film, film_figure, write_clip
 from stgcn_torch.drawing.fonts import without_font
 from stgcn_torch.drawing.graph import (
@@ -180,14 +181,7 @@ def film_given(config: DictConfig) -> Film:
         raise ValueError(f"index must be one of the {len(found)} clips of {config.input}, from 0, got {config.index!r}")
     one = found[config.index]
     scene = one.read()
-    selection = completed(
-        Selection(
-            body=skeleton(load_layout(config.layout)) if config.layout else None,
-            channels=tuple(config.channels) if config.channels else None,
-            most=config.most_people,
-        ),
-        scene,
-    )
+    selection = completed(selection_of(config), scene)
     if scene.told and not config.layout:
         print(f"visualize: {one.source}: {scene.told}", file=sys.stderr)
     body, channels = selection.told

@@ -21,11 +21,10 @@ from stgcn_torch.checkpoint.card import card_of
 from stgcn_torch.checkpoint.input_statistics import Centring, centring, contradiction
 from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS, Preprocessing
 from stgcn_torch.files import write_together, write_whole
-from stgcn_torch.skeleton import Skeleton, skeleton
+from stgcn_torch.skeleton import LAYOUTS, Skeleton, skeleton
 
 SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", ".pdparams")
 COORDINATES = {2: ("x", "y"), 3: ("x", "y", "z")}
-WITH_SCORE = ("openpose", "coco", "body_25b")  # layouts in the image, whose third channel is a detector's
 
 
 def centring_of(network: Network) -> Centring:
@@ -61,7 +60,7 @@ def preprocessing_of(network: Network, name: str | None) -> tuple[Preprocessing 
         return None, "unknown, the weights do not show it; --preprocessing says it"
     made = PREPROCESSINGS[name]
     if C == 3:
-        seen = ("x", "y", "score") if body.name in WITH_SCORE else COORDINATES[C]
+        seen = ("x", "y", "score") if LAYOUTS.get(body.name, body).in_image else COORDINATES[C]
         made = replace(made, channels=seen, keep=seen)
     return made, f"{name}, {how}"
 

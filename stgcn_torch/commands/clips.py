@@ -1,7 +1,7 @@
 """What ``input=`` names, for the commands that ask a network: an array of clips, or recordings of any format."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +12,9 @@ import numpy as np
 from omegaconf import DictConfig
 from rich.progress import track
 
-from stgcn_torch.checkpoint.input_statistics import contradiction, other_scale
+from stgcn_torch.checkpoint.input_statistics import other_scale
 from stgcn_torch.commands.entry import load_layout
+from stgcn_torch.commands.networks import warn
 from stgcn_torch.data.arrays import open_clips, open_npy
 from stgcn_torch.data.formats import recordings
 from stgcn_torch.data.formats.arrays import told as told_beside
@@ -103,19 +104,26 @@ def check_source(config: DictConfig) -> None:
         raise ValueError(f"people {config.people!r} is unknown; choose {' or '.join(PEOPLE)}")
 
 
-def read_recordings(config: DictConfig, ensemble: Ensemble, folder: Path) -> Collection:
-    """The clips of a source of any format, in a file in the folder; says on stderr what could not be read."""
-    selection = Selection(
+def selection_of(config: DictConfig, **others: Any) -> Selection:
+    """What becomes of recordings, by the options that commands share.
+
+    Args:
+        config: Its ``layout`` and ``channels``, and as far as it has them ``absent``, ``unit``, ``people``,
+            ``most_people`` and ``min_frames``.
+        others: Further parts of the selection.
+    """
+    shared = {part: part for part in ("absent", "unit", "people", "min_frames")} | {"most": "most_people"}
+    return Selection(
         body=skeleton(load_layout(config.layout)) if config.layout else None,
         channels=tuple(config.channels) if config.channels else None,
-        keep=ensemble.channels,
-        to=ensemble.body,
-        absent=config.absent,
-        unit=config.unit,
-        people=config.people,
-        most=config.most_people,
-        min_frames=config.min_frames,
+        **{part: config[option] for part, option in shared.items() if option in config},
+        **others,
     )
+
+
+def read_recordings(config: DictConfig, ensemble: Ensemble, folder: Path) -> Collection:
+    """The clips of a source of any format, in a file in the folder; says on stderr what could not be read."""
+    selection = selection_of(config, keep=ensemble.channels, to=ensemble.body)
     found = recordings(config.input, config.format, apart=config.people == "each")
     collection = collect(tracked(found, "reading"), folder / "clips", selection)
     for line in [*(f"left out {line}" for line in collection.left_out), *collection.problems]:
@@ -154,17 +162,3 @@ def odd_scale(ensemble: Ensemble, clip: Clip) -> list[str]:
     seen = preprocess(np.asarray(clip), module.preprocessing, module.body)
     said = other_scale(module.state_dict(), module.preprocessing, seen)
     return [said] if said else []
-
-
-def odd_centring(ensemble: Ensemble, given: Mapping[str, Any]) -> list[str]:
-    """A line for each network whose weights a preprocessing that is given contradicts."""
-    if not given.keys() - {"nan", "empty"}:  # its own is right, even where clips were centred before
-        return []
-    found = [contradiction(module.state_dict(), module.preprocessing, module.body) for module in ensemble.modules]
-    return [said for said in found if said]
-
-
-def warn(command: str, lines: Iterable[str]) -> None:
-    """Say on stderr what is odd."""
-    for line in lines:
-        print(f"{command}: {line}", file=sys.stderr)

@@ -58,11 +58,12 @@ class Ensemble:
 
         Where a clip ends was to be told with the score; then its last frame that is not zero tells it.
         """
-        for module in self.modules:
-            made = module.preprocessing
+        views = [copy(module) for module in self.modules]  # of the same tensors
+        for view in views:
+            made = view.preprocessing
             length = "nonzero" if made.select == "after" else made.length
-            module.preprocessing = replace(made, channels=made.keep, length=length)
-        return self
+            view.preprocessing = replace(made, channels=made.keep, length=length)
+        return Ensemble(views, self.weights)
 
     def through(self, windows: Sequence[int]) -> "Ensemble":
         """Each network as often as there are windows, with the same weights of its own, and their answers averaged.

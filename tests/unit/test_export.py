@@ -1,6 +1,7 @@
 """An exported file answers as the checkpoint's own network does, and says what it must be fed."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -226,7 +227,7 @@ def test_refuses_what_it_cannot_write(name: str, output: str, message: str, tmp_
 
 @pytest.mark.parametrize("package", ["onnx", "onnxruntime", "onnxscript"])
 def test_a_missing_package_is_named(package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(exporting.sys.modules, package, None)
+    monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(
         ValueError, match=rf"^out=FILE\.onnx needs the package {package}; install stgcn-torch\[export\]"
     ):

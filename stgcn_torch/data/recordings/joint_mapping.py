@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from stgcn_torch.data.preprocessing.steps import Clip, detected
-from stgcn_torch.skeleton import Skeleton
+from stgcn_torch.skeleton import LAYOUTS, Skeleton
 
 Weights = dict[str, float]
 
-# Layouts call one place by several names ...
+# Layouts call one place by several names; several places by one name are ``Skeleton.places``.
 SAME = {
     "Pelvis": "MidHip",  # h36m
     "SpineBase": "MidHip",  # ntu-rgb+d
@@ -24,12 +24,6 @@ SAME = {
     "UpperNeck": "Throat",  # body_25b
     "LFootIndex": "LBigToe",  # mediapipe
     "RFootIndex": "RBigToe",
-}
-# ... and several places by one name.
-OTHER = {
-    ("ntu-rgb+d", "Neck"): "Throat",  # halfway up to the head
-    ("h36m", "Neck"): "Throat",
-    ("h36m", "Head"): "HeadTop",  # the Head of ntu-rgb+d is its middle
 }
 # How a place is built from others; the first row whose places are there, or can be built, counts.
 # * is L and R in turn, ~ the other side. Shares beyond the last joint of a chain follow the proportions of an adult.
@@ -99,7 +93,8 @@ def mapping(source: Skeleton, target: Skeleton) -> JointMap:
 
 def place(body: Skeleton, joint: str) -> str:
     """The place on the body that a layout's joint marks, under one name for all layouts."""
-    return OTHER.get((body.name, joint)) or SAME.get(joint, joint)
+    others = dict(LAYOUTS[body.name].places) if body.name in LAYOUTS else {}  # also where a file writes the layout out
+    return others.get(joint) or SAME.get(joint, joint)
 
 
 def _shares(wanted: str, there: dict[str, Weights], asked: frozenset[str]) -> Weights | None:

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from stgcn_torch.commands.clips import odd_centring, odd_scale, opened, tracked, warn
+from stgcn_torch.commands.clips import odd_scale, opened, selection_of, tracked
+from stgcn_torch.data.recordings.selection import Selection
 from stgcn_torch.prediction.ensemble import Ensemble
+from stgcn_torch.skeleton import LAYOUTS
 from stgcn_torch.training.lit import LitSTGCN
 from tests.unit.data.formats.test_openpose import video
 
@@ -81,22 +83,14 @@ def test_a_clip_of_another_size_is_told(tmp_path: Path) -> None:
     assert line.startswith("coordinates are ")
 
 
-def test_only_a_preprocessing_that_is_given_can_contradict_the_weights() -> None:
-    ensemble = network(center=None)
-    norm = ensemble.modules[0].backbone.data_bn
-    norm.running_mean.view(25, 2)[:] = 0.3
-    norm.running_mean.view(25, 2)[8] = 0
-    norm.running_var.view(25, 2)[8] = 1e-6
-    norm.num_batches_tracked += 500
-    assert odd_centring(ensemble, {"nan": "missing"}) == []
-    (line,) = odd_centring(ensemble, {"center": None})
-    assert line.startswith("the weights were trained with MidHip at the origin")
-
-
-def test_what_is_odd_is_said_on_stderr_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
-    warn("ask", ["one", "another"])
-    assert capsys.readouterr().err == "ask: one\nask: another\n"
-
-
 def test_parts_are_passed_on_as_they_are() -> None:
     assert list(tracked([3, 1, 2], "counting")) == [3, 1, 2]
+
+
+def test_a_selection_is_what_the_options_say_and_by_default_where_a_command_has_none(tmp_path: Path) -> None:
+    whole = of(tmp_path, layout="coco", channels=["x", "y"], unit=2.0, people="together", most_people=3, min_frames=4)
+    made = selection_of(whole, keep=("x",))
+    assert (made.body, made.channels, made.keep) == (LAYOUTS["coco"], ("x", "y"), ("x",))
+    assert (made.unit, made.people, made.most, made.min_frames, made.absent) == (2.0, "together", 3, 4, "refuse")
+    few = selection_of(OmegaConf.create({"layout": None, "channels": None, "most_people": 5}))
+    assert few == Selection(most=5)

@@ -122,6 +122,8 @@ def test_clips_may_come_without_the_channels_that_are_dropped(paths: list[str]) 
     clips = CLIPS.copy()
     clips[:, 2] = 1
     expected = load_ensemble(paths).probabilities(clips, range(5))
-    ensemble = load_ensemble(paths).of_kept_channels()
+    whole = load_ensemble(paths)
+    ensemble = whole.of_kept_channels()
     assert ensemble.channels == ("x", "y")
+    assert whole.channels == ("x", "y", "score")  # what reads clips alters no network
     np.testing.assert_allclose(ensemble.probabilities(clips[:, :2], range(5)), expected, atol=ATOL)  # measured: 0

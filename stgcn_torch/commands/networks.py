@@ -1,0 +1,50 @@
+"""The networks that ``ckpt_path=`` names, for the commands that ask them."""
+
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from omegaconf import DictConfig
+
+from stgcn_torch.checkpoint.input_statistics import contradiction
+from stgcn_torch.commands.entry import given_preprocessing, plain
+from stgcn_torch.prediction.ensemble import Ensemble, load_ensemble
+
+
+def networks(config: DictConfig, command: str) -> tuple[Ensemble, list[str]]:
+    """The networks of a configuration, and what is odd about the preprocessing that it gives them.
+
+    Args:
+        config: ``ckpt_path``, a path or several, with ``strides``, ``preprocessing`` and, of several, ``weights``.
+        command: Who says on stderr what is odd.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no checkpoint, or several do not go together.
+    """
+    paths, given = plain(config.ckpt_path), given_preprocessing(config)
+    weights = plain(config.weights) if "weights" in config else None
+    ensemble = load_ensemble(paths if isinstance(paths, list) else [paths], weights, given, plain(config.strides))
+    odd = odd_centring(ensemble, given)
+    warn(command, odd)
+    return ensemble, odd
+
+
+def check_one(config: DictConfig) -> None:
+    """Raise ValueError if ``ckpt_path`` is not one path."""
+    if not isinstance(config.ckpt_path, str):
+        raise ValueError(f"ckpt_path must be one checkpoint, got {plain(config.ckpt_path)}")
+
+
+def odd_centring(ensemble: Ensemble, given: Mapping[str, Any]) -> list[str]:
+    """A line for each network whose weights a preprocessing that is given contradicts."""
+    if not given.keys() - {"nan", "empty"}:  # its own is right, even where clips were centred before
+        return []
+    found = [contradiction(module.state_dict(), module.preprocessing, module.body) for module in ensemble.modules]
+    return [said for said in found if said]
+
+
+def warn(command: str, lines: Iterable[str]) -> None:
+    """Say on stderr what is odd."""
+    for line in lines:
+        print(f"{command}: {line}", file=sys.stderr)
