@@ -1,6 +1,7 @@
 """The rooms: what each may use, as docs/developing.md draws them, and how large they may grow."""
 
 import ast
+import re
 import subprocess
 import sys
 from functools import cache
@@ -19,38 +20,11 @@ COMMANDS = ("train", "evaluate", "predict", "explain", "visualize", "export", "p
 MODULES = 14  # of a folder, at most
 LINES = 300  # of a file, at most
 
-# A file or a folder, and what it uses of the project beside itself; "data" is what lies in that folder itself.
-ROOMS = {
-    "skeleton": "",
-    "files": "",
-    "old_paths": "",
-    "graph": "skeleton",
-    "architecture": "graph skeleton",
-    "kernels": "",
-    "model": "graph kernels",
-    "inference": "model",
-    "data.preprocessing": "skeleton",
-    "data.batch": "data.preprocessing",
-    "data.skating": "files skeleton",
-    "data.recordings": "convert.pickle data.preprocessing skeleton",
-    "data": "convert.pickle data.preprocessing skeleton",
-    "data.formats": "convert.pickle data data.recordings skeleton",
-    "data.check": "data data.preprocessing skeleton",
-    "training": "data.batch data.preprocessing files kernels model skeleton",
-    "checkpoint": "architecture data.preprocessing files model skeleton training",
-    "prediction": "checkpoint data data.batch data.preprocessing inference skeleton training",
-    "drawing": "data.preprocessing data.recordings files graph prediction skeleton",
-    "explanation": "architecture data.batch data.preprocessing drawing files inference model skeleton training",
-    "commands": "checkpoint data data.formats data.preprocessing data.recordings data.skating drawing prediction"
-    " skeleton training",
-    "convert.pickle": "",
-    "convert.formats": "architecture convert.pickle files",
-    "convert.network": "architecture convert.formats convert.pickle graph skeleton",
-    "convert.outputs": "checkpoint convert.formats convert.network convert.pickle data.preprocessing files model"
-    " skeleton training",
-    "convert.cli": "checkpoint convert.formats convert.network convert.outputs convert.pickle data.preprocessing files"
-    " skeleton",
-}
+# A file or a folder, and what it uses of the project beside itself: the drawing in the page.
+PAGE = (ROOT / "docs" / "developing.md").read_text(encoding="utf-8")
+ROWS = [[cell.strip() for cell in row.split("|")[1:-1]] for row in re.findall(r"^\| `.*\|$", PAGE, re.MULTILINE)]
+ROOMS = {room.strip("`"): uses.replace("`", "") for room, _, uses in ROWS}
+HOLDS = {room.strip("`"): holds for room, holds, _ in ROWS}
 HYDRA = (*(f"stgcn_torch/{name}.py" for name in COMMANDS), "stgcn_torch/commands/")
 UNDRAWN = {*COMMANDS, "convert", "stgcn_torch"}  # the commands use what they like, the two packages name what is public
 
@@ -123,11 +97,14 @@ def test_files_and_folders_stay_small(package: str) -> None:
         assert len(modules) <= MODULES, f"{folder.relative_to(ROOT)} has {len(modules)} modules"
 
 
-def test_a_folder_says_in_one_line_what_belongs_in_it() -> None:
-    for folder in {file.parent for file in files_of(*PROJECT)}:
-        said = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
-        assert said, folder
-        assert said.partition("\n")[0].endswith("."), folder
+def test_a_room_says_in_one_line_what_belongs_in_it() -> None:
+    """And the page says the same."""
+    for file in files_of(*PROJECT):
+        said = (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").partition("\n")[0]
+        module = module_of(file)
+        assert said.endswith((".", ":")), module
+        if (room := module.removeprefix("stgcn_torch.")) in HOLDS:
+            assert said == HOLDS[room], module
 
 
 def test_tests_lie_in_the_folders_of_what_they_test() -> None:
