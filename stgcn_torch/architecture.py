@@ -80,10 +80,10 @@ def lengths(state: State, layers: Sequence[Layer], block: int = 0) -> dict[str, 
         for name, axes in layer.named(block):
             shape = state[name].shape if name in state else ()
             for letters, length in zip(axes, shape if len(shape) == len(axes) else (), strict=False):
-                if len(letters) == 1:
-                    found.setdefault(letters, int(length))
-                else:
+                if len(letters) > 1:
                     products.append((letters, int(length)))
+                elif letters.isalpha():
+                    found.setdefault(letters, int(length))
     for letters, length in products:
         if found.get(letters[1]):
             found.setdefault(letters[0], length // found[letters[1]])

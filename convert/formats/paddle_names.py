@@ -23,6 +23,7 @@ LAYERS = {
 GRAPH = "backbone.A"
 STRANGE = "has parameters that are none of an ST-GCN's, or not all of them"
 KINDS = ("batch_norm", "conv2d")
+MAX_CONVOLUTIONS = 10_000  # of a network
 OF_ANY_KIND = re.compile(r"batch_norm[12]d")
 BLOCK_NUMBER = re.compile(r"(?<=backbone\.st_gcn_networks\.)\d{1,4}(?=\.)")
 OF_A_BLOCK = re.compile(r"backbone\.edge_importance\.(\d{1,4})")
@@ -106,6 +107,8 @@ def network_keys(shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
     convs = _made_shapes(shapes, "conv2d")
     separate = _counts(shapes, "batch_norm1d")  # Paddle 1 counts the input's batch norm with the others
     norms = _made_shapes(shapes, "batch_norm2d") or _made_shapes(shapes, "batch_norm")
+    if len(convs) > MAX_CONVOLUTIONS:
+        raise MismatchError(STRANGE)
     for blocks, head in _ways_to_read(convs):
         widths = [(D,) for layers, D in blocks for layer in layers if layer.tensors == BATCH_NORM]
         first = not separate and len(norms) == len(widths) + 1

@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stgcn_torch.architecture import architecture, misfits, tensor_shapes
+from stgcn_torch.architecture import (
+    BLOCK,
+    INPUT,
+    LAYERS,
+    SWITCHES,
+    Layer,
+    architecture,
+    lengths,
+    misfits,
+    tensor_shapes,
+)
 from stgcn_torch.model import STGCN
 from stgcn_torch.skeleton import LAYOUTS
 
@@ -52,6 +62,30 @@ def test_the_article_s_network_is_recognised() -> None:
     assert (found["num_classes"], found["in_channels"], found["temporal_kernel"]) == (6, 2, 9)
     assert found["channels"] == [64, 64, 64, 64, 128, 128, 128, 256, 256, 256]
     assert found["strides"] == [1, 1, 1, 1, 2, 1, 1, 2, 1, 1]
+
+
+def test_a_letter_is_told_by_any_tensor_that_has_it() -> None:
+    """Also by a product, once its other letter is known."""
+    state = state_of(**TINY)
+    first = "backbone.st_gcn_networks.0"
+    assert lengths(state, BLOCK) == {"C": 2, "D": 4, "F": 3, "K": 3}
+    del state[f"{first}.tcn.2.weight"], state[f"{first}.tcn.2.bias"]
+    assert lengths(state, BLOCK) == {"C": 2, "D": 4, "K": 3}  # batch norms tell D
+    assert lengths({f"{first}.gcn.conv.weight": np.zeros((12, 2, 1, 1))}, BLOCK) == {"C": 2}
+    assert lengths({f"{first}.tcn.0.weight": np.zeros(0), f"{first}.gcn.conv.weight": np.zeros((0, 2))}, BLOCK) == {
+        "D": 0
+    }
+    assert lengths(state_of(**TINY), INPUT) == {"K": 3, "V": 3}
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.name)
+def test_a_layer_is_there_when_its_argument_says_so(layer: Layer) -> None:
+    """The table has every tensor of the network, and no other."""
+    whole = state_of(**TINY)
+    named = {name for block in range(2) for name, _ in layer.named(block)}
+    assert named & whole.keys()
+    if layer.when in SWITCHES:
+        assert not named & state_of(**TINY | {layer.when: False}).keys()
 
 
 def test_misfits_are_all_told() -> None:
