@@ -238,7 +238,7 @@ def find(options: argparse.Namespace) -> Network:
     try:
         card = read_card(path) if path.is_file() else None
     except ValueError as problem:
-        raise MismatchError(f"{path}: {problem}") from None
+        raise MismatchError(str(problem)) from None
     if card:
         tree = {"state_dict": tree, "hyper_parameters": card}  # as a Lightning checkpoint has them
     with about(path):

@@ -1,4 +1,4 @@
-"""What an ST-GCN is made of, said once: its layers, their tensors, and what these tell of the network. No torch.
+"""The layers of an ST-GCN and their tensors, in one table, and the network that a set of tensors is. No torch.
 
 Reading a network from a file, the names that others have for its tensors, and what Paddle's processes called them all
 follow from ``LAYERS``. A variant of the block has a row more there.
@@ -44,11 +44,11 @@ class Layer:
 
     @property
     def tensors(self) -> tuple[str, ...]:
-        """What is behind its name in those of its tensors."""
+        """Suffixes of the layer's tensors."""
         return {1: BATCH_NORM, 3: ("",), 4: CONVOLUTION}[len(self.axes.split())]
 
     def named(self, block: int) -> Iterator[tuple[str, list[str]]]:
-        """Each of its tensors in a block, and its axes."""
+        """Name and axes of each of the layer's tensors in a block."""
         axes = self.axes.split()
         for tensor in self.tensors:
             own = axes if tensor in ("", ".weight") else [] if tensor == ".num_batches_tracked" else axes[:1]
@@ -73,7 +73,7 @@ SWITCHES = sorted({layer.when for layer in LAYERS} - {"", PROJECTION, "num_class
 
 
 def lengths(state: State, layers: Sequence[Layer], block: int = 0) -> dict[str, int]:
-    """What the tensors of these layers say of each letter; the first of several says it, convolutions before others."""
+    """The length of each letter in the tensors of these layers; convolutions count before batch norms."""
     found: dict[str, int] = {}
     products: list[tuple[str, int]] = []
     for layer in sorted(layers, key=lambda layer: -len(layer.axes)):
@@ -128,7 +128,7 @@ def sizes(state: State) -> dict[str, Any]:
 
 
 def is_there(state: State, when: str, block: int = 0) -> bool:
-    """Whether there is a tensor that only comes with this."""
+    """Whether a tensor is there that only this argument brings."""
     return any(name in state for layer in LAYERS if layer.when == when for name, _ in layer.named(block))
 
 

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -66,6 +67,23 @@ def resolved(path: Path) -> Path:
         raise OSError(f"{path} is a link that leads to itself") from None
 
 
+@contextmanager
+def folder_beside(path: str | Path) -> Iterator[Path]:
+    """A new folder near ``path``, on the same disk: where it would lie, or above what is missing; removed in the end.
+
+    Raises:
+        OSError: It cannot be made; names ``path`` and the reason.
+    """
+    path = Path(path)
+    with _named(path):
+        folder = beside(existing_parent(path) / path.name)
+        folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # Windows keeps files that are still mapped
+
+
 def beside(path: Path) -> Path:
     """A name in the same folder that no file has, with the same suffix.
 
@@ -75,7 +93,7 @@ def beside(path: Path) -> Path:
 
 
 def replace(temporary: Path, path: Path) -> None:
-    """Give a file the name of another, which goes; waits where Windows will not, as another program reads it.
+    """Replace ``path``; on Windows, try again while another program has it open.
 
     Raises:
         OSError: It cannot be done.
@@ -94,8 +112,8 @@ def check_writable(path: str | Path) -> None:
     with _named(path):
         if path.is_dir():
             raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
-    probe = beside(existing_parent(path) / path.name)
     with _named(path):
+        probe = beside(existing_parent(path) / path.name)
         probe.touch(exist_ok=False)
         probe.unlink()
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -23,6 +24,7 @@ _KEPT_THEIR_NAMES = {  # modules that stood beside the room which they are in no
     "convert.outputs": "lightning report",
 }
 _RENAMED = {
+    "convert.card": "stgcn_torch.checkpoint.card",
     "convert.names": "convert.formats.paddle_names",
     "stgcn_torch.build": "stgcn_torch.commands.composition",
     "stgcn_torch.data.augment": "stgcn_torch.data.batch.augmentation",
@@ -46,6 +48,12 @@ MOVED = _RENAMED | {
 }
 
 
+def today(name: str) -> str:
+    """Where a module is now: itself, or with the room that it lies in."""
+    room, _, rest = name.rpartition(".")
+    return MOVED.get(name) or (f"{MOVED[room]}.{rest}" if room in MOVED else name)
+
+
 class _Redirection(MetaPathFinder, Loader):
     """Finds a module under its old path: the one that stands elsewhere, not a second one."""
 
@@ -56,11 +64,11 @@ class _Redirection(MetaPathFinder, Loader):
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """See ``importlib``."""
-        return ModuleSpec(name, self) if name in MOVED else None
+        return ModuleSpec(name, self) if today(name) != name else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """The module where it is now."""
-        module = import_module(MOVED[spec.name])
+        module = import_module(today(spec.name))
         self.own[spec.name] = module.__spec__
         return module
 
@@ -72,12 +80,15 @@ class _Redirection(MetaPathFinder, Loader):
 
 def names_of(*modules: str) -> Callable[[str], Any]:
     """``__getattr__`` of a room that is called as a module was: the names of that module, wherever they are in it."""
+    room = modules[0].rpartition(".")[0]
 
     def attribute(name: str) -> Any:
-        for module in map(import_module, modules):
-            if name in vars(module):
-                return vars(module)[name]
-        raise AttributeError(f"module {modules[0].rpartition('.')[0]!r} has no attribute {name!r}")
+        # Python asks for an attribute before it looks for a module of the name, which may need none of these.
+        if not name.startswith("_") and find_spec(f"{room}.{name}") is None:
+            for module in map(import_module, modules):
+                if not isinstance(found := vars(module).get(name, module), ModuleType):
+                    return found
+        raise AttributeError(f"module {room!r} has no attribute {name!r}")
 
     return attribute
 

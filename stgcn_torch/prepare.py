@@ -2,7 +2,6 @@
 
 import csv
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -18,7 +17,7 @@ from stgcn_torch.data.recordings.collection import Collection, classes_of, colle
 from stgcn_torch.data.recordings.joint_mapping import mapping
 from stgcn_torch.data.recordings.pyskl_writer import write_pyskl
 from stgcn_torch.data.recordings.selection import Selection
-from stgcn_torch.files import existing_parent
+from stgcn_torch.files import folder_beside
 from stgcn_torch.skeleton import Skeleton, skeleton
 
 SHOWN = 20  # lines of one kind on the terminal
@@ -139,15 +138,14 @@ def main(config: DictConfig) -> None:
         raise FileExistsError(f"{out} exists; name another, or remove it")
     listed = recordings(config.input, config.format, apart=config.people == "each")
     found = relabelled(without(listed, config.skip), plain(config.relabel) or {})
-    near = existing_parent(out)  # so that a failure leaves no folders
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=near, ignore_cleanup_errors=True) as aside:
+    with folder_beside(out) as aside:  # so that a failure leaves no folders
         steps = track(found, "reading", disable=not sys.stderr.isatty())
-        collection = collect(steps, Path(aside) / "clips", selection)
+        collection = collect(steps, aside / "clips", selection)
         leave_out_unlabelled(collection)
         write = write_pyskl if out.suffix in (".pkl", ".pickle") else write_arrays
-        write(collection, Path(aside) / "whole")
+        write(collection, aside / "whole")
         out.parent.mkdir(parents=True, exist_ok=True)
-        (Path(aside) / "whole").rename(out)
+        (aside / "whole").rename(out)
     _say("left out", collection.left_out)
     _say("in", collection.problems)
     _report(collection, len(listed), len(found), out)

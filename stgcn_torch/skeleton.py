@@ -21,7 +21,7 @@ class Skeleton:
         pairs: (left, right) joint indices that a mirror image swaps.
         places: Joints that mark another place on the body than others' joints of that name, and which. Of the layouts
             here; a user's are found by the names of their joints.
-        in_image: Whether three numbers a joint are x, y and a confidence, and not x, y, z. Likewise.
+        scored: Whether a network that sees three numbers a joint is taken to see x, y and score, and not x, y, z.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Skeleton:
     center: int
     pairs: tuple[tuple[int, int], ...] = ()
     places: tuple[tuple[str, str], ...] = field(default=(), compare=False, repr=False)
-    in_image: bool = field(default=False, compare=False, repr=False)
+    scored: bool = field(default=False, compare=False, repr=False)
 
     def index(self, joint: str | int) -> int:
         """Index of a joint given by index or by name, such as ``LShoulder``, ``left_shoulder`` or ``LEFT_SHOULDER``.
@@ -137,7 +137,7 @@ def _connected(made: Skeleton) -> Skeleton:
 
 
 def _layout(
-    name: str, *, center: str, joints: str, chains: str, pairs: str, places: str = "", in_image: bool = False
+    name: str, *, center: str, joints: str, chains: str, pairs: str, places: str = "", scored: bool = False
 ) -> Skeleton:
     """A layout written compactly: ``chains`` are bones, child before parent, as ``hand>elbow>shoulder``."""
     names = joints.split()
@@ -148,7 +148,7 @@ def _layout(
     sides = [tuple(pair.split("/")) for pair in pairs.split()]
     made = skeleton({"name": name, "joints": names, "bones": bones, "center": center, "pairs": sides})
     marks = [(joint, place) for joint, _, place in (mark.partition("=") for mark in places.split())]
-    return replace(made, places=tuple(marks), in_image=in_image)
+    return replace(made, places=tuple(marks), scored=scored)
 
 
 # A layout is one entry; readers that know one by its number of joints name it themselves.
@@ -179,7 +179,7 @@ LAYOUTS["ntu-rgb+d"] = _layout(  # Kinect v2; the hand tips and thumbs as the re
 )
 LAYOUTS["coco"] = _layout(  # COCO keypoints; bones and centre as PaddleVideo's coco_keypoint, a ring through the face
     "coco",
-    in_image=True,
+    scored=True,
     center="LHip",
     joints="Nose LEye REye LEar REar LShoulder RShoulder LElbow RElbow LWrist RWrist LHip RHip LKnee RKnee LAnkle "
     "RAnkle",
@@ -189,7 +189,7 @@ LAYOUTS["coco"] = _layout(  # COCO keypoints; bones and centre as PaddleVideo's 
 )
 LAYOUTS["openpose"] = _layout(  # OpenPose COCO-18, the layout of Kinetics-skeleton
     "openpose",
-    in_image=True,
+    scored=True,
     center="Neck",
     joints="Nose Neck RShoulder RElbow RWrist LShoulder LElbow LWrist RHip RKnee RAnkle LHip LKnee LAnkle REye LEye "
     "REar LEar",
@@ -199,7 +199,7 @@ LAYOUTS["openpose"] = _layout(  # OpenPose COCO-18, the layout of Kinetics-skele
 )
 LAYOUTS["body_25b"] = _layout(  # OpenPose BODY_25B: COCO's joints, MPII's neck and head, and the feet of BODY_25
     "body_25b",
-    in_image=True,
+    scored=True,
     center="UpperNeck",  # the middle of the trunk that it has: neither a neck between the shoulders nor a middle hip
     joints="Nose LEye REye LEar REar LShoulder RShoulder LElbow RElbow LWrist RWrist LHip RHip LKnee RKnee LAnkle "
     "RAnkle UpperNeck HeadTop LBigToe LSmallToe LHeel RBigToe RSmallToe RHeel",

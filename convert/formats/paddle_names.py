@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
-from typing import Any
 
 from convert.pickle.errors import MismatchError
 from stgcn_torch.architecture import BATCH_NORM, BLOCK, CONVOLUTION, HEAD, IMPORTANCE, INPUT, PROJECTION, Layer
@@ -92,8 +91,8 @@ def _name(key: str, layers: dict[str, str]) -> str | None:
 def network_keys(shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
     """The structured keys of the ST-GCN whose parameters have these shapes.
 
-    Its convolutions, in the order in which the process made them, tell its blocks, and the batch norms, of which one
-    follows each but the head, which of the ways to read them is right.
+    The convolutions tell the blocks, in the order in which the process made them: only a temporal convolution takes in
+    more than one frame. Where they can be read in two ways, the number of batch norms decides.
 
     Args:
         shapes: By parameter name; the whole network's, with or without the graph, edge importance and the head.
@@ -105,78 +104,60 @@ def network_keys(shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
         MismatchError: The layers are not those of an ST-GCN.
     """
     convs = _made_shapes(shapes, "conv2d")
-    separate = _counts(shapes, "batch_norm1d")  # Paddle 1 counts the input's batch norm with the others
     norms = _made_shapes(shapes, "batch_norm2d") or _made_shapes(shapes, "batch_norm")
-    if len(convs) > MAX_CONVOLUTIONS:
-        raise MismatchError(STRANGE)
-    for blocks, head in _ways_to_read(convs):
+    first = ["backbone.data_bn"] if _counts(shapes, "batch_norm1d") else []
+    found: list[tuple[list[str], bool]] = []  # what the layers are called, and whether the norms are as wide as they
+    for blocks, head in _ways_to_read(convs) if len(convs) <= MAX_CONVOLUTIONS else ():
+        names = [layer.name.replace("*", str(i)) for i, (layers, _) in enumerate(blocks) for layer in layers]
+        names += [layer.name for layer in HEAD if head]
+        names += [layer.name.replace("*", str(i)) for layer in IMPORTANCE for i in range(len(blocks))]
         widths = [(D,) for layers, D in blocks for layer in layers if layer.tensors == BATCH_NORM]
-        first = not separate and len(norms) == len(widths) + 1
-        if norms[first:] == widths:
-            names = ["backbone.data_bn"] if first or separate else []
-            names += [layer.name.replace("*", str(i)) for i, (layers, _) in enumerate(blocks) for layer in layers]
-            names += [layer.name for layer in HEAD if head]
-            importance = [layer.name.replace("*", str(i)) for layer in IMPORTANCE for i in range(len(blocks))]
-            return [GRAPH, *importance, *(f"{name}.{tensor}" for name in names for tensor in _tensors(name))]
-    raise MismatchError(STRANGE)
+        if len(norms) == len(widths):
+            found.append((first + names, norms == widths))
+        elif len(norms) == len(widths) + 1 and _counts(shapes, "batch_norm"):  # Paddle 1 counts the input's with them
+            found.append((["backbone.data_bn", *names], norms[1:] == widths))
+    if not found:
+        raise MismatchError(STRANGE)
+    names, _ = max(found, key=lambda way: way[1])
+    return [GRAPH, *(key for name in names for key in _keys(name))]
 
 
-Blocks = list[tuple[Sequence[Layer], int]]  # the layers of each, and its width
+Blocks = tuple[tuple[Sequence[Layer], int], ...]  # the layers of each, and its width
 
 
 def _ways_to_read(convs: Sequence[tuple[int, ...]]) -> Iterator[tuple[Blocks, bool]]:
-    """The blocks that convolutions of these shapes may be, in the order in which they were made, and whether a head.
+    """The blocks that these convolutions may be, in the order in which they were made, and whether the last is a head.
 
-    Optional layers may be there or not, those of a whole network in all blocks or in none.
+    Layers of an argument are in all blocks or in none, those of a residual in any but the first.
     """
     switches = sorted({layer.when for layer in BLOCK} - {"", PROJECTION})
     for chosen in product((True, False), repeat=len(switches)):
-        there = {"": True, **dict(zip(switches, chosen, strict=True))}
-        kinds = [[layer for layer in BLOCK if {**there, PROJECTION: own}[layer.when]] for own in (False, True)]
-        ways: list[tuple[_Chain, int, dict[str, int]]] = [(None, 0, {})]
+        there = ["", *(switch for switch, on in zip(switches, chosen, strict=True) if on)]
+        plain = [layer for layer in BLOCK if layer.when in there]
+        projecting = [layer for layer in BLOCK if layer.when in (*there, PROJECTION)]
+        ways: list[tuple[Blocks, int]] = [((), 0)]  # the blocks so far, and the convolutions in them
         while ways:
-            blocks, at, sizes = ways.pop()
-            if blocks and at + len(HEAD) == len(convs) and _fit(HEAD, convs[at:], {"D": sizes["C"]}):
-                yield _unchained(blocks), True
+            blocks, at = ways.pop()
+            if blocks and at + len(HEAD) == len(convs) and _are(HEAD, convs[at:]):
+                yield blocks, True
             if blocks and at == len(convs):
-                yield _unchained(blocks), False
-            for layers in kinds[: 1 + (blocks is not None)]:  # the first block has no residual
+                yield blocks, False
+            for layers in (plain, projecting) if blocks else (plain,):
                 made = [layer for layer in layers if layer.tensors == CONVOLUTION]
-                if found := _fit(made, convs[at : at + len(made)], sizes):
-                    following = {"K": found["K"], "C": found["D"]}
-                    ways.append(((blocks, (layers, found["D"])), at + len(made), following))
+                own = convs[at : at + len(made)]
+                if _are(made, own):
+                    width = next(shape[0] for layer, shape in zip(made, own, strict=True) if layer.axes[0] == "D")
+                    ways.append(((*blocks, (layers, width)), at + len(made)))
 
 
-_Chain = tuple[Any, tuple[Sequence[Layer], int]] | None  # the blocks before, and one: none is copied
-
-
-def _unchained(chain: _Chain) -> Blocks:
-    blocks = []
-    while chain:
-        chain, block = chain
-        blocks.append(block)
-    return blocks[::-1]
-
-
-def _fit(layers: Sequence[Layer], shapes: Sequence[tuple[int, ...]], known: Mapping[str, int]) -> dict[str, int] | None:
-    """Lengths by letter with which the weights of these layers have these shapes; None if there are none."""
-    if len(shapes) != len(layers):
-        return None
-    found, products = {"1": 1, **known}, []
-    for layer, shape in zip(layers, shapes, strict=True):
-        axes = layer.axes.split()
-        if len(shape) != len(axes):
-            return None
-        for letters, length in zip(axes, shape, strict=True):
-            if len(letters) > 1:
-                products.append((letters, length))
-            elif found.setdefault(letters, length) != length:
-                return None
-    for letters, length in products:
-        other = found.get(letters[1], 0)
-        if not other or length != found.setdefault(letters[0], length // other) * other:
-            return None
-    return found if found.get("F", 2) > 1 else None  # a kernel of one frame could be any pointwise convolution
+def _are(layers: Sequence[Layer], shapes: Sequence[tuple[int, ...]]) -> bool:
+    """Whether weights of these shapes may be the layers': those over frames, and those of one frame."""
+    axes = [layer.axes.split() for layer in layers]
+    return [len(each) for each in axes] == [len(shape) for shape in shapes] and all(
+        length > 1 if letters == "F" else letters != "1" or length == 1
+        for each, shape in zip(axes, shapes, strict=True)
+        for letters, length in zip(each, shape, strict=True)
+    )
 
 
 def _made_shapes(shapes: Mapping[str, tuple[int, ...]], kind: str) -> list[tuple[int, ...]]:
@@ -188,6 +169,10 @@ def _made_shapes(shapes: Mapping[str, tuple[int, ...]], kind: str) -> list[tuple
 
 def _counts(names: Iterable[str], kind: str) -> bool:
     return any(name.startswith(f"{kind}_") for name in names)
+
+
+def _keys(name: str) -> list[str]:
+    return [f"{name}.{tensor}" for tensor in _tensors(name)] if _pattern(name) in LAYERS else [name]
 
 
 def _tensors(layer: str) -> list[str]:

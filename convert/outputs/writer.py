@@ -60,7 +60,7 @@ def preprocessing_of(network: Network, name: str | None) -> tuple[Preprocessing 
         return None, "unknown, the weights do not show it; --preprocessing says it"
     made = PREPROCESSINGS[name]
     if C == 3:
-        seen = ("x", "y", "score") if LAYOUTS.get(body.name, body).in_image else COORDINATES[C]
+        seen = ("x", "y", "score") if LAYOUTS.get(body.name, body).scored else COORDINATES[C]
         made = replace(made, channels=seen, keep=seen)
     return made, f"{name}, {how}"
 

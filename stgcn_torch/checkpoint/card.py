@@ -46,8 +46,8 @@ def read_card(path: Path) -> Mapping[str, Any] | None:
     try:
         card = json.loads(text)
     except (ValueError, RecursionError):
-        card = None
+        raise ValueError(f"{path}: its card is damaged") from None
     match card:
         case {"model": dict(), "preprocessing": dict() | None, "classes": list()}:
             return dict(card)
-    raise ValueError("its card is damaged")
+    raise ValueError(f"{path}: its card is damaged")

@@ -45,7 +45,7 @@ class Checkpoint:
         preprocessing: What was done to the clips it was trained with; None if the file does not say.
         classes: Class names; None if the file does not say.
         hyperparameters: All arguments of ``LitSTGCN``; None if the file holds weights only.
-        recipe: What else a resumed run must repeat (see ``build.recipe``); None if the file does not say.
+        recipe: What else a resumed run must repeat, as ``commands.composition.recipe`` has it; None if nobody says.
     """
 
     state: State
@@ -95,8 +95,8 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         recipe = callbacks.get("Recipe") if isinstance(callbacks, Mapping) else None
         return Checkpoint(state, model, preprocessing, tuple(said["classes"]), said, recipe)
     state = _tensors(path, held.get("state_dict", held))
+    card = _card(Path(path))
     try:
-        card = _card(Path(path))
         model = architecture(state)
         if card is None:
             return Checkpoint(state, model)
@@ -162,10 +162,11 @@ def _card(path: Path) -> tuple[list[int], Preprocessing | None, tuple[str, ...]]
     """Strides, preprocessing (if known) and classes, which ``convert-pdparams`` writes into safetensors."""
     if path.suffix != ".safetensors" or (card := read_card(path)) is None:
         return None
-    strides, said = card["model"].get("strides"), card["preprocessing"]
-    if not isinstance(strides, list) or not all(type(stride) is int for stride in strides):
-        raise ValueError("its card is damaged: it names no strides")
-    return strides, Preprocessing.of(said) if said else None, tuple(map(str, card["classes"]))
+    try:
+        strides, said = [int(stride) for stride in card["model"]["strides"]], card["preprocessing"]
+        return strides, Preprocessing.of(said) if said else None, tuple(map(str, card["classes"]))
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"{path}: its card is damaged ({_first_line(error)})") from None
 
 
 def _tensors(path: str | Path, state: object) -> State:

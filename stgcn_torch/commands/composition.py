@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from omegaconf import DictConfig
 from pytorch_lightning.accelerators import MPSAccelerator
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar, WeightAveraging
@@ -133,16 +134,20 @@ def trainer_on(accelerator: Any = "auto", precision: Any = "32-true", **options:
     Apple's GPU has no float64, which folding and streaming compute in, and no run on one has been seen.
 
     Raises:
-        ValueError: It is asked for float64.
+        ValueError: A GPU is asked for and there is none, or float64 of Apple's.
     """
+    if accelerator in ("gpu", "cuda") and not (torch.cuda.is_available() or MPSAccelerator.is_available()):
+        raise ValueError(
+            f"accelerator must be auto or cpu, as torch {torch.__version__} finds no GPU; got {accelerator}"
+        )
     if MPSAccelerator.is_available() and accelerator in ("auto", "mps", "gpu"):
         if accelerator == "auto":
             accelerator = "cpu"
-            print("training and evaluation are on the CPU: no run on Apple's GPU has been tried", file=sys.stderr)
+            print("using the CPU: Apple's GPU is untested, accelerator=mps takes it", file=sys.stderr)
         elif str(precision).startswith("64"):
-            raise ValueError(f"precision {precision} is not to be had on Apple's GPU, which has no float64; choose cpu")
+            raise ValueError(f"Apple's GPU has no float64, got precision {precision}; accelerator=cpu has")
         else:
-            print("on Apple's GPU, which no run has been tried on: compare with accelerator=cpu", file=sys.stderr)
+            print("using Apple's GPU, which is untested: compare with accelerator=cpu", file=sys.stderr)
     return pl.Trainer(accelerator=accelerator, precision=precision, **options)
 
 

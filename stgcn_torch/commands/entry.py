@@ -131,7 +131,7 @@ def quiet_known_warnings() -> None:
         ".*It is recommended to use .self.log.*sync_dist.*",  # torchmetrics has summed over devices
         r".*isinstance\(treespec, LeafSpec\).*",
         ".*The number of training batches.*",
-        ".*GPU available but not used.*",  # Apple's: make_trainer says it
+        ".*GPU available but not used.*",  # Apple's: trainer_on says it
         ".*You defined a .validation_step. but have no.*",
         ".*Total length of `list` across ranks is zero.*",  # the loaders of a run that holds nothing out
     ):

@@ -19,6 +19,8 @@ from stgcn_torch.model import STGCNBackbone, STGCNBlock, STGCNHead
 
 log = logging.getLogger(__name__)
 
+TEMPORAL = [nn.BatchNorm2d, nn.ReLU, nn.Conv2d, nn.BatchNorm2d, nn.Dropout]  # of the block that the kernels know
+
 
 def hindrance(backbone: STGCNBackbone) -> str | None:
     """Why the kernels cannot train this network here, or None if they can."""
@@ -36,6 +38,8 @@ def hindrance(backbone: STGCNBackbone) -> str | None:
         if isinstance(module, nn.SyncBatchNorm):
             return "the kernels have no synchronised batch norm"
     for block in cast(list[STGCNBlock], backbone.st_gcn_networks):
+        if [type(layer) for layer in block.tcn] != TEMPORAL:
+            return "the kernels train the article's block, and the network's are made otherwise"
         trained = {id(parameter) for parameter in Layers.of(block.gcn.conv, block.tcn, block.residual).parameters}
         if any(id(parameter) not in trained for parameter in block.parameters()):
             return "the kernels train the article's block, and the network's blocks have more in them"

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from safetensors.torch import save_file
 from convert import read_pdparams, write_pdopt
 from convert.network.keys import restore_state_dict
 from stgcn_torch.checkpoint.reader import load_model, load_module
+from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS
 from stgcn_torch.model import STGCN
 from stgcn_torch.training.lit import LitSTGCN
 from tests.cli.commands import Command, environment
@@ -362,9 +364,17 @@ def test_a_damaged_card_is_refused(card: str, convert: Convert, model: STGCN, tm
     save_file(model.state_dict(), tmp_path / "in.safetensors", {"stgcn_torch": card})
     code, _, error = convert(tmp_path / "in.safetensors", tmp_path / "out.pt")
     assert (code, "in.safetensors: its card is damaged" in error) == (2, True)
-    if card not in ("[]", "{}"):  # no card at all, for the loader
-        with pytest.raises(ValueError, match="its card is damaged"):
-            load_model(tmp_path / "in.safetensors")
+    with pytest.raises(ValueError, match="its card is damaged"):
+        load_model(tmp_path / "in.safetensors")
+
+
+@pytest.mark.parametrize("damage", [{"channels": 5}, {"streams": None}, {"window": "many"}, {"strides": 1.5}])
+def test_a_card_of_nonsense_is_one_line(damage: dict[str, Any], model: STGCN, tmp_path: Path) -> None:
+    made = PREPROCESSINGS["fixed"].plain | {name: value for name, value in damage.items() if name != "strides"}
+    card = {"model": {"strides": damage.get("strides", [1, 2])}, "preprocessing": made, "classes": ["a", "b"]}
+    save_file(model.state_dict(), tmp_path / "in.safetensors", {"stgcn_torch": json.dumps(card)})
+    with pytest.raises(ValueError, match=r"in\.safetensors: its card is damaged \(.+\)$"):
+        load_model(tmp_path / "in.safetensors")
 
 
 def test_a_layout_of_ones_own_is_kept_or_given_in_a_file(convert: Convert, tmp_path: Path) -> None:

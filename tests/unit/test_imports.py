@@ -132,6 +132,27 @@ def test_an_old_path_leads_to_the_same_module(old: str) -> None:
     assert module.__spec__.name == MOVED[old]
 
 
+def test_modules_of_a_room_that_moved_are_not_made_twice() -> None:
+    from stgcn_torch.explanation import page
+
+    before = page.page
+    assert import_module("stgcn_torch.page.scene") is import_module("stgcn_torch.explanation.page.scene")
+    assert import_module("stgcn_torch.page.content") is import_module("stgcn_torch.explanation.page.content")
+    assert page.page is before
+
+
+def test_a_function_keeps_its_name_where_a_module_had_it_too() -> None:
+    source = "from convert.unpickle import unpickle as old; from convert import unpickle; print(old is unpickle)"
+    run = subprocess.run([sys.executable, "-c", source], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "True"
+
+
+def test_a_module_of_a_room_is_found_without_what_the_room_is_called_for() -> None:
+    source = "import sys; from stgcn_torch.checkpoint import card; print('torch' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", source], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
+
+
 @pytest.mark.parametrize(
     ("room", "names"),
     [
@@ -146,9 +167,8 @@ def test_an_old_path_leads_to_the_same_module(old: str) -> None:
 )
 def test_a_room_that_is_called_as_a_module_was_has_its_names(room: str, names: list[str]) -> None:
     module = import_module(room)
-    assert [getattr(module, name).__name__ for name in names if name != "PREPROCESSINGS"] == [
-        name for name in names if name != "PREPROCESSINGS"
-    ]
+    assert [name for name in names if not hasattr(module, name)] == []
+    assert not hasattr(module, "_private")
     with pytest.raises(AttributeError, match=f"module '{room}' has no attribute 'nothing'"):
         _ = module.nothing
 

@@ -2,8 +2,6 @@
 
 import gc
 import json
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +10,7 @@ import numpy as np
 from stgcn_torch.data.skating.clip import skating_clip
 from stgcn_torch.data.skating.elements import ELEMENTS
 from stgcn_torch.data.skating.skater import MOST
-from stgcn_torch.files import locked
+from stgcn_torch.files import folder_beside, locked
 
 VERSION: Final = 1  # raised when the same seed no longer gives the same clips
 CARD: Final = "skating.json"
@@ -51,8 +49,7 @@ def write_skating_set(root: str | Path, *, train: int = 2000, test: int = 480, s
 def _write_set(root: Path, card: str, train: int, test: int, seed: int) -> None:
     if foreign := _foreign(root):
         raise ValueError(f"{root} is no synthetic skating set, it holds {', '.join(foreign)}; choose another folder")
-    aside = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
-    try:
+    with folder_beside(root) as aside:
         made = aside / "made"
         made.mkdir()
         _write_split(made, "train", train, seed)
@@ -67,8 +64,6 @@ def _write_set(root: Path, card: str, train: int, test: int, seed: int) -> None:
         except OSError:
             if not _is_written(root, card):  # where the disk knows no locks another process may have been quicker
                 raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _write_split(root: Path, split: str, clips: int, seed: int) -> None:

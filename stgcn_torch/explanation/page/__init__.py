@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from stgcn_torch.explanation.explanation import Explanation
-from stgcn_torch.explanation.page.content import content
+from stgcn_torch.explanation.page import content
 from stgcn_torch.files import written_whole
 
 SCRIPTS = ("data", "compare", "answer", "stage", "map", "margins", "joints", "graph", "player")  # the last one starts
@@ -45,7 +45,7 @@ def page(explanations: Sequence[Explanation]) -> str:
         "form-action 'none'",
         "style": style,
         "script": script,
-        "data": content(explanations).replace("<", "\\u003c"),  # so that no name ends the block
+        "data": content.content(explanations).replace("<", "\\u003c"),  # so that no name ends the block
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _read("page.html"))
 

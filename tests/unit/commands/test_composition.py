@@ -29,9 +29,7 @@ def test_auto_is_the_cpu_where_there_is_apples_gpu(
 ) -> None:
     trainer = trainer_on("auto", logger=False, enable_checkpointing=False, **options)
     assert isinstance(trainer.accelerator, CPUAccelerator)
-    assert capsys.readouterr().err.splitlines() == [
-        "training and evaluation are on the CPU: no run on Apple's GPU has been tried"
-    ]
+    assert capsys.readouterr().err.splitlines() == ["using the CPU: Apple's GPU is untested, accelerator=mps takes it"]
     quiet_trainer(trainer.accelerator)  # which evaluates what that one trained
     assert capsys.readouterr().err == ""
 
@@ -40,13 +38,13 @@ def test_auto_is_the_cpu_where_there_is_apples_gpu(
 def test_apples_gpu_is_taken_where_it_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     trainer = trainer_on("mps", logger=False, enable_checkpointing=False)
     assert isinstance(trainer.accelerator, MPSAccelerator)
-    assert "no run has been tried on" in capsys.readouterr().err
+    assert "which is untested" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("apple")
 @pytest.mark.parametrize("accelerator", ["mps", "gpu"])
 def test_apples_gpu_has_no_float64(accelerator: str) -> None:
-    with pytest.raises(ValueError, match=r"^precision 64-true is not to be had on Apple's GPU"):
+    with pytest.raises(ValueError, match=r"^Apple's GPU has no float64, got precision 64-true"):
         quiet_trainer(accelerator, "64-true")
 
 
@@ -54,3 +52,10 @@ def test_apples_gpu_has_no_float64(accelerator: str) -> None:
 def test_elsewhere_nothing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert isinstance(quiet_trainer().accelerator, CPUAccelerator)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize("accelerator", ["gpu", "cuda"])
+def test_a_gpu_that_is_not_there_is_one_line(accelerator: str) -> None:
+    with pytest.raises(ValueError, match=rf"^accelerator must be auto or cpu, as .+ finds no GPU; got {accelerator}$"):
+        quiet_trainer(accelerator)

@@ -70,21 +70,26 @@ def test_what_hinders_the_kernels_is_named() -> None:
     more = STGCN(5, **SMALL)  # type: ignore[arg-type]
     more.backbone.st_gcn_networks[0].branch = nn.Conv2d(4, 4, 1)
     assert "have more in them" in str(hindrance(more.backbone))
+    other = STGCN(5, **SMALL)  # type: ignore[arg-type]
+    other.backbone.st_gcn_networks[1].tcn[1] = nn.GELU()
+    assert "made otherwise" in str(hindrance(other.backbone))
     joints = [f"j{i}" for i in range(129)]
     layout = {"joints": joints, "bones": [[joints[0], joint] for joint in joints[1:]], "center": joints[0]}
     assert "129 joints" in str(hindrance(STGCN(5, layout=layout, **SMALL).backbone))  # type: ignore[arg-type]
 
 
 @needs_triton
-def test_a_gpu_that_is_too_small_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "error", [MemoryError("shared: too much\nof it"), RuntimeError("Failed to find C compiler. Please specify one")]
+)
+def test_what_a_gpu_or_its_compiler_cannot_do_is_found_out(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     network = STGCN(5, channels=[4, 4], strides=[1, 2]).to(DEVICE)
     before = copy.deepcopy(network.state_dict())
     half = torch.bfloat16 if DEVICE == "cuda" else torch.float16  # the interpreter multiplies no bfloat16
     assert failure(network.backbone, network.head, half) is None
-    monkeypatch.setattr(
-        "stgcn_torch.kernels.triton.unit.unit", Mock(side_effect=MemoryError("shared: too much\nof it"))
-    )
-    assert failure(network.backbone, network.head, half) == "a step fails with MemoryError: shared: too much"
+    monkeypatch.setattr("stgcn_torch.kernels.triton.unit.unit", Mock(side_effect=error))
+    told = str(error).partition("\n")[0]
+    assert failure(network.backbone, network.head, half) == f"a step fails with {type(error).__name__}: {told}"
     for name, value in network.state_dict().items():
         assert torch.equal(value, before[name]), f"{name} is left as it was"
 
