@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stgcn_torch.files import PATIENCE, PAUSE, check_writable, locked, written_whole
+from stgcn_torch.files import PATIENCE, PAUSE, check_writable, locked, resolved, write_whole, written_whole
 
 
 def test_the_file_holds_what_was_written(tmp_path: Path) -> None:
@@ -243,3 +243,14 @@ def test_a_drive_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(Path, "exists", lambda _: False)
     with pytest.raises(FileNotFoundError, match=r"out/page\.html"):
         check_writable("/out/page.html")
+
+
+def test_a_link_is_followed_unless_it_leads_to_itself(tmp_path: Path) -> None:
+    (tmp_path / "one").symlink_to(tmp_path / "two")
+    assert resolved(tmp_path / "one") == (tmp_path / "two").resolve()
+    (tmp_path / "two").symlink_to(tmp_path / "one")
+    for name in ("one", "two"):
+        with pytest.raises(OSError, match=f"{name} is a link that leads to itself$"):
+            write_whole(tmp_path / name, [b"new"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
+    assert all(path.is_symlink() for path in tmp_path.iterdir())
