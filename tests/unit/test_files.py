@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from stgcn_torch.files import PATIENCE, PAUSE, check_writable, locked, resolved, write_whole, written_whole
+from stgcn_torch.files import (
+    PATIENCE,
+    PAUSE,
+    check_writable,
+    folder_beside,
+    locked,
+    resolved,
+    write_whole,
+    written_whole,
+)
 
 
 def test_the_file_holds_what_was_written(tmp_path: Path) -> None:
@@ -254,3 +263,23 @@ def test_a_link_is_followed_unless_it_leads_to_itself(tmp_path: Path) -> None:
             write_whole(tmp_path / name, [b"new"])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
     assert all(path.is_symlink() for path in tmp_path.iterdir())
+
+
+def test_a_folder_beside_is_on_the_same_disk_and_gone_in_the_end(tmp_path: Path) -> None:
+    with folder_beside(tmp_path / "new" / "out") as folder:
+        assert folder.parent == tmp_path  # above what is missing
+        (folder / "part").touch()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_may_not_be_made_is_asked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = []
+
+    def refused(path: Path, *_: object, **__: object) -> None:
+        tries.append(path)
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refused)
+    with pytest.raises(PermissionError, match=r"out'$"), folder_beside(tmp_path / "out"):
+        pass
+    assert len(tries) == 1
