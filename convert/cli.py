@@ -9,16 +9,15 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn
 
+from convert.formats.kinds import TORCH, File, Folder, existing, opened
 from convert.formats.pdparams import pdparams_views
-from convert.formats.sniff import LEGACY
-from convert.formats.torch_files import read_pt
+from convert.formats.torch_files import pt_views
 from convert.network.network import MAX_STRIDE, Network, find_network
 from convert.network.optimizer import Momentum, find_momentum, is_checkpoint
 from convert.network.recipes import Recipe, find_recipe, said_of
 from convert.outputs.report import damage, report, table
 from convert.outputs.writer import SUFFIXES, body_of, centring_of, compare, preprocessing_of, write
 from convert.pickle.errors import ConvertError, MismatchError, UnreadableError, UnsafeError, about
-from convert.pickle.files import contents, existing
 from stgcn_torch.checkpoint.card import read_card
 from stgcn_torch.checkpoint.input_statistics import contradiction
 from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS
@@ -157,13 +156,14 @@ def run(options: argparse.Namespace) -> None:
     if options.output.suffix not in SUFFIXES:
         raise ValueError(f"OUT must end with {', '.join(SUFFIXES)}, got {options.output}")
     outputs = check_paths(options)
-    network = find(options)
+    found = opened(options.input)
+    network = find(found, options)
     momentum = recipe = None
     if options.optimizer:
         momentum, recipe = find_optimizer(options, network)
     with about(options.input):
         preprocessing, said = preprocessing_of(network, options.preprocessing)
-    told = report(options.input, network) | {
+    told = report(found, network) | {
         "centring": centring_of(network),
         "preprocessing": preprocessing.plain if preprocessing else None,
         "preprocessing_said": said,
@@ -231,24 +231,24 @@ def check_paths(options: argparse.Namespace) -> list[Path]:
     return outputs
 
 
-def find(options: argparse.Namespace) -> Network:
+def find(found: File | Folder, options: argparse.Namespace) -> Network:
     """The network in the file; an error names the file."""
-    path: Path = options.input
-    tree = _read(path)
-    try:
-        card = read_card(path) if path.is_file() else None
-    except ValueError as problem:
-        raise MismatchError(str(problem)) from None
-    if card:
-        tree = {"state_dict": tree, "hyper_parameters": card}  # as a Lightning checkpoint has them
-    with about(path):
+    tree = _tree(found)
+    if found.kind == "safetensors":
+        try:
+            card = read_card(found.path)
+        except ValueError as problem:
+            raise MismatchError(str(problem)) from None
+        if card:
+            tree = {"state_dict": tree, "hyper_parameters": card}  # as a Lightning checkpoint has them
+    with about(found.path):
         return find_network(tree, key=options.key, layout=options.layout, strides=options.strides)
 
 
 def find_optimizer(options: argparse.Namespace, network: Network) -> tuple[Momentum, Recipe | None]:
     """The optimizer's state and, for a Lightning checkpoint, its recipe; an error names the file."""
     path: Path = options.optimizer
-    tree, goes_on = _read(path), options.output.suffix == ".ckpt"
+    tree, goes_on = _tree(opened(path)), options.output.suffix == ".ckpt"
     if goes_on and is_checkpoint(tree):
         raise ValueError(f"{path} is a checkpoint of this project: train ckpt_path={path} goes on from it as it is")
     with about(path):
@@ -256,11 +256,9 @@ def find_optimizer(options: argparse.Namespace, network: Network) -> tuple[Momen
         return momentum, find_recipe(momentum, options.lr, options.t_max) if goes_on else None
 
 
-def _read(path: Path) -> object:
+def _tree(found: File | Folder) -> object:
     """What a file of torch or Paddle holds; an error names it."""
-    with about(path):
-        is_torch = not path.is_dir() and bytes(contents(path)[:64]).startswith((b"PK\x03\x04", LEGACY))
-    return read_pt(path) if is_torch else pdparams_views(path)
+    return pt_views(found) if isinstance(found, File) and found.kind in TORCH else pdparams_views(found)
 
 
 if __name__ == "__main__":

@@ -19,13 +19,14 @@ _KEPT_THEIR_NAMES = {  # modules that stood beside the room which they are in no
     "stgcn_torch.data.preprocessing": "account centring cleaning framewise padding teleports",
     "stgcn_torch.data.batch": "streams",
     "convert.pickle": "dump errors files literals stored symbols torch_symbols tree",
-    "convert.formats": "archive distributed pdparams programs protobuf sniff static tensors torch_files",
+    "convert.formats": "archive distributed pdparams programs protobuf static tensors torch_files",
     "convert.network": "graphs keys optimizer recipes",
     "convert.outputs": "lightning report",
 }
 _RENAMED = {
     "convert.card": "stgcn_torch.checkpoint.card",
     "convert.names": "convert.formats.paddle_names",
+    "convert.sniff": "convert.formats.kinds",
     "stgcn_torch.build": "stgcn_torch.commands.composition",
     "stgcn_torch.data.augment": "stgcn_torch.data.batch.augmentation",
     "stgcn_torch.data.collect": "stgcn_torch.data.recordings.collection",

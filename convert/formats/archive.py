@@ -5,8 +5,8 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterable
-from pathlib import Path
 
+from convert.formats.kinds import File
 from convert.pickle.errors import UnreadableError
 from convert.pickle.literals import Reader
 
@@ -38,17 +38,16 @@ class Records:
     """The records of an archive.
 
     Args:
-        path: The file.
-        data: Its contents.
+        file: The archive.
 
     Raises:
         UnreadableError: It is damaged, or not one folder of records.
     """
 
-    def __init__(self, path: str | Path, data: memoryview) -> None:
-        self.data = data
+    def __init__(self, file: File) -> None:
+        self.data = file.data
         try:
-            with zipfile.ZipFile(path) as zipped:
+            with zipfile.ZipFile(file.path) as zipped:
                 entries = [entry for entry in zipped.infolist() if not entry.filename.endswith("/")]
         except DAMAGED:
             raise UnreadableError("is a zip archive that is damaged or ends too soon") from None

@@ -10,13 +10,12 @@ import ml_dtypes
 import numpy as np
 
 from convert.formats.distributed import distributed_views, is_distributed
+from convert.formats.kinds import TORCH, File, Folder, opened
 from convert.formats.paddle_names import parameter_names
-from convert.formats.sniff import kind
 from convert.formats.static import placed, static_views
 from convert.formats.tensors import safetensors
 from convert.pickle.dump import dump
 from convert.pickle.errors import MismatchError, UnreadableError, about
-from convert.pickle.files import contents, existing
 from convert.pickle.stored import MAX_RANK, Array
 from convert.pickle.tree import copied, mapped
 from convert.pickle.unpickle import unpickle_views
@@ -46,30 +45,35 @@ def read_pdparams(path: str | Path) -> object:
         UnreadableError: It is truncated, damaged or of another kind; the message says of which.
         MismatchError: An inference model's program is that of other tensors.
     """
-    return copied(pdparams_views(path))
+    return copied(pdparams_views(opened(path)))
 
 
-def pdparams_views(path: str | Path) -> object:
+def pdparams_views(found: File | Folder) -> object:
     """``read_pdparams``, with each array a read-only view of the mapped file: names and shapes cost no memory.
 
     A view is unaligned: torch must be given ``convert.pickle.stored.owned`` of it.
     """
-    path = existing(path)
-    if path.is_dir():
-        return distributed_views(path, _file_views, NAMES) if is_distributed(path) else static_views(path)
-    return _file_views(path)
+    if isinstance(found, File):
+        return _file_views(found)
+    if is_distributed(found.path):
+        return distributed_views(found.path, lambda path: _file_views(File(path)), NAMES)
+    return static_views(found)
 
 
-def _file_views(path: Path) -> object:
-    with about(path):
-        data = contents(path)
-        what = kind(data)
-        if what == "safetensors":
-            return safetensors(data)
-    if what != "pickle":
-        return static_views(path)
-    tree = mapped(unpickle_views(data, source=str(path)), _tensor)
-    with about(path):
+def _file_views(file: File) -> object:
+    if file.kind == "pickle":
+        return _unpickled(file)
+    with about(file.path):
+        if file.kind in TORCH:
+            raise UnreadableError(f"is a {file.kind}, where a file of Paddle belongs: one of torch, or to be unpacked")
+        if file.kind == "safetensors":
+            return safetensors(file.data)
+    return static_views(file)
+
+
+def _unpickled(file: File) -> object:
+    tree = mapped(unpickle_views(file.data, source=str(file.path)), _tensor)
+    with about(file.path):
         tree = _merged(tree)
     if isinstance(tree, dict) and NAMES not in tree and all(isinstance(name, str) for name in tree):
         return placed(tree)  # paddle.static.save keeps parameter names alone

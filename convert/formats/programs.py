@@ -1,46 +1,39 @@
 """Paddle's programs, as far as a reader of weights cares: the variables whose tensors are saved beside them."""
 
 import json
-from pathlib import Path
 
+from convert.formats.kinds import File
 from convert.formats.protobuf import Fields, fields, messages, number, numbers, text
-from convert.formats.sniff import kind
 from convert.pickle.errors import UnreadableError, about
-from convert.pickle.files import contents
 from convert.pickle.unpickle import unpickle
 
+PROGRAMS = ("program", "PIR program")
 MAX_SIZE = 1 << 24  # bytes; that of an ST-GCN has 150,000
 NOT_SAVED = {9, 10, 15, 17}  # types of variables that persist without a tensor: feeds, fetches, readers, raw ones
 
 Shape = tuple[int, ...]
 
 
-def variables(path: Path) -> dict[str, Shape]:
+def variables(file: File) -> dict[str, Shape]:
     """The shape of each saved tensor by its parameter name, as a program of Paddle 1 and 2 or 3 (PIR) has it."""
-    with about(path):
-        data = contents(path)
-        what = kind(data)
-        if what not in ("program", "PIR program"):
-            raise UnreadableError(f"is a {what}, where a program belongs")
-        if len(data) > MAX_SIZE:
-            raise UnreadableError(f"is a program of {len(data)} bytes, where at most {MAX_SIZE} are read")
-        return _variables(data) if what == "program" else _pir_variables(data)
+    with about(file.path):
+        if file.kind not in PROGRAMS:
+            raise UnreadableError(f"is a {file.kind}, where a program belongs")
+        if len(file.data) > MAX_SIZE:
+            raise UnreadableError(f"is a program of {len(file.data)} bytes, where at most {MAX_SIZE} are read")
+        return _variables(file.data) if file.kind == "program" else _pir_variables(file.data)
 
 
-def structured_names(path: Path) -> dict[str, str]:
+def structured_names(file: File) -> dict[str, str]:
     """Where in the network each parameter stands, as a ``.pdiparams.info`` of Paddle 2.1 to 2.6 has it."""
-    with about(path):
-        data = contents(path)
-        if kind(data) != "pickle":
-            raise UnreadableError("does not list parameters")
-    value = unpickle(data, source=str(path))
+    value = unpickle(file.data, source=str(file.path)) if file.kind == "pickle" else None
     names = {}
     for name, entry in value.items() if isinstance(value, dict) else ():
         match entry:
             case {"structured_name": str(structured)} if isinstance(name, str):
                 names[name] = structured
     if not names or len({*names.values()}) < len(names):
-        raise UnreadableError(f"{path}: does not list parameters")
+        raise UnreadableError(f"{file.path}: does not list parameters")
     return names
 
 

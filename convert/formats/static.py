@@ -8,16 +8,12 @@ import numpy as np
 
 from convert.formats import paddle_names as names
 from convert.formats import programs
-from convert.formats.programs import Shape
-from convert.formats.sniff import kind
+from convert.formats.kinds import MAX_FILES, TORCH, File, Folder, opened
+from convert.formats.programs import PROGRAMS, Shape
 from convert.formats.tensors import tensors
 from convert.pickle.errors import MismatchError, UnreadableError, about
-from convert.pickle.files import contents
 from convert.pickle.stored import Array
 from convert.pickle.tree import copied
-
-MAX_FILES = 10_000  # of a directory
-PROGRAMS = ("program", "PIR program")
 
 
 def read_static(path: str | Path, *, program: str | Path | None = None) -> object:
@@ -35,27 +31,28 @@ def read_static(path: str | Path, *, program: str | Path | None = None) -> objec
         UnreadableError: A file is damaged or of another kind, or nothing says what the tensors are called.
         MismatchError: The program is that of other tensors.
     """
-    return copied(static_views(path, program=program))
+    return copied(static_views(opened(path), program=File(Path(program)) if program else None))
 
 
-def static_views(path: str | Path, *, program: str | Path | None = None) -> object:
+def static_views(found: File | Folder, *, program: File | None = None) -> object:
     """``read_static``, with each array a read-only view of its file."""
-    path = Path(path)
-    path, known = _of_folder(path) if path.is_dir() else _of_file(path)
-    if path.is_dir():
-        return placed(_one_each(path))
-    known = Path(program) if program else known
-    arrays = _tensors(path)
-    info = path.with_name(f"{path.name}.info")
-    structured = programs.structured_names(info) if info.exists() else {}
-    if not known and not structured:
+    holder, beside = _of_folder(found) if isinstance(found, Folder) else _of_file(found)
+    if isinstance(holder, Folder):
+        return placed(_one_each(holder))
+    program = program or beside
+    arrays = _tensors(holder)
+    info = f"{holder.path.name}.info"
+    structured = programs.structured_names(holder.folder[info]) if (holder.folder.path / info).exists() else {}
+    if not program and not structured:
         if len(arrays) == 1:
             return arrays[0]
-        known = _beside(path, *PROGRAMS)
-        if not known:
-            raise UnreadableError(f"{path}: holds {len(arrays)} tensors, and no program says what they are called")
-    shapes: Mapping[str, Shape | None] = programs.variables(known) if known else dict.fromkeys(structured)
-    with about(path):
+        program = _beside(holder, *PROGRAMS)
+        if not program:
+            raise UnreadableError(
+                f"{holder.path}: holds {len(arrays)} tensors, and no program says what they are called"
+            )
+    shapes: Mapping[str, Shape | None] = programs.variables(program) if program else dict.fromkeys(structured)
+    with about(holder.path):
         named = _named(arrays, shapes)
         return _renamed(named, structured) if structured else placed(named)
 
@@ -74,97 +71,75 @@ def placed(held: Mapping[str, Any]) -> Mapping[str, Any]:
     return {structured.get(name, name): value for name, value in held.items()}
 
 
-def _of_file(path: Path) -> tuple[Path, Path | None]:
+def _of_file(file: File) -> tuple[File | Folder, File | None]:
     """The file of the tensors, or the folder with one for each, and their program if it is where Paddle puts it."""
-    with about(path):
-        what = kind(contents(path))
-    if what not in PROGRAMS:
-        return path, _program(path)
-    holder = path.with_name("__params__") if path.name == "__model__" else path.with_suffix(".pdiparams")
-    if holder.exists():
-        return holder, path
-    if (found := _beside(path, "tensors")) and _program(found) in (None, path):  # which may have a program of its own
-        return found, path
-    if path.name == "__model__":
-        return _of_folder(path.parent)
-    raise UnreadableError(f"{path}: is a program, and the file of its tensors, {holder.name}, is not beside it")
+    if file.kind not in PROGRAMS:
+        return file, _program(file)
+    path, is_model = file.path, file.path.name == "__model__"
+    holder = "__params__" if is_model else path.with_suffix(".pdiparams").name
+    if (path.parent / holder).exists():
+        return file.folder[holder], file
+    if (found := _beside(file, "tensors")) and _program(found) in (None, file):  # which may have a program of its own
+        return found, file
+    if is_model:
+        return _of_folder(file.folder)
+    raise UnreadableError(f"{path}: is a program, and the file of its tensors, {holder}, is not beside it")
 
 
-def _of_folder(folder: Path) -> tuple[Path, Path | None]:
+def _of_folder(folder: Folder) -> tuple[File | Folder, File | None]:
     """The one file of tensors in a folder and their program, or the folder itself, with a file for each tensor."""
-    models = [file for file in _files(folder) if file.name == "__params__" or file.suffix == ".pdiparams"]
+    models = [name for name in folder.names if name == "__params__" or name.endswith(".pdiparams")]
     if len(models) > 1:
-        raise UnreadableError(f"{folder}: holds {len(models)} models; choose one of its files")
+        raise UnreadableError(f"{folder.path}: holds {len(models)} models; choose one of its files")
     if models:
-        return models[0], _program(models[0])
-    holders, alone = _of_kind(folder, "tensors"), _of_kind(folder, *PROGRAMS)
+        return folder[models[0]], _program(folder[models[0]])
+    holders, alone = folder.of_kind("tensors"), folder.of_kind(*PROGRAMS)
     if alone and not holders:
-        raise UnreadableError(f"{folder}: holds a program, {alone[0].name}, and not its tensors (.pdiparams)")
+        raise UnreadableError(f"{folder.path}: holds a program, {alone[0].path.name}, and not its tensors (.pdiparams)")
     if len(holders) == 1 and (program := _beside(holders[0], *PROGRAMS)):
         return holders[0], program
-    if not holders and (others := _of_kind(folder, "pickle", "safetensors")):
-        some = ", ".join(file.name for file in others[:3]) + (", ..." if len(others) > 3 else "")
-        raise UnreadableError(f"{folder}: is a folder; choose one of its files ({some})")
+    if not holders and (others := folder.of_kind("pickle", "safetensors", *TORCH)):
+        some = ", ".join(file.path.name for file in others[:3]) + (", ..." if len(others) > 3 else "")
+        raise UnreadableError(f"{folder.path}: is a folder; choose one of its files ({some})")
     return folder, None
 
 
-def _program(path: Path) -> Path | None:
+def _program(file: File) -> File | None:
     """The program of tensors that are in one file, if it is where Paddle puts it."""
+    path, folder = file.path, file.folder
     if path.name == "__params__":
-        places = [path.with_name("__model__")]
-    else:
-        places = [path.with_suffix(".pdmodel"), path.with_suffix(".json")] if path.suffix == ".pdiparams" else []
-    # Anything may be in a file of JSON: a report, for instance.
-    return next(
-        (file for file in places if file.exists() and (file.suffix != ".json" or _kind(file) in PROGRAMS)), None
-    )
+        return folder["__model__"] if (path.parent / "__model__").exists() else None
+    if path.suffix != ".pdiparams":
+        return None
+    if (model := path.with_suffix(".pdmodel")).exists():
+        return folder[model.name]
+    return folder.get(path.with_suffix(".json").name, *PROGRAMS)  # or a report: anything may be in a file of JSON
 
 
-def _beside(path: Path, *kinds: str) -> Path | None:
+def _beside(file: File, *kinds: str) -> File | None:
     """The file beside it that is of these kinds: the only one, or the only one that is called as it is."""
-    found = [file for file in _of_kind(path.parent, *kinds) if file.name != path.name]
-    found = [file for file in found if file.stem == path.stem] or found
+    found = [other for other in file.folder.of_kind(*kinds) if other is not file]
+    found = [other for other in found if other.path.stem == file.path.stem] or found
     return found[0] if len(found) == 1 else None
 
 
-def _of_kind(folder: Path, *kinds: str) -> list[Path]:
-    """The files in a folder that hold what these kinds do, whatever they are called; none of a folder too large."""
-    files = _files(folder)
-    return [file for file in files if _kind(file) in kinds] if len(files) <= MAX_FILES else []
+def _tensors(file: File) -> list[Array]:
+    with about(file.path):
+        if file.kind != "tensors":
+            raise UnreadableError(f"is a {file.kind}, where tensors belong")
+        return tensors(file.data)
 
 
-def _files(folder: Path) -> list[Path]:
-    """What is in a folder, but for what desktops and file systems hide there."""
-    return sorted(file for file in folder.iterdir() if not file.name.startswith("."))
-
-
-def _kind(path: Path) -> str | None:
-    """The kind of a file; None if it is none that is read here."""
-    try:
-        return kind(contents(path)) if path.is_file() else None
-    except (UnreadableError, OSError):
-        return None
-
-
-def _tensors(path: Path) -> list[Array]:
-    with about(path):
-        data = contents(path)
-        if (what := kind(data)) != "tensors":
-            raise UnreadableError(f"is a {what}, where tensors belong")
-        return tensors(data)
-
-
-def _one_each(directory: Path) -> dict[str, Array]:
-    """The tensors of a directory in which each has a file that bears its name."""
-    files = _files(directory)
-    if not files or len(files) > MAX_FILES:
-        raise UnreadableError(f"{directory}: holds {len(files)} files, where 1 to {MAX_FILES} tensors belong")
+def _one_each(folder: Folder) -> dict[str, Array]:
+    """The tensors of a folder in which each has a file that bears its name."""
+    if not 0 < len(folder.names) <= MAX_FILES:
+        raise UnreadableError(f"{folder.path}: holds {len(folder.names)} files, where 1 to {MAX_FILES} tensors belong")
     found = {}
-    for file in [file for file in files if _kind(file) not in PROGRAMS]:
-        arrays = _tensors(file)
+    for name in [name for name in folder.names if not folder.get(name, *PROGRAMS)]:
+        arrays = _tensors(folder[name])
         if len(arrays) != 1:
-            raise UnreadableError(f"{file}: holds {len(arrays)} tensors, where one belongs")
-        found[file.name] = arrays[0]
+            raise UnreadableError(f"{folder.path / name}: holds {len(arrays)} tensors, where one belongs")
+        found[name] = arrays[0]
     return found
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from convert.formats.archive import Records, archive
+from convert.formats.kinds import File
 from convert.pickle.dump import dump
 from convert.pickle.errors import UnreadableError, about
-from convert.pickle.files import contents
 from convert.pickle.literals import Reader
 from convert.pickle.stored import Array, Stored
 from convert.pickle.symbols import Opaque, Symbol
@@ -38,15 +38,14 @@ def read_pt(path: str | Path) -> object:
         UnreadableError: It is truncated, damaged or of another kind.
         UnsafeError: It uses one of Python's oldest ways to make objects.
     """
-    return copied(pt_views(path))
+    return copied(pt_views(File(Path(path))))
 
 
-def pt_views(path: str | Path) -> object:
+def pt_views(file: File) -> object:
     """``read_pt``, with each array a read-only view of the mapped file: names and shapes cost no memory."""
-    with about(path):
-        data = contents(path)
-        tree = _zipped(Records(path, data)) if bytes(data[:2]) == b"PK" else _legacy(data)
-        return _viewed(tree, GROWTH * len(data) + SLACK)
+    with about(file.path):
+        tree = _zipped(Records(file)) if file.kind == "zip archive" else _legacy(file.data)
+        return _viewed(tree, GROWTH * len(file.data) + SLACK)
 
 
 def _zipped(records: Records) -> object:

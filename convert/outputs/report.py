@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from convert.formats.sniff import LEGACY, START, kind
+from convert.formats.kinds import START, File, Folder
 from convert.network.graphs import layout_name
-from convert.network.keys import Array
 from convert.network.network import Network
-from convert.pickle.files import contents
 
 COLUMN_ERROR = 1e-5  # of a normalised graph in float32 it is 1e-7
 PICKLES = {
@@ -25,26 +23,22 @@ PICKLES = {
 }
 
 
-def describe(path: Path) -> str:
+WORDS = {
+    "folder": "a folder of Paddle's",
+    "zip archive": "a checkpoint of torch, of 1.6 or later",
+    "torch pickles": "a checkpoint of torch, of before 1.6",
+    "program": "a program of Paddle 1 or 2, with its tensors beside it",
+    "PIR program": "a program of Paddle 3, with its tensors beside it",
+    "tensors": "tensors of Paddle's own form, of an inference model or one alone",
+    "safetensors": "safetensors",
+}
+
+
+def describe(found: File | Folder) -> str:
     """What a file is and, as far as it shows, who wrote it."""
-    if path.is_dir():
-        return "a folder of Paddle's"
-    data = contents(path)
-    if bytes(data[:2]) == b"PK":
-        return "a checkpoint of torch, of 1.6 or later"
-    if LEGACY in bytes(data[:32]):
-        return "a checkpoint of torch, of before 1.6"
-    match kind(data):
-        case "pickle":
-            return f"a pickle of {_writer(bytes(data[:START]))}"
-        case "program":
-            return "a program of Paddle 1 or 2, with its tensors beside it"
-        case "PIR program":
-            return "a program of Paddle 3, with its tensors beside it"
-        case "tensors":
-            return "tensors of Paddle's own form, of an inference model or one alone"
-        case other:
-            return other
+    if isinstance(found, File) and found.kind == "pickle":
+        return f"a pickle of {_writer(bytes(found.data[:START]))}"
+    return WORDS[found.kind]
 
 
 def _writer(start: bytes) -> str:
@@ -76,12 +70,12 @@ def damage(found: Mapping[str, Any]) -> list[str]:
     return said
 
 
-def report(path: Path, network: Network) -> dict[str, Any]:
+def report(found: File | Folder, network: Network) -> dict[str, Any]:
     """All there is to say of a file and of the network in it, as plain values."""
     return {
-        "input": str(path),
-        "sha256": _sha256_of(path) if path.is_file() else _sha256_of_each(path),
-        "kind": describe(path),
+        "input": str(found.path),
+        "sha256": _sha256_of(found.path) if isinstance(found, File) else _sha256_of_each(found.path),
+        "kind": describe(found),
         "names": network.dialect,
         "model": network.model,
         "strides_from": network.strides_from,
@@ -145,10 +139,6 @@ def _some(what: str, names: list[str]) -> str:
 def _sha256_of_each(folder: Path) -> dict[str, str]:
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     return {file.relative_to(folder).as_posix(): _sha256_of(file) for file in files}
-
-
-def _sha256(array: Array) -> str:
-    return hashlib.sha256(array.tobytes()).hexdigest()
 
 
 def _sha256_of(path: Path) -> str:

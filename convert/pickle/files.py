@@ -6,12 +6,6 @@ from pathlib import Path
 from convert.pickle.errors import UnreadableError
 
 
-def existing(path: str | Path) -> Path:
-    """The path; where nothing is at it, the ``.pdiparams`` of which it is the prefix that Paddle's functions take."""
-    holder = Path(f"{path}.pdiparams")
-    return holder if not Path(path).exists() and holder.is_file() else Path(path)
-
-
 def contents(path: str | Path) -> memoryview:
     """A file's bytes, mapped: what is not looked at is never read. UnreadableError if there are none."""
     if Path(path).is_dir():

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convert import ConvertError, UnreadableError, read_pdparams
+from convert.formats.kinds import kind
 from convert.formats.protobuf import fields
-from convert.formats.sniff import kind
 from convert.formats.tensors import safetensors, tensors
 from convert.pickle.files import contents
 from tests.fixtures import cases

@@ -25,6 +25,7 @@ from omegaconf import OmegaConf
 
 from convert import UnreadableError, UnsafeError
 from convert.formats.archive import archive
+from convert.formats.kinds import File
 from convert.formats.torch_files import pt_views, read_pt, write_pt
 from convert.pickle.errors import ConvertError
 from convert.pickle.symbols import Opaque
@@ -145,7 +146,7 @@ def test_reads_looks_at_storages(zipped: bool, tmp_path: Path) -> None:
     expected = {"base": base, "t": base.t(), "cut": base[1:3, 1::2], "row": base[2], "tied": base, "named": named}
     expected |= {"wide": base[:1].expand(3, 6), "p": torch.nn.Parameter(base[1]), "empty": base[:, :0]}
     path = saved(tmp_path / "model.pt", expected, zipped=zipped)
-    for read in (read_pt(path), pt_views(path)):
+    for read in (read_pt(path), pt_views(File(path))):
         assert isinstance(read, dict)
         assert all(same(read[name], tensor.contiguous()) for name, tensor in expected.items())
 

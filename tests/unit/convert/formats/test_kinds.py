@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from convert import UnreadableError, read_pdparams
-from convert.formats.sniff import KINDS, kind
+from convert.cli import main
+from convert.formats import kinds
+from convert.formats.kinds import KINDS, File, Folder, kind, opened
 from tests.fixtures import cases
 from tests.unit.convert.pickle.test_unpickle import Call
 
@@ -47,8 +49,6 @@ OTHERS = {
     "is empty": b"",
     "Git LFS pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
     "is a web page": b"\n<!DOCTYPE html>\n<html><body>Not found</body></html>",
-    "is a checkpoint of torch": archive("archive/data.pkl", "archive/data/0"),
-    "is a zip archive": archive("model.pdparams"),
     "is a tar archive": tar(),
     "is compressed": b"\x1f\x8b\x08\x00",
     "is a NumPy array": npy(),
@@ -74,6 +74,53 @@ def test_the_message_says_which_file(tmp_path: Path) -> None:
     path.write_bytes(OTHERS["is a web page"])
     with pytest.raises(UnreadableError, match=r"model\.pdparams: is a web page, saved in the file's place$"):
         read_pdparams(path)
+
+
+@pytest.mark.parametrize("name", ["archive/data.pkl", "model.pdparams"])
+def test_archives_are_left_to_the_reader_of_torch(name: str, tmp_path: Path) -> None:
+    """Whatever is in them; a reader of Paddle's says that they are none of its own."""
+    path = tmp_path / "model.pdparams"
+    path.write_bytes(archive(name))
+    assert opened(path).kind == "zip archive"
+    with pytest.raises(UnreadableError, match=r"model\.pdparams: is a zip archive, where a file of Paddle belongs"):
+        read_pdparams(path)
+
+
+def test_a_folder_opens_each_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it is asked, also for one that cannot be read; and maps none whose contents nobody asks for."""
+    looks: list[int] = []
+    monkeypatch.setattr(kinds, "kind", lambda data: looks.append(len(data)) or kind(data))
+    (tmp_path / "a").write_bytes(pickle.dumps({}))
+    (tmp_path / "b").write_bytes(b"typedef int x;")
+    (tmp_path / ".hidden").write_bytes(b"")
+    folder = opened(tmp_path)
+    assert isinstance(folder, Folder)
+    for _ in range(3):
+        assert folder.get("a", "pickle") is folder["a"]
+        assert folder.get("a", "tensors") is folder.get("none", "pickle") is folder.get("b", *KINDS) is None
+        with pytest.raises(UnreadableError, match=r"b: is text, not weights"):
+            folder["b"]
+    assert folder.names == ["a", "b"]
+    assert len(looks) == 2
+    assert "data" not in vars(folder["a"])
+    assert folder["a"].folder["a"] is folder["a"]
+    monkeypatch.setattr(kinds, "MAX_FILES", 1)
+    assert folder.of_kind(*KINDS) == []
+
+
+@pytest.mark.parametrize("release", cases.RELEASES)
+def test_a_conversion_looks_at_each_path_once(release: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is converted: a file, a program with its tensors, a folder; none is told twice what it is."""
+    looks: list[Path] = []
+    look = File.__init__
+    monkeypatch.setattr(File, "__init__", lambda file, path: looks.append(path) or look(file, path))
+    sources = [path for path in (cases.ROOT / release).rglob("*") if path.name != "written.json"]
+    for source in sources:
+        looks.clear()
+        with pytest.raises(SystemExit):
+            main([str(source), str(tmp_path / "out.pt"), "--dry-run"])
+        assert len(looks) == len({*looks})
+        assert looks or source.is_dir()
 
 
 @pytest.mark.parametrize("protocol", range(6))
