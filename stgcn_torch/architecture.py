@@ -34,7 +34,8 @@ class Layer:
     Attributes:
         name: Where it stands in ``STGCN``, '*' for a block's number.
         axes: Of its weight: K partitions, V joints, C channels in, D channels out, F frames, N classes; letters
-            together are multiplied. One axis makes it a batch norm, four a convolution, three a tensor by itself.
+            together are multiplied, digits are a length. One axis makes it a batch norm, four a convolution, three a
+            tensor by itself.
         when: The argument of ``STGCN`` without which it is not there, or ``PROJECTION``.
     """
 
@@ -178,7 +179,7 @@ def tensor_shapes(A: Shape, model: Mapping[str, Any]) -> dict[str, Shape]:
     """
     K, V, _ = A
     C, widths = model["in_channels"], model["channels"]
-    whole = {"K": K, "V": V, "C": C, "D": widths[-1], "F": model["temporal_kernel"], "N": model["num_classes"], "1": 1}
+    whole = {"K": K, "V": V, "C": C, "D": widths[-1], "F": model["temporal_kernel"], "N": model["num_classes"]}
     blocks = [
         whole | {"C": c_in, "D": c_out, PROJECTION: i > 0 and (c_in != c_out or stride > 1)}
         for i, (c_in, c_out, stride) in enumerate(zip((C, *widths[:-1]), widths, model["strides"], strict=True))
@@ -189,7 +190,9 @@ def tensor_shapes(A: Shape, model: Mapping[str, Any]) -> dict[str, Shape]:
             for layer in layers:
                 if not layer.when or part.get(layer.when, model.get(layer.when)):
                     shapes |= {
-                        name: tuple(math.prod(part[letter] for letter in letters) for letters in axes)
+                        name: tuple(
+                            int(axis) if axis.isdigit() else math.prod(part[letter] for letter in axis) for axis in axes
+                        )
                         for name, axes in layer.named(i)
                     }
     return shapes

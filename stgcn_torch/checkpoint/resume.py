@@ -1,9 +1,11 @@
 """What a resumed run must repeat of the run that it goes on with."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from stgcn_torch.checkpoint.reader import read_checkpoint
+from stgcn_torch.model import STGCN
 from stgcn_torch.training.lit import LitSTGCN
 
 
@@ -21,9 +23,10 @@ def check_resumes(path: str, module: LitSTGCN, repeated: Mapping[str, Any]) -> N
     if then.recipe is not None:  # checkpoints had none at first
         before, now = before | _flat(then.recipe), now | _flat(repeated)
     told = before.keys() | now.keys() if "seed" in said else before.keys() - {"classes"}
-    differing = [
-        f"{key} is {now.get(key)!r}, was {before.get(key)!r}" for key in sorted(told) if now.get(key) != before.get(key)
-    ]
+    network = inspect.signature(STGCN).parameters.values()  # a file may be older than an argument
+    usual = {f"model.{argument.name}": argument.default for argument in network}
+    before, now = ({key: values.get(key, usual.get(key)) for key in told} for values in (before, now))
+    differing = [f"{key} is {now[key]!r}, was {before[key]!r}" for key in sorted(told) if now[key] != before[key]]
     if differing:
         raise ValueError(
             f"{path} cannot be resumed with another configuration ({'; '.join(differing)}); "

@@ -2,4 +2,4 @@
 
 from stgcn_torch.old_paths import names_of
 
-__getattr__ = names_of("stgcn_torch.commands.entry")
+__getattr__ = names_of("stgcn_torch.commands.configuration", "stgcn_torch.commands.entry")

@@ -13,14 +13,14 @@ from omegaconf import DictConfig
 from rich.progress import track
 
 from stgcn_torch.checkpoint.input_statistics import other_scale
-from stgcn_torch.commands.entry import load_layout
+from stgcn_torch.commands.configuration import load_layout
 from stgcn_torch.commands.networks import warn
 from stgcn_torch.data.arrays import open_clips, open_npy
 from stgcn_torch.data.formats import recordings
 from stgcn_torch.data.formats.arrays import told as told_beside
 from stgcn_torch.data.preprocessing.steps import Clip, preprocess
 from stgcn_torch.data.recordings.collection import Collection, collect
-from stgcn_torch.data.recordings.selection import PEOPLE, Selection
+from stgcn_torch.data.recordings.selection import Selection
 from stgcn_torch.prediction.ensemble import Ensemble
 from stgcn_torch.prediction.windows import ClipSequence
 from stgcn_torch.skeleton import skeleton
@@ -76,9 +76,8 @@ def opened(config: DictConfig, ensemble: Ensemble, command: str) -> Iterator[Sou
         FileNotFoundError: There is no such file or folder.
         ValueError: It cannot be read, or is not of the networks' joints and channels.
     """
-    check_source(config)
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # Windows keeps what is still mapped
-        if config.format is None and Path(config.input).suffix == ".npy":
+        if config.input_format is None and Path(config.input).suffix == ".npy":
             if has_kept_channels_only(config.input, ensemble):
                 ensemble = ensemble.of_kept_channels()
                 warn(command, [f"clips of {', '.join(ensemble.channels)} alone"])
@@ -94,14 +93,6 @@ def opened(config: DictConfig, ensemble: Ensemble, command: str) -> Iterator[Sou
             ]
             told = ["index", "source", "person", "start", "end"]
         yield Source(ensemble, clips, places, told)
-
-
-def check_source(config: DictConfig) -> None:
-    """Raise ValueError for what no source can be read by, before anything is."""
-    if not isinstance(config.input, str) or not config.input:
-        raise ValueError(f"input must be a path, got {config.input!r}")
-    if config.people not in PEOPLE:  # told of an array too, though its clips have their people already
-        raise ValueError(f"people {config.people!r} is unknown; choose {' or '.join(PEOPLE)}")
 
 
 def selection_of(config: DictConfig, **others: Any) -> Selection:
@@ -124,7 +115,7 @@ def selection_of(config: DictConfig, **others: Any) -> Selection:
 def read_recordings(config: DictConfig, ensemble: Ensemble, folder: Path) -> Collection:
     """The clips of a source of any format, in a file in the folder; says on stderr what could not be read."""
     selection = selection_of(config, keep=ensemble.channels, to=ensemble.body)
-    found = recordings(config.input, config.format, apart=config.people == "each")
+    found = recordings(config.input, config.input_format, apart=config.people == "each")
     collection = collect(tracked(found, "reading"), folder / "clips", selection)
     for line in [*(f"left out {line}" for line in collection.left_out), *collection.problems]:
         print(line, file=sys.stderr)

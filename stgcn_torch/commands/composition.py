@@ -1,6 +1,5 @@
 """From a composed configuration to the objects of a run: data, module, trainer."""
 
-import inspect
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,16 +13,15 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from stgcn_torch.checkpoint.writer import WholeFileCheckpointIO
-from stgcn_torch.commands.entry import plain
+from stgcn_torch.commands.configuration import plain
 from stgcn_torch.data.arrays import read_lines
 from stgcn_torch.data.module import SkeletonData
-from stgcn_torch.data.preprocessing.steps import Preprocessing, refuse_unknown
+from stgcn_torch.data.preprocessing.steps import Preprocessing
 from stgcn_torch.data.skating import write_skating_set
 from stgcn_torch.skeleton import Skeleton
 from stgcn_torch.training.callbacks import FirstCheckpoint, FusedTraining, History, Recipe
 from stgcn_torch.training.lit import LitSTGCN
 
-MONITORS = ("val/top1", "val/top5", "val/mean_class", "val/loss")
 PLACE = ("root", "num_workers", "eval_batch_size", "resident")  # of the data: how they are read, not what is learned
 
 
@@ -60,9 +58,11 @@ def data_options(config: DictConfig) -> tuple[dict[str, Any], list[str]]:
 
 def make_module(config: DictConfig, layout: str | dict[str, Any], data: SkeletonData) -> LitSTGCN:
     """The Lightning module that a configuration describes, for this data."""
+    options = plain(config.model)
+    options["channels"] = options.pop("widths")
     return LitSTGCN(
         model={"num_classes": data.num_classes, "in_channels": data.preprocessing.in_channels, "layout": layout}
-        | plain(config.model),
+        | options,
         preprocessing=data.preprocessing.plain,
         classes=data.classes,
         optimizer=plain(config.optimizer),
@@ -85,11 +85,6 @@ def recipe(config: DictConfig) -> dict[str, Any]:
 def make_trainer(config: DictConfig, run: Path, history: History, validates: bool) -> pl.Trainer:
     """Lightning's trainer, with checkpoints and logs in the run's folder."""
     checkpoints = run / "checkpoints"
-    refuse_unknown("pytorch_lightning.Trainer", config.trainer, inspect.signature(pl.Trainer).parameters)
-    if config.patience and not validates:
-        raise ValueError("patience needs validation clips, and data.val holds none out")
-    if config.monitor not in MONITORS:
-        raise ValueError(f"monitor {config.monitor!r} is unknown; choose one of {', '.join(MONITORS)}")
     best = "min" if config.monitor.endswith("loss") else "max"
     callbacks: list[Callback] = [history, Recipe(recipe(config)), FirstCheckpoint(checkpoints / "last.ckpt")]
     if config.fused is not False:
@@ -115,11 +110,13 @@ def make_trainer(config: DictConfig, run: Path, history: History, validates: boo
     )
     if config.progress_bar:
         callbacks.append(RichProgressBar())
+    options = plain(config.trainer)
+    logs = options.pop("logger", True)
     return trainer_on(
-        **plain(config.trainer),
+        **options,
         default_root_dir=run,
         callbacks=callbacks,
-        logger=TensorBoardLogger(run, name="tensorboard", version="", default_hp_metric=False),
+        logger=TensorBoardLogger(run, name="tensorboard", version="", default_hp_metric=False) if logs else False,
         plugins=[WholeFileCheckpointIO()],
         enable_progress_bar=config.progress_bar,
         enable_model_summary=False,

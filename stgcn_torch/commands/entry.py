@@ -1,76 +1,116 @@
-"""The wrapper of every entry point: Hydra around it, and an expected error as one line and exit code 1."""
+"""The way into every command: help, options checked before any work, Hydra, and an expected error as one line."""
 
-import functools
 import logging
 import os
 import sys
 import warnings
 from collections.abc import Callable
-from datetime import datetime
+from importlib import import_module
 from io import TextIOWrapper
-from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
-import torch
-from hydra.core.config_store import ConfigStore
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, OverrideParseException
-from hydra.types import RunMode
-from lightning_fabric.utilities.exceptions import MisconfigurationException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from torch.distributed.rendezvous import rendezvous
 
-from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS
+from stgcn_torch.commands.configuration import CONF, composition_of, groups_of, modernised
+from stgcn_torch.options import checking, command_line
+from stgcn_torch.options.catalogue import COMMANDS
+from stgcn_torch.options.help import help_text, topic_of
 
-# Paths, which Hydra takes for numbers or lists if they look so.
-TEXT = ("input", "out", "skip", "data.root", "run", "root")
-COUNTS = (
-    *("slide", "top_k", "most_people", "min_frames", "batch_size", "max_hop", "dilation"),
-    *("frames", "index"),
-)
-EXPECTED = (ValueError, OSError, HydraException, OmegaConfBaseException, MisconfigurationException)
+EXPECTED = (ValueError, OSError, MemoryError, HydraException, OmegaConfBaseException)
 
 
-def command(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
-    """Make a function of a composed configuration the command of this name.
+def command(name: str) -> Callable[[], None]:
+    """The command of this name, whose work is ``run`` of the module of its name in ``stgcn_torch.tasks``.
 
-    Its configuration is ``conf/<name>.yaml``. An error that a user's input causes ends it with ``<name>: <message>`` on
-    stderr and exit code 1; anything else is a bug of this project and keeps its traceback.
+    Its configuration is ``conf/<name>.yaml`` and its options are those of ``options.catalogue``. An error that a user's
+    input causes ends it with ``<name>: <message>`` on stderr and exit code 1; anything else is a bug of this project
+    and keeps its traceback.
     """
+    entry = COMMANDS[name]
+    line: command_line.Words | None = None
+    works = False
+
+    def say(message: str) -> None:
+        print(f"{name}: {message}", file=sys.stderr)
 
     def refuse(error: BaseException) -> NoReturn:
-        print(f"{name}: {_in_one_line(error)}", file=sys.stderr)
+        say(in_one_line(error))
         sys.exit(1)
 
-    def decorate(task: Callable[[DictConfig], Any]) -> Callable[[], None]:
-        @functools.wraps(task)
-        def guarded(config: DictConfig) -> Any:
-            try:
-                check_types(config, name)
-                return task(config)
-            except EXPECTED as error:
+    def task(config: DictConfig) -> Any:
+        nonlocal works
+        assert line is not None
+        try:
+            for old, new in modernised(config, entry.old).items():
+                say(f"{old}= is called {new}= now")
+            _check_parts(line.typed)
+            checking.check(entry, OmegaConf.to_container(config, resolve=True), line.typed)  # type: ignore[arg-type]
+            run = import_module(f"stgcn_torch.tasks.{name}").run
+            works = True
+            return run(config)
+        except BrokenPipeError:
+            raise
+        except EXPECTED as error:
+            refuse(error)
+        except RuntimeError as error:
+            if any(words in str(error) for words in ("not enough memory", "out of memory")):
                 refuse(error)
+            raise
 
-        run = hydra.main(version_base="1.3", config_path="../conf", config_name=name)(guarded)
+    def main() -> None:
+        nonlocal line, works
+        works = False
+        write_any_character()
+        os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here, not to Hydra's own printer
+        quiet_known_warnings()
+        given = sys.argv
+        try:
+            if (topic := topic_of(given[1:])) is not None:
+                print(help_text(name, topic, *composition_of(name)), flush=True)
+                return
+            line = command_line.read(given[1:], entry, groups_of(name))
+            for old, new in line.renamed.items():
+                say(f"{old}= is called {new}= now")
+            sys.argv = [given[0], *line.given]
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(named(task, name))()
+        except BrokenPipeError:
+            leave_pipe()
+        except EXPECTED as error:
+            refuse(error)
+        except KeyboardInterrupt:
+            say("interrupted")
+            sys.exit(130)
+        except Exception as error:
+            if works:
+                raise
+            refuse(error)  # of Hydra's, by a value that it cannot take
 
-        def main() -> None:
-            write_any_character()
-            os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here, not to Hydra's own printer
-            quiet_known_warnings()
-            try:
-                run()
-            except EXPECTED as error:
-                refuse(error)
-            except KeyboardInterrupt:
-                print(f"{name}: interrupted", file=sys.stderr)
-                sys.exit(130)
+    return main
 
-        return main
 
-    return decorate
+def named(task: Callable[[DictConfig], Any], name: str) -> Callable[[DictConfig], Any]:
+    """The function as if it were the module of its name's: Hydra names jobs, and so log files, for that."""
+    task.__module__ = f"stgcn_torch.{name}"
+    return task
+
+
+def _check_parts(typed: dict[str, str]) -> None:
+    """Raise ValueError for a part of a preprocessing that nobody named: a checkpoint's own would go on in silence."""
+    choices = HydraConfig.get().runtime.choices
+    if "preprocessing" in choices and choices["preprocessing"] is None:
+        parts = [key for key in typed if key.startswith("preprocessing.")]
+        if alone := [key for key in parts if key not in ("preprocessing.nan", "preprocessing.empty")]:
+            raise ValueError(f"{alone[0]}= is part of a named preprocessing: give preprocessing=NAME too")
+
+
+def leave_pipe() -> NoReturn:
+    """End quietly, as nobody reads on: ``head`` has what it wants."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains as it flushes
+    sys.exit(128 + 13)
 
 
 def write_any_character() -> None:
@@ -80,46 +120,22 @@ def write_any_character() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _in_one_line(error: BaseException) -> str:
+def in_one_line(error: BaseException) -> str:
+    """The message of an error and of its causes, without what only Hydra's authors want to know."""
     if isinstance(error, OverrideParseException):
-        hint = "values with spaces, commas, = and the like need quotes, as in 'input=\"my clips (1)\"'"
+        hint = "values with spaces, commas, = and the like need quotes, as in 'classes=[\"my class (1)\"]'"
         return f"{error.override} cannot be read; {hint}"
+    if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
+        group, _, choice = str(error.missing_cfg_file).rpartition("/")
+        near = checking.nearest(choice, error.options, 1)
+        hint = f"; the nearest: {near[0]}" if near else ""
+        return f"{group}={choice} is unknown; choose {', '.join(error.options)}{hint}"
     causes = [error]
     while (cause := causes[-1].__cause__) is not None:
         causes.append(cause)
     lines = [line.strip() for cause in causes for line in str(cause).split("Config search path")[0].splitlines()]
-    told = [line for line in lines if line and not line.startswith(("full_key:", "object_type=", "reference_type="))]
-    return "; ".join(dict.fromkeys(told)).replace(":; ", ": ") or type(error).__name__
-
-
-def check_types(config: DictConfig, name: str) -> None:
-    """Raise ValueError for overrides of another type than the value that stands in the configuration files."""
-    hydra_config = HydraConfig.get()
-    groups = [given for given in hydra_config.overrides.task if given.split("=")[0] in hydra_config.runtime.choices]
-    composed = GlobalHydra.instance().hydra.compose_config(name, groups, RunMode.RUN, from_shell=False)  # type: ignore[union-attr]
-    problems = []
-    for given in hydra_config.overrides.task:
-        key = given.split("=")[0].lstrip("+~")
-        stands, value = _value(composed, key), _value(config, key)
-        if isinstance(stands, bool):
-            if not isinstance(value, bool):
-                problems.append(f"{key} must be true or false, got {value!r}")
-        elif isinstance(stands, int | float) and (isinstance(value, bool) or not isinstance(value, int | float)):
-            problems.append(f"{key} must be a number, got {value!r}")
-        elif key in COUNTS and isinstance(value, float):
-            problems.append(f"{key} must be a whole number, got {value!r}")
-        elif key in TEXT and value is not None and not isinstance(value, str):
-            quoted = f"'{key}=\"{given.partition('=')[2]}\"'"
-            problems.append(f"{key} must be text, got {value!r}; quotes make it one: {quoted}")
-    if problems:
-        raise ValueError("; ".join(problems))
-
-
-def _value(config: Any, key: str) -> Any:
-    try:
-        return OmegaConf.select(config, key)
-    except OmegaConfBaseException:  # it is mandatory, or interpolates something that is
-        return None
+    kept = [line for line in lines if line and not line.startswith(("full_key:", "object_type=", "reference_type="))]
+    return "; ".join(dict.fromkeys(kept)).replace(":; ", ": ") or type(error).__name__
 
 
 def quiet_known_warnings() -> None:
@@ -136,54 +152,3 @@ def quiet_known_warnings() -> None:
         ".*Total length of `list` across ranks is zero.*",  # the loaders of a run that holds nothing out
     ):
         warnings.filterwarnings("ignore", message)
-
-
-def plain(config: Any) -> Any:
-    """A part of a configuration as plain values, interpolations resolved."""
-    return OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
-
-
-def load_layout(layout: Any) -> str | dict[str, Any]:
-    """A layout's name, a mapping, or the mapping in a YAML file whose path is given.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-    """
-    layout = plain(layout)
-    if isinstance(layout, str) and layout.endswith((".yaml", ".yml")):
-        if not Path(layout).is_file():
-            raise FileNotFoundError(f"no file {layout}")
-        layout = plain(OmegaConf.load(layout))
-    if not isinstance(layout, str | dict):
-        raise ValueError(f"layout must be a name, a mapping or a YAML file, got {layout!r}")
-    return layout
-
-
-def given_preprocessing(config: DictConfig) -> dict[str, Any]:
-    """What a command line says of a checkpoint's preprocessing: a named one, or how to take bad clips."""
-    parts = plain(config.preprocessing)
-    if HydraConfig.get().runtime.choices.get("preprocessing") is None:
-        parts = {name: parts[name] for name in ("nan", "empty")}
-    return {name: value for name, value in parts.items() if value is not None or name == "center"}
-
-
-def _run_folder(checkpoint: str | None) -> str:
-    """A new folder for a new run, the same for all its processes; a resumed run goes on in its own."""
-    if checkpoint and Path(checkpoint).parent.name == "checkpoints":
-        return str(Path(checkpoint).resolve().parent.parent)
-    folder = f"outputs/{datetime.now():%Y-%m-%d/%H-%M-%S}"
-    if torch.distributed.is_torchelastic_launched():  # torchrun, whose processes share a store; its id may be "none"
-        store, rank, _ = next(rendezvous("env://"))
-        if rank == 0:
-            store.set("run_folder", folder)
-        return str(store.get("run_folder").decode())  # waits for it
-    if int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) > 1:  # srun, which has no store yet
-        folder = f"outputs/slurm-{os.environ['SLURM_JOB_ID']}-{os.environ['SLURM_STEP_ID']}"
-        restart = os.environ.get("SLURM_RESTART_COUNT")  # a requeued job keeps both numbers
-        return f"{folder}-restart-{restart}" if restart else folder
-    return folder
-
-
-OmegaConf.register_new_resolver("run_folder", _run_folder, replace=True, use_cache=True)
-for _name, _preprocessing in PREPROCESSINGS.items():
-    ConfigStore.instance().store(group="preprocessing", name=_name, node=_preprocessing.plain)

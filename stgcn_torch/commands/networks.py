@@ -7,7 +7,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from stgcn_torch.checkpoint.input_statistics import contradiction
-from stgcn_torch.commands.entry import given_preprocessing, plain
+from stgcn_torch.commands.configuration import given_preprocessing, plain
 from stgcn_torch.prediction.ensemble import Ensemble, load_ensemble
 
 
@@ -28,12 +28,6 @@ def networks(config: DictConfig, command: str) -> tuple[Ensemble, list[str]]:
     odd = odd_centring(ensemble, given)
     warn(command, odd)
     return ensemble, odd
-
-
-def check_one(config: DictConfig) -> None:
-    """Raise ValueError if ``ckpt_path`` is not one path."""
-    if not isinstance(config.ckpt_path, str):
-        raise ValueError(f"ckpt_path must be one checkpoint, got {plain(config.ckpt_path)}")
 
 
 def odd_centring(ensemble: Ensemble, given: Mapping[str, Any]) -> list[str]:

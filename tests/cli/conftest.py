@@ -26,7 +26,7 @@ def tiny(skating: Path) -> list[str]:
     return [
         f"data.root={skating}",
         *(f"data.skating.{split}={count}" for split, count in CLIPS.items()),
-        "channels=[4,4,4,4,8,8,8,8,8,8]",
+        "widths=[4,4,4,4,8,8,8,8,8,8]",
         "preprocessing.window=32",
         "epochs=2",
         "progress_bar=false",

@@ -20,7 +20,7 @@ ARRAYS = [
     "data.root=arrays",
     "layout=fsd10",
     "data.channels=[x,y,score]",
-    "channels=[4,4,4,4,8,8,8,8,8,8]",
+    "widths=[4,4,4,4,8,8,8,8,8,8]",
     "preprocessing.window=16",
     "epochs=1",
     "progress_bar=false",
@@ -165,7 +165,7 @@ def test_a_full_disk_leaves_the_previous_checkpoint_whole(tiny: list[str], tmp_p
 
     def run(limit: int) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*arguments("train", *tiny), "channels=[48,48,48,48,48,48,48,48,48,48]", "epochs=1", "hydra.run.dir=run"],
+            [*arguments("train", *tiny), "widths=[48,48,48,48,48,48,48,48,48,48]", "epochs=1", "hydra.run.dir=run"],
             cwd=tmp_path,
             env=environment(),
             capture_output=True,

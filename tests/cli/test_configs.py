@@ -6,7 +6,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-import stgcn_torch.commands.entry  # noqa: F401  registers the preprocessings
+import stgcn_torch.commands.configuration  # noqa: F401  registers the preprocessings
 from stgcn_torch.data.batch.augmentation import Augmentation
 from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS, Preprocessing
 from stgcn_torch.model import STGCN

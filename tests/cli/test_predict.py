@@ -139,11 +139,11 @@ def test_several_checkpoints_answer_together(command: Command, checkpoint: str, 
     [
         (["top_k=0"], "top_k and slide must be at least 1"),
         (["slide=0"], "top_k and slide must be at least 1"),
-        (["slide=8", "form=submission"], "one class for a clip"),
+        (["slide=8", "out_format=submission"], "one class for a clip"),
         (["windows=300"], "windows must be frames such as [300,350,500]"),
         (["windows=[]"], "windows must be frames such as [300,350,500]"),
         (["windows=[16,32]", "slide=8"], "windows= and slide= each say which frames"),
-        (["stream=8", "form=submission"], "one class for a clip"),
+        (["stream=8", "out_format=submission"], "one class for a clip"),
         (["stream=0"], "stream must be a whole number of frames, at least 1, got 0"),
         (["stream=true"], "stream must be a whole number of frames, at least 1, got True"),
         (["stream=8", "slide=8"], "slide= and stream= each say which frames"),
@@ -153,7 +153,7 @@ def test_several_checkpoints_answer_together(command: Command, checkpoint: str, 
         ),
         (["weights=[1,2]"], "weights must be 1 numbers"),
         (["input=nowhere"], "no file or folder nowhere"),
-        (["format=bvh"], "format 'bvh' is unknown"),
+        (["input_format=bvh"], "format 'bvh' is unknown"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(
@@ -180,7 +180,8 @@ def test_pixels_are_told_to_be_no_shares_of_the_picture(
     clips[:, :2] *= 1000
     np.save(tmp_path / "pixels.npy", clips)
     assert "times as large as those" in command("predict", f"ckpt_path={checkpoint}", "input=pixels.npy").stderr
-    assert command("predict", f"ckpt_path={checkpoint}", "input=pixels.npy", "format=arrays", "unit=0.001").stderr == ""
+    metres = ("input_format=arrays", "unit=0.001")
+    assert command("predict", f"ckpt_path={checkpoint}", "input=pixels.npy", *metres).stderr == ""
 
 
 def test_clips_without_the_score_are_taken(command: Command, checkpoint: str, skating: Path, tmp_path: Path) -> None:

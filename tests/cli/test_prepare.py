@@ -59,7 +59,7 @@ def test_videos_in_class_folders_train(command: Command, videos: Path, tmp_path:
         "Unterminated string starting at: line 1 column 14 (char 13)",
     ]
     assert [row["label"] for row in manifest(tmp_path / "out")] == ["jump"] * 4 + ["spin"] * 4
-    tiny = ["channels=[4,4,4,4,4,4,4,4,4,4]", "epochs=1", "progress_bar=false", "preprocessing.window=16"]
+    tiny = ["widths=[4,4,4,4,4,4,4,4,4,4]", "epochs=1", "progress_bar=false", "preprocessing.window=16"]
     said = command("train", "data=arrays", "data.root=out", "data.val.folds=4", *tiny).stdout
     assert "6 train, 2 val clips, 2 classes, window 16, joints fsd10" in said
 
@@ -167,13 +167,13 @@ def test_names_that_are_no_utf8_do(command: Command, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["format=bvh"], "format 'bvh' is unknown; choose one of arrays, class_folders, openpose"),
+        (["input_format=bvh"], "format 'bvh' is unknown; choose one of arrays, class_folders, openpose"),
         (["people=some"], "people 'some' is unknown; choose together or each"),
         (["most_people=0"], "most_people and min_frames must be at least 1, got 0 and 1"),
         (["most_people=few"], "most_people must be a number, got 'few'"),
         (["min_frames=13"], "it has 12 frames, fewer than min_frames=13"),
         (["layout=coco"], "(C, V) must be (3, 17), x, y, score of coco, got (3, 25)"),
-        (["format=ntu"], "raw holds nothing of format ntu"),
+        (["input_format=ntu"], "raw holds nothing of format ntu"),
         (["most_people=1.5"], "most_people must be a whole number, got 1.5"),
         (["input=2021"], "input must be text, got 2021; quotes make it one: 'input=\"2021\"'"),
         (["input=[a,b]"], "input must be text, got ['a', 'b']; quotes make it one: 'input=\"[a,b]\"'"),

@@ -27,7 +27,7 @@ from tests.cli.test_prepare import video
 from tests.cli.test_resume_converted import paddle_files
 from tests.unit.data.formats import test_class_folders, test_coco, test_kinetics, test_ntu, test_openpose, test_pyskl
 
-TINY = ["channels=[4,4,4,4,4,4,4,4,4,4]", "epochs=1", "progress_bar=false"]
+TINY = ["widths=[4,4,4,4,4,4,4,4,4,4]", "epochs=1", "progress_bar=false"]
 SHORT = [*TINY, "preprocessing.window=16"]
 BATCHES = [*TINY, "data.batch_size=8"]  # of recipes that leave out the last batch when it is not full
 RUN_OF_ROWS = [*SHORT, "scheduler.t_max=2", "hydra.run.dir=RUN"]

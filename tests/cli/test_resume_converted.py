@@ -21,7 +21,7 @@ from tests.cli.commands import CLIPS, Command, arguments, environment
 RECIPE = [
     "experiment=paddlevideo_fsd",
     "scheduler.t_max=90",
-    "channels=[4,4,8]",
+    "widths=[4,4,8]",
     "model.strides=[1,1,2]",
     "model.dropout=0.2",
     "augmentation.noise=0.01",

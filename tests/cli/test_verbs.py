@@ -52,7 +52,7 @@ def test_prepare_writes_what_training_takes(command: Command, folders: Path, tmp
         "data.test={rule: groups, column: group, value: Bo}",
         "preprocessing.keep=[x,y,z]",
         "preprocessing.window=16",
-        "channels=[4,4,4,4,4,4,4,4,4,4]",
+        "widths=[4,4,4,4,4,4,4,4,4,4]",
         "epochs=1",
         "progress_bar=false",
     ).stdout
@@ -107,7 +107,8 @@ def test_predict_writes_a_row_per_clip(command: Command, trained: Path, skating:
 
 def test_predict_writes_a_submission(command: Command, trained: Path, skating: Path, tmp_path: Path) -> None:
     path = trained / "checkpoints" / "best.ckpt"
-    command("predict", f"ckpt_path={path}", f"input={skating}/test_data.npy", "form=submission", "out=submission.csv")
+    given = (f"ckpt_path={path}", f"input={skating}/test_data.npy", "out=submission.csv")
+    command("predict", *given, "out_format=submission")
     lines = (tmp_path / "submission.csv").read_text().splitlines()
     assert lines[0] == "sample_index,predict_category"
     assert len(lines) == 33

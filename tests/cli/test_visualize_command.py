@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from stgcn_torch import STGCN, adjacency
-from stgcn_torch.visualize import SUBJECTS
+from stgcn_torch.tasks.visualize import SUBJECTS
 from tests.cli.readme import typed
 
 HAND = """\
@@ -41,7 +41,7 @@ def test_a_layout_of_ones_own_is_drawn_light_and_dark(tmp_path: Path) -> None:
 def test_a_checkpoint_is_drawn_whole(tmp_path: Path) -> None:
     """All figures of a layout, and those of what its network has learned."""
     torch.save(STGCN(3, layout="coco", channels=[4, 4], strides=[1, 1]).state_dict(), tmp_path / "small.pt")
-    said = typed(f"{LINE} ckpt_path=small.pt out=out format=svg", folder=tmp_path).out
+    said = typed(f"{LINE} ckpt_path=small.pt out=out figure_format=svg", folder=tmp_path).out
     assert said.startswith("3 partitions of coco sum to its normalised adjacency, within ")
     assert {path.stem for path in (tmp_path / "out").glob("*.svg")} == {
         "skeleton", "hops", "adjacency", "partitions", "importance", "importance_matrices", "receptive_field"
@@ -60,7 +60,7 @@ def test_a_name_that_no_font_has_is_told_in_one_line(tmp_path: Path) -> None:
 
 def test_weights_alone_are_drawn_too_and_a_preprocessing_says_how_long_a_clip_is(tmp_path: Path) -> None:
     torch.save(STGCN(3, channels=[4, 4, 8], strides=[1, 1, 2]).state_dict(), tmp_path / "bare.pt")
-    line = f"{LINE} ckpt_path=bare.pt only=[receptive_field] preprocessing=paddlevideo format=svg out=out"
+    line = f"{LINE} ckpt_path=bare.pt only=[receptive_field] preprocessing=paddlevideo figure_format=svg out=out"
     typed(line, folder=tmp_path)
     assert "a clip of 350 frames" in (tmp_path / "out" / "receptive_field.svg").read_text()
 
@@ -77,7 +77,7 @@ def test_a_graph_that_is_not_its_layouts_is_refused_and_nothing_is_written(tmp_p
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("format=pdf", "format 'pdf' is unknown; choose png or svg"),
+        ("figure_format=pdf", "format 'pdf' is unknown; choose png or svg"),
         ("theme=grey", "theme 'grey' is unknown; choose light, dark or both"),
         ("only=[hop]", f"only=hop is unknown; choose of {', '.join(SUBJECTS)}"),
         ("only=hops", "only must be a list such as [partitions,hops], got 'hops'"),
@@ -110,7 +110,7 @@ def test_bad_input_is_one_line(given: str, message: str, tmp_path: Path) -> None
 
 
 def test_the_text_of_the_partitions_is_the_adjacency_of_the_network(tmp_path: Path) -> None:
-    typed(LINE, "strategy=spatial_fixed", "layout=h36m", "only=[partitions]", "format=svg", folder=tmp_path)
+    typed(LINE, "strategy=spatial_fixed", "layout=h36m", "only=[partitions]", "figure_format=svg", folder=tmp_path)
     parts = (tmp_path / "figures" / "partitions.txt").read_text().strip().split("\n\n")
     read = [[line.split()[1:] for line in part.splitlines()[2:]] for part in parts]
     np.testing.assert_array_equal(np.array(read, "f4"), adjacency("h36m", "spatial_fixed").astype("f4"))

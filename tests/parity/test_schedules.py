@@ -8,7 +8,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-import stgcn_torch.commands.entry  # noqa: F401  its named preprocessings are part of the configuration
+import stgcn_torch.commands.configuration  # noqa: F401  its named preprocessings are part of the configuration
 from stgcn_torch.training.lit import make_schedule
 from tests.parity.page import Measured
 from tests.parity.reference import paddle

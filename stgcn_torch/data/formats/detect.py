@@ -71,7 +71,7 @@ def format_of(root: Path) -> str:
             return told.most_common(1)[0][0]
     if root.is_dir() and next(root.rglob("*.npy"), None):
         return "class_folders"
-    raise ValueError(f"{root} is of no format known; give format= one of {', '.join(FORMATS)}")
+    raise ValueError(f"{root} is of no format known; give input_format= one of {', '.join(FORMATS)}")
 
 
 def _json_format(path: Path) -> str | None:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from benchmarks import figures
 from benchmarks.figures import DRAWN, FIGURES, SKATING
-from stgcn_torch.visualize import SUBJECTS
+from stgcn_torch.tasks.visualize import SUBJECTS
 from tests.cli.readme import typed
 
 LARGEST = 200_000  # bytes

@@ -10,7 +10,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-import stgcn_torch.commands.entry  # noqa: F401  registers the preprocessings that conf names
+import stgcn_torch.commands.configuration  # noqa: F401  registers the preprocessings that conf names
 from convert import MismatchError
 from convert.network.optimizer import Momentum
 from convert.network.recipes import RECIPES, Recipe, constant, cosine, find_recipe, rate, said_of

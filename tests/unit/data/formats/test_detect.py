@@ -100,7 +100,7 @@ def test_refuses_an_unknown_format(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("files", [{}, {"a.txt": "hello"}, {"a.json": "{}"}], ids=str)
 def test_says_when_no_format_can_be_told(tmp_path: Path, files: dict[str, str | np.ndarray]) -> None:
-    with pytest.raises(ValueError, match=r"^.* is of no format known; give format= one of arrays, "):
+    with pytest.raises(ValueError, match=r"^.* is of no format known; give input_format= one of arrays, "):
         recordings(written(tmp_path, files))
 
 

@@ -9,8 +9,8 @@ import torch
 from stgcn_torch.commands.composition import quiet_trainer
 from stgcn_torch.data.module import SkeletonData
 from stgcn_torch.data.preprocessing.steps import Preprocessing
-from stgcn_torch.evaluate import evaluate
 from stgcn_torch.model import STGCNBackbone
+from stgcn_torch.tasks.evaluate import evaluate
 from stgcn_torch.training.lit import LitSTGCN
 
 BODY = {"joints": ["left", "middle", "right"], "bones": [["left", "middle"], ["right", "middle"]], "center": "middle"}

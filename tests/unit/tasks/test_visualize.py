@@ -11,7 +11,7 @@ from stgcn_torch.checkpoint.reader import read_checkpoint
 from stgcn_torch.drawing.graph import Graph
 from stgcn_torch.graph import adjacency
 from stgcn_torch.skeleton import LAYOUTS
-from stgcn_torch.visualize import SUBJECTS, chosen, draw, network_of
+from stgcn_torch.tasks.visualize import SUBJECTS, chosen, draw, network_of
 
 GRAPH = Graph(LAYOUTS["coco"], adjacency("coco"))
 OF_A_GRAPH = {name for name, subject in SUBJECTS.items() if subject.takes is Graph}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stgcn_torch.commands.clips import Place
-from stgcn_torch.explain import LARGE, indices, oversized, title
+from stgcn_torch.tasks.explain import LARGE, indices, oversized, title
 
 
 @pytest.mark.parametrize(("given", "asked"), [(2, [2]), ([0], [0]), ([4, 1], [4, 1])])

@@ -1,0 +1,136 @@
+"""The commands: what each does, examples that run, and its options."""
+
+from dataclasses import dataclass
+
+from stgcn_torch.options.declaration import Options
+from stgcn_torch.options.pictures import Prepare, Visualize
+from stgcn_torch.options.questions import Evaluate, Explain, Export, Predict
+from stgcn_torch.options.training import Check, Train
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A command.
+
+    Attributes:
+        summary: What it does, in a sentence.
+        usage: How it is typed, after its name.
+        examples: What it is given, and what happens then.
+        options: Its options.
+        old: Today's name of each option that was called otherwise before.
+        remedies: For parts of the configuration that an override can take away, what to say instead.
+    """
+
+    summary: str
+    usage: str
+    examples: dict[str, str]
+    options: type[Options]
+    old: dict[str, str]
+    remedies: dict[str, str]
+
+
+FORMAT = {"format": "input_format"}
+WIDTHS = {"channels": "widths", "model.channels": "model.widths"}
+REMEDIES = {
+    "scheduler": "scheduler=constant has none",
+    "data.val": "data.val=null holds nothing out",
+    "data.test": "data.test=null holds nothing out",
+}
+COMMANDS = {
+    "train": Entry(
+        "Train ST-GCN, evaluate its best checkpoint, and leave a report.",
+        "[experiment=NAME] [data=NAME data.root=FOLDER] [OPTION=VALUE ...]",
+        {
+            "": "the synthetic skating set, two minutes on two CPU cores",
+            "data=arrays data.root=my_set": "a folder that prepare wrote",
+            "ckpt_path=run/checkpoints/last.ckpt epochs=40": "go on with a run, for longer",
+        },
+        Train,
+        WIDTHS,
+        REMEDIES,
+    ),
+    "evaluate": Entry(
+        "Score a checkpoint on clips that were held out.",
+        "ckpt_path=CHECKPOINT [data=NAME data.root=FOLDER] [OPTION=VALUE ...]",
+        {
+            "ckpt_path=best.ckpt": "on the synthetic set's test",
+            "ckpt_path=best.ckpt data=arrays data.root=my_set split=val": "on clips of your own",
+            "ckpt_path=best.ckpt out=scores": "with results.json and confusion.png in a folder",
+        },
+        Evaluate,
+        {},
+        REMEDIES,
+    ),
+    "predict": Entry(
+        "Classes of clips, of people in recordings, and timelines of long recordings.",
+        "ckpt_path=CHECKPOINT input=SOURCE [OPTION=VALUE ...]",
+        {
+            "ckpt_path=best.ckpt input=clips.npy": "a class for each clip of an array",
+            "ckpt_path=best.ckpt input=recordings people=each top_k=3": "three classes for each person",
+            "ckpt_path=best.ckpt input=recordings slide=30 out=timeline.json": "a timeline",
+        },
+        Predict,
+        FORMAT | {"form": "out_format"},
+        {},
+    ),
+    "explain": Entry(
+        "A page that shows which joints and which frames carried a decision.",
+        "ckpt_path=CHECKPOINT input=SOURCE [OPTION=VALUE ...]",
+        {
+            "ckpt_path=best.ckpt input=clips.npy": "the first clip of an array",
+            "ckpt_path=best.ckpt input=clips.npy index=[0,2] out=two.html": "two clips on a page",
+            "ckpt_path=best.ckpt input=recordings people=together": "all people of a recording in one clip",
+        },
+        Explain,
+        FORMAT,
+        {},
+    ),
+    "visualize": Entry(
+        "Figures of a layout and its graph, of a checkpoint, a run or a clip.",
+        "[layout=NAME | ckpt_path=CHECKPOINT | run=FOLDER | input=CLIP] [OPTION=VALUE ...]",
+        {
+            "layout=coco strategy=distance": "a layout's joints and the partitions of its graph",
+            "ckpt_path=best.ckpt only=[importance]": "what a network has learned",
+            "input=clips.npy layout=fsd10 channels=[x,y,score] index=2": "a clip, still and moving",
+        },
+        Visualize,
+        {"format": "figure_format"},
+        {},
+    ),
+    "export": Entry(
+        "A checkpoint as one file for another program, ONNX or torch.export.",
+        "ckpt_path=CHECKPOINT out=FILE [OPTION=VALUE ...]",
+        {
+            "ckpt_path=best.ckpt out=model.onnx": "for ONNX Runtime",
+            "ckpt_path=best.ckpt out=logits.onnx output=logits": "answering logits",
+            "ckpt_path=best.ckpt out=model.pt2": "for torch.export.load",
+        },
+        Export,
+        {},
+        {},
+    ),
+    "prepare": Entry(
+        "Recordings become arrays that train, check and predict take.",
+        "input=SOURCE out=FOLDER [OPTION=VALUE ...]",
+        {
+            "input=recordings out=my_set": "a folder of recordings, its format told from its files",
+            "input=recordings out=each people=each min_frames=5": "a clip for each person",
+            "input=recordings out=my_set.pkl to=coco absent=missing": "in another layout, for PYSKL and MMAction2",
+        },
+        Prepare,
+        FORMAT,
+        {},
+    ),
+    "check": Entry(
+        "What is wrong with a data set, before it costs a night of training; takes what train takes.",
+        "[experiment=NAME] [data=NAME data.root=FOLDER] [OPTION=VALUE ...]",
+        {
+            "data=arrays data.root=my_set": "findings on the terminal; exit code 2 if training would be pointless",
+            "data=arrays data.root=my_set out=report": "with check.json and plots in a folder",
+            "data=arrays data.root=my_set preprocessing.window=64": "as train would be given the clips",
+        },
+        Check,
+        WIDTHS,
+        REMEDIES,
+    ),
+}

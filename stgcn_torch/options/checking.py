@@ -1,0 +1,128 @@
+"""Whether a configuration is one that a command can work with: every problem in a line, before any work."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from stgcn_torch.options.catalogue import Entry
+from stgcn_torch.options.declaration import Declared, declared, demand, words
+
+MISSING = "???"  # how a configuration file marks what must be given
+SHOWN = 80  # characters of a value
+
+
+def check(entry: Entry, config: Mapping[str, Any], typed: Mapping[str, str]) -> None:
+    """Raise ValueError that names every option whose value is not what it is declared to be.
+
+    Args:
+        entry: The command.
+        config: Its whole configuration as plain values.
+        typed: What the command line says of each option, as text.
+    """
+    config = without_missing(config)
+    try:
+        entry.options.model_validate(config)
+    except ValidationError as error:
+        raise ValueError("; ".join(problems(entry, config, typed, error))) from None
+
+
+def without_missing(part: Any) -> Any:
+    """A part of a configuration without what its files mark as missing."""
+    if not isinstance(part, Mapping):
+        return part
+    return {name: without_missing(value) for name, value in part.items() if value != MISSING}
+
+
+def problems(entry: Entry, config: Mapping[str, Any], typed: Mapping[str, str], error: ValidationError) -> list[str]:
+    """A line for each option that is wrong; those on the command line come first."""
+    options = {each.name: each for each in declared(entry.options)}
+    lines: dict[str, str] = {}
+    for detail in error.errors():
+        name = place(detail["loc"], options)
+        if detail["type"] == "extra_forbidden":
+            line = unknown(".".join(str(part) for part in detail["loc"] if str(part) not in TAGS), options)
+        elif detail["type"] == "value_error":
+            line = str(detail["ctx"]["error"])
+        elif detail["type"] == "missing":
+            line = missing(name, options.get(name), entry.remedies)
+        elif name in options:
+            line = wrong(options[name], _value(config, name), typed.get(name))
+        else:
+            inner = ", ".join(each.rpartition(".")[2] for each in options if each.startswith(f"{name}."))
+            line = f"{name} must have the options {inner}; got {shown(_value(config, name), typed.get(name))}"
+        lines.setdefault(name, line)
+    return [lines[name] for name in sorted(lines, key=lambda name: name not in typed)]
+
+
+TAGS = ("sgd", "adamw", "constant", "cosine", "multistep")  # which pydantic puts into the place of an error
+
+
+def place(parts: Iterable[object], options: Mapping[str, Declared]) -> str:
+    """Name of the option or group that an error is about: pydantic names variants and indices too."""
+    known = {name[: i if i > 0 else len(name)] for name in options for i in _ends(name)}
+    name = ""
+    for part in parts:
+        longer = f"{name}.{part}".lstrip(".")
+        if longer in known:
+            name = longer
+    return name
+
+
+def _ends(name: str) -> list[int]:
+    return [i for i, letter in enumerate(name) if letter == "."] + [-1]
+
+
+def wrong(option: Declared, value: object, typed: str | None) -> str:
+    """What an option must be and is not."""
+    unit = option.text("unit")
+    kind = demand(option.annotation) + (f" ({unit})" if unit else "")
+    example = f", such as {option.text('example')}" if option.text("example") and "list" in kind else ""
+    return f"{option.name} must be {kind}{example}, got {shown(value, typed)}"
+
+
+def missing(name: str, option: Declared | None, remedies: Mapping[str, str]) -> str:
+    """What must be given, or may not be taken away."""
+    if name in remedies:
+        return f"{name} is missing; {remedies[name]}"
+    if option is None or option.field.description is None:
+        return f"{name} is missing, which the command needs"
+    example = option.text("example") or words(option.annotation).upper()
+    return f"{name}= is missing: {option.field.description[0].lower()}{option.field.description[1:]} {name}={example}"
+
+
+def unknown(name: str, options: Iterable[str]) -> str:
+    """That no option has a name, and which names are nearest."""
+    near = nearest(name, options)
+    return f"{name} is no option" + (f"; the nearest: {', '.join(near)}" if near else "; --help lists them")
+
+
+def nearest(name: str, known: Iterable[str], most: int = 3) -> list[str]:
+    """The names that are most like one: spelled alike, or ending as it does."""
+    names = list(dict.fromkeys(known))
+    last = name.rpartition(".")[2]
+    same = [each for each in names if each.rpartition(".")[2] == last]
+    alike = difflib.get_close_matches(name, names, most, 0.75)
+    ends = {each.rpartition(".")[2]: each for each in reversed(names)}
+    alike += [ends[end] for end in difflib.get_close_matches(last, ends, most, 0.75)]
+    return list(dict.fromkeys([*same, *alike]))[:most]
+
+
+def shown(value: object, typed: str | None = None) -> str:
+    """A value as it was typed, or as a configuration file would have it."""
+    if typed is not None:
+        text = typed
+    elif value is None or isinstance(value, bool):
+        text = {None: "null", True: "true", False: "false"}[value]
+    else:
+        text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
+def _value(config: Any, name: str) -> Any:
+    for part in name.split(".") if name else ():
+        if not isinstance(config, Mapping) or part not in config:
+            return None
+        config = config[part]
+    return config

@@ -1,0 +1,177 @@
+"""``python -m stgcn_torch.predict``: classes of clips and of people in recordings, and timelines of long ones."""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from stgcn_torch.commands.clips import Place, odd_scale, opened
+from stgcn_torch.commands.configuration import plain
+from stgcn_torch.commands.networks import networks, warn
+from stgcn_torch.data.arrays import validate_clip
+from stgcn_torch.data.preprocessing.steps import live_frames
+from stgcn_torch.files import written_whole
+from stgcn_torch.prediction.ensemble import Ensemble
+from stgcn_torch.prediction.single_pass import running_segments, streams_of
+from stgcn_torch.prediction.windows import ClipSequence, Piece, Pieces, Segment, timeline, window_starts
+
+SHOWN = 20  # rows on the terminal
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The most likely classes of a clip, or of a segment of one.
+
+    Attributes:
+        place: What it is about.
+        top: Class index and probability, the most likely first.
+    """
+
+    place: Place
+    top: Sequence[tuple[int, float]]
+
+
+def answers(
+    ensemble: Ensemble,
+    clips: ClipSequence,
+    places: Sequence[Place],
+    *,
+    top_k: int = 1,
+    slide: int | None = None,
+    stream: int | None = None,
+    batch_size: int = 64,
+) -> Iterator[Answer]:
+    """What the networks say of clips, in order.
+
+    Args:
+        ensemble: The networks.
+        clips: Each (C, T, V, M), of the ensemble's channels and layout.
+        places: What each clip is.
+        top_k: Classes in an answer.
+        slide: None for one answer to a clip; else frames from one window to the next, for an answer to each segment of
+            a clip. Windows without anybody get no answer.
+        stream: None, or frames around each moment that its answer is the mean over, for the like in one pass.
+        batch_size: Clips or windows at a time.
+    """
+    if stream is not None:
+        streams = streams_of(ensemble)
+        for i, place in enumerate(places):
+            for part in running_segments(ensemble, streams, clips[i], stream, f"clip {i}"):
+                yield _of_segment(place, part, top_k)
+        return
+    ensemble = ensemble.for_inference()
+    if slide is None:
+        said = np.empty((len(places), len(ensemble.classes)))
+        people = np.array([clips[i].shape[3] for i in range(len(clips))])
+        for M in np.unique(people):  # apart: absent people beside those of a clip would take part in its mean
+            alike = np.flatnonzero(people == M)
+            whole = [Piece(i, 0, clips[i].shape[1]) for i in alike.tolist()]
+            said[alike] = ensemble.probabilities(Pieces(clips, whole), range(len(whole)), batch_size)
+        yield from (Answer(place, _top(row, top_k)) for place, row in zip(places, said, strict=True))
+        return
+    for i, place in enumerate(places):
+        clip = np.asarray(clips[i])
+        T = live_frames(clip)
+        starts = [s for s in window_starts(T, ensemble.window, slide) if clip[:, s : s + ensemble.window].any()]
+        if not starts:
+            continue
+        for module in ensemble.modules:  # before it is cut, so that an error names the clip and the frame
+            validate_clip(clip, i, module.preprocessing)
+        pieces = [Piece(i, start, min(start + ensemble.window, T)) for start in starts]
+        said = ensemble.probabilities(Pieces(clips, pieces), range(len(pieces)), batch_size)
+        for part in timeline(starts, ensemble.window, T, said):
+            yield _of_segment(place, part, top_k)
+
+
+def _of_segment(place: Place, part: Segment, top_k: int) -> Answer:
+    at = Place(place.index, place.source, place.person, place.start + part.start, place.start + part.end)
+    return Answer(at, _top(part.probabilities, top_k))
+
+
+def _top(probabilities: np.ndarray[Any, Any], k: int) -> list[tuple[int, float]]:
+    return [(int(i), float(probabilities[i])) for i in np.argsort(-probabilities, kind="stable")[:k]]
+
+
+def write_answers(path: str | Path, found: Sequence[Answer], classes: Sequence[str], columns: Sequence[str]) -> None:
+    """Write answers, as JSON if the path ends so, else as CSV with a row per class.
+
+    Args:
+        path: Appears whole or not at all.
+        found: The answers.
+        classes: Class names.
+        columns: What to tell of a place, by the names of its attributes.
+    """
+    with written_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        if Path(path).suffix == ".json":
+            told = [
+                {name: getattr(answer.place, name) for name in columns}
+                | {"top": [{"class": classes[k], "probability": p} for k, p in answer.top]}
+                for answer in found
+            ]
+            json.dump(told, file, indent=2, ensure_ascii=False)
+            return
+        writer = csv.writer(file, lineterminator="\n")
+        ranked = any(len(answer.top) > 1 for answer in found)
+        writer.writerow((*columns, *(["rank"] if ranked else []), "class", "probability"))
+        for answer in found:
+            known = [getattr(answer.place, name) for name in columns]
+            for rank, (k, p) in enumerate(answer.top, 1):
+                writer.writerow((*known, *([rank] if ranked else []), classes[k], f"{p:.6f}"))
+
+
+def write_submission(path: str | Path, found: Iterable[Answer]) -> None:
+    """Write the skating competition's form: sample_index, predict_category."""
+    with written_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("sample_index", "predict_category"))
+        writer.writerows((answer.place.index, answer.top[0][0]) for answer in found)
+
+
+def load(config: DictConfig) -> Ensemble:
+    """The networks that the configuration names, on its device; warns of a preprocessing that contradicts weights."""
+    ensemble, _ = networks(config, "predict")
+    if config.windows is not None:
+        ensemble = ensemble.through(plain(config.windows))
+    return ensemble.to("cuda" if torch.cuda.is_available() and config.accelerator != "cpu" else "cpu")
+
+
+def run(config: DictConfig) -> None:
+    """Predict as the composed configuration says."""
+    if config.accelerator == "gpu" and not torch.cuda.is_available():
+        raise ValueError("accelerator=gpu, and torch finds no CUDA GPU; accelerator=cpu takes the CPU")
+    ensemble = load(config)
+    if config.stream is not None:
+        streams_of(ensemble)  # or an error, before anything is read
+    options = {name: config[name] for name in ("top_k", "slide", "stream", "batch_size")}
+    with opened(config, ensemble, "predict") as source:
+        warn("predict", odd_scale(source.ensemble, source.clips[0]))  # the others are as that one
+        classes, places, columns = ensemble.classes, source.places, [*source.told]
+        found = list(answers(source.ensemble, source.clips, places, **options))
+    if config.slide or config.stream:
+        columns += [name for name in ("start", "end") if name not in columns]
+    if config.out and config.out_format == "submission":
+        write_submission(config.out, found)
+    elif config.out:
+        write_answers(config.out, found, classes, columns)
+    _show(found, classes, columns)
+    print(f"{len(places)} clips, {len(found)} answers" + (f", all in {config.out}" if config.out else ""))
+
+
+def _show(found: Sequence[Answer], classes: Sequence[str], columns: Sequence[str]) -> None:
+    table = Table(*("clip" if name == "index" else name for name in columns), "class", "probability")
+    for answer in found[:SHOWN]:
+        known = [escape(str(getattr(answer.place, name))) for name in columns]
+        names = "\n".join(escape(classes[k]) for k, _ in answer.top)
+        table.add_row(*known, names, "\n".join(f"{p:.4f}" for _, p in answer.top))
+    Console().print(table)
+    if len(found) > SHOWN:
+        print(f"... and {len(found) - SHOWN} more")

@@ -1,0 +1,115 @@
+"""``python -m stgcn_torch.train``: train, validate, test the best checkpoint, and leave a report."""
+
+import logging
+import math
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.utilities.exceptions import SIGTERMException
+
+from stgcn_torch.checkpoint.reader import read_checkpoint
+from stgcn_torch.checkpoint.resume import check_resumes
+from stgcn_torch.checkpoint.weights import take_weights
+from stgcn_torch.commands.composition import make_data, make_module, make_trainer, quiet_trainer, recipe
+from stgcn_torch.commands.configuration import load_layout
+from stgcn_torch.data.module import SkeletonData
+from stgcn_torch.drawing.report import one_line, write_report
+from stgcn_torch.files import written_whole
+from stgcn_torch.skeleton import skeleton
+from stgcn_torch.tasks.evaluate import evaluate
+from stgcn_torch.training.callbacks import History
+from stgcn_torch.training.lit import LitSTGCN
+
+log = logging.getLogger(__name__)
+
+
+def train(config: DictConfig, run: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Train as configured, in the folder of the run; returns the results of its last evaluation."""
+    pl.seed_everything(config.seed, verbose=False)
+    layout = load_layout(config.layout)
+    data = make_data(config, skeleton(layout))
+    module = make_module(config, layout, data)
+    if config.init_from:
+        left = take_weights(module, read_checkpoint(config.init_from).state)
+        log.info("weights from %s%s", config.init_from, f", but not {', '.join(left)}" if left else "")
+    if config.ckpt_path:
+        check_resumes(config.ckpt_path, module, recipe(config))
+    with written_whole(run / "config.yaml") as temporary:
+        OmegaConf.save(config, temporary, resolve=True)
+    history = History(run / "metrics.csv")
+    trainer = make_trainer(config, run, history, validates="val" in data.datasets)
+    if trainer.is_global_zero:
+        _introduce(data, module, trainer)
+    _fit(trainer, module, data, config.ckpt_path, _resume_line(run, overrides))
+    if torch.distributed.is_initialized():  # one process evaluates, and counts every clip once
+        torch.distributed.destroy_process_group()
+    if not trainer.is_global_zero:
+        sys.exit(0)
+    results = evaluate_best(trainer, module, data, run)
+    write_report(run / "report", results, history.rows)
+    return results
+
+
+def _introduce(data: SkeletonData, module: LitSTGCN, trainer: pl.Trainer) -> None:
+    splits = [name for name in ("train", "val", "test") if name in data.datasets]
+    sizes = ", ".join(f"{len(data.datasets[name])} {name}" for name in splits)
+    parameters = sum(parameter.numel() for parameter in module.parameters())
+    log.info(
+        "%s: %s clips, %d classes, window %d, joints %s; ST-GCN with %s parameters on %s",
+        data.root,
+        sizes,
+        len(data.classes),
+        data.preprocessing.window,
+        data.body.name,
+        f"{parameters:,}",
+        type(trainer.accelerator).__name__.removesuffix("Accelerator"),
+    )
+
+
+def _resume_line(run: Path, overrides: Sequence[str]) -> str:
+    kept = [override for override in overrides if not override.startswith(("ckpt_path=", "init_from="))]
+    last = (run / "checkpoints" / "last.ckpt").as_posix()
+    words = [*kept, f"ckpt_path={last}" if re.fullmatch(r"[\w./:-]+", last) else f"ckpt_path='{last}'"]
+    return f"python -m stgcn_torch.train {(subprocess.list2cmdline if os.name == 'nt' else shlex.join)(words)}"
+
+
+def _fit(trainer: pl.Trainer, module: LitSTGCN, data: SkeletonData, checkpoint: str | None, resume: str) -> None:
+    """Train; an interruption leaves the last epoch's checkpoint and says how to go on."""
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    except (SystemExit, SIGTERMException) as interruption:
+        # Lightning turns Ctrl-C into SystemExit once its loops are left.
+        print(f"\nstopped in epoch {trainer.current_epoch + 1}; to go on:\n  {resume}", file=sys.stderr)
+        sys.exit(143 if isinstance(interruption, SIGTERMException) else 130)
+
+
+def evaluate_best(trainer: pl.Trainer, module: LitSTGCN, data: SkeletonData, run: Path) -> dict[str, Any]:
+    """Evaluate the best checkpoint (the last one if nothing validated) on the test, or else on the validation split."""
+    best = run / "checkpoints" / "best.ckpt"
+    chosen = best if "val" in data.datasets and best.is_file() else run / "checkpoints" / "last.ckpt"
+    results: dict[str, Any] = {"checkpoint": chosen.relative_to(run).as_posix(), "epochs": trainer.current_epoch}
+    if data.datasets.keys() == {"train"}:
+        return results
+    module.load_state_dict(dict(read_checkpoint(chosen).state))
+    data.trainer = None  # which dealt the clips out to its processes; one evaluates them all
+    precision = trainer.precision if "true" in str(trainer.precision) else "32-true"  # as predict and evaluate do
+    return evaluate(module, data, None, quiet_trainer(trainer.accelerator, precision)) | results
+
+
+def run(config: DictConfig) -> float:
+    """Train as the composed configuration says."""
+    run = Path(HydraConfig.get().runtime.output_dir)
+    results = train(config, run, HydraConfig.get().overrides.task)
+    shown = run.relative_to(Path.cwd()) if run.is_relative_to(Path.cwd()) else run
+    print(f"{one_line(results)}\ncheckpoint {shown / results['checkpoint']}\nreport     {shown / 'report'}")
+    return float(results.get("top1", math.nan))
