@@ -9,12 +9,12 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn
 
-from convert.formats.kinds import TORCH, File, Folder, existing, opened
+from convert.formats.kinds import TORCH, File, Folder, existing_path, open_path
 from convert.formats.pdparams import pdparams_views
 from convert.formats.torch_files import pt_views
 from convert.network.network import MAX_STRIDE, Network, find_network
 from convert.network.optimizer import Momentum, find_momentum, is_checkpoint
-from convert.network.recipes import Recipe, find_recipe, said_of
+from convert.network.recipes import Recipe, find_recipe, optimizer_summary
 from convert.outputs.report import damage, report, table
 from convert.outputs.writer import SUFFIXES, body_of, centring_of, compare, preprocessing_of, write
 from convert.pickle.errors import ConvertError, MismatchError, UnreadableError, UnsafeError, about
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command and leave with its exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal may know fewer characters than names have
+            stream.reconfigure(errors="backslashreplace")  # a terminal's encoding may lack characters of the names
     options = parser().parse_args(arguments)
     try:
         run(options)
@@ -69,9 +69,9 @@ def _leave(problem: object, code: int) -> NoReturn:
 
 
 def _plain(text: str, longest: int = 4000) -> str:
-    """Text for a terminal: what a file calls its tensors may hold escapes and line ends, and be long."""
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:longest])
-    return shown + (" ..." if len(text) > longest else "")
+    """Text for a terminal, escaped and shortened: names from a file may hold control characters and be long."""
+    printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:longest])
+    return printable + (" ..." if len(text) > longest else "")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -80,51 +80,51 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command's arguments."""
-    made = _Parser(
+    """The parser of the command's arguments."""
+    parser = _Parser(
         prog="convert-pdparams",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("input", metavar="IN", type=_input)
-    made.add_argument("output", metavar="OUT", type=Path)
-    made.add_argument("--optimizer", metavar="FILE", type=Path, help="the .pdopt, for .ckpt and .pdparams")
-    made.add_argument("--lr", type=float, help="the cosine's first rate, or the constant one, which no file tells")
-    made.add_argument("--t-max", type=int, metavar="EPOCHS", help="epochs of the cosine, likewise")
-    made.add_argument(
+    parser.add_argument("input", metavar="IN", type=_input)
+    parser.add_argument("output", metavar="OUT", type=Path)
+    parser.add_argument("--optimizer", metavar="FILE", type=Path, help="the .pdopt, for .ckpt and .pdparams")
+    parser.add_argument("--lr", type=float, help="the cosine's first rate, or the constant one, which no file tells")
+    parser.add_argument("--t-max", type=int, metavar="EPOCHS", help="epochs of the cosine, likewise")
+    parser.add_argument(
         "--layout",
         type=_layout,
         metavar="NAME",
         help="of the joints, for a file without its graph (as Paddle 1.8 saves) or with a graph of your own: "
         f"{', '.join(sorted(LAYOUTS))}, or a YAML file with joints, bones and center",
     )
-    made.add_argument(
+    parser.add_argument(
         "--preprocessing",
         choices=list(PREPROCESSINGS),
         help="that the network was trained with; else it is told from the weights",
     )
-    made.add_argument(
+    parser.add_argument(
         "--strides",
         type=_numbers,
         metavar="1,1,2",
         help="of each block, which no tensor tells; those published by default",
     )
-    made.add_argument("--key", help="where in a nested file the state dict is, as model or student.model")
-    made.add_argument(
+    parser.add_argument("--key", help="where in a nested file the state dict is, as model or student.model")
+    parser.add_argument(
         "--reference", nargs=2, type=Path, metavar=("INPUT.npy", "LOGITS.npy"), help="clips and the answers to compare"
     )
-    made.add_argument("--json", type=Path, metavar="REPORT", help="write the report for machines")
-    made.add_argument("--dry-run", action="store_true", help="read, check and tell; write no OUT")
-    made.add_argument("--force", action="store_true", help="replace OUT")
-    return made
+    parser.add_argument("--json", type=Path, metavar="REPORT", help="write the report for machines")
+    parser.add_argument("--dry-run", action="store_true", help="read, check and tell; write no OUT")
+    parser.add_argument("--force", action="store_true", help="replace OUT")
+    return parser
 
 
 def _layout(text: str) -> str | dict[str, Any]:
-    """A layout's name, or the mapping in a YAML file, which must be one."""
+    """A layout's name, or the layout in a YAML file."""
     layout: Any = text
     if text.endswith((".yaml", ".yml")):
-        from omegaconf import OmegaConf  # here, as nothing else needs them
+        from omegaconf import OmegaConf  # imported here, as only a YAML layout needs it
         from yaml import YAMLError
 
         try:
@@ -141,7 +141,7 @@ def _layout(text: str) -> str | dict[str, Any]:
 def _input(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("is empty, where a file or folder belongs")
-    return existing(text)
+    return existing_path(text)
 
 
 def _numbers(text: str) -> list[int]:
@@ -156,45 +156,45 @@ def run(options: argparse.Namespace) -> None:
     if options.output.suffix not in SUFFIXES:
         raise ValueError(f"OUT must end with {', '.join(SUFFIXES)}, got {options.output}")
     outputs = check_paths(options)
-    found = opened(options.input)
-    network = find(found, options)
+    source = open_path(options.input)
+    network = find(source, options)
     momentum = recipe = None
     if options.optimizer:
         momentum, recipe = find_optimizer(options, network)
     with about(options.input):
-        preprocessing, said = preprocessing_of(network, options.preprocessing)
-    told = report(found, network) | {
+        preprocessing, origin = preprocessing_of(network, options.preprocessing)
+    summary = report(source, network) | {
         "centring": centring_of(network),
         "preprocessing": preprocessing.plain if preprocessing else None,
-        "preprocessing_said": said,
+        "preprocessing_text": origin,
     }
     if momentum:
         schedule = momentum.schedule or {}
-        told["optimizer"] = {key: schedule.get(key) for key in ("last_epoch", "last_lr")} | {"recipe": recipe}
-        told["optimizer_said"] = said_of(momentum, recipe)
+        summary["optimizer"] = {key: schedule.get(key) for key in ("last_epoch", "last_lr")} | {"recipe": recipe}
+        summary["optimizer_text"] = optimizer_summary(momentum, recipe)
     if options.reference:
-        told |= compare(network, *options.reference)
+        summary |= compare(network, *options.reference)
     if options.output.suffix == ".ckpt" and not network.model["num_classes"]:
         raise MismatchError(f"{options.input}: a Lightning checkpoint has a head, and this file none; convert to .pt")
     if options.output.suffix == ".ckpt" and preprocessing is None:
-        out = "convert to .pt" if options.preprocessing else "say --preprocessing"
-        raise ValueError(f"{options.output}: a Lightning checkpoint holds its preprocessing, which is {said}; {out}")
+        fix = "convert to .pt" if options.preprocessing else "say --preprocessing"
+        raise ValueError(f"{options.output}: a Lightning checkpoint holds its preprocessing, which is {origin}; {fix}")
     if not options.dry_run:
         write(network, options.output, preprocessing, momentum, recipe)
-    told["output"] = None if options.dry_run else str(options.output)
-    told["output_said"] = "none (--dry-run)" if options.dry_run else ", ".join(map(str, outputs))
+    summary["output"] = None if options.dry_run else str(options.output)
+    summary["output_text"] = "none (--dry-run)" if options.dry_run else ", ".join(map(str, outputs))
     doubt = contradiction(network.state, preprocessing, body_of(network)) if preprocessing else None
     doubts = [*(momentum.warnings if momentum else []), *([doubt] if doubt else [])]
-    for warning in [*network.warnings, *damage(told["checks"]), *doubts]:
+    for warning in [*network.warnings, *damage(summary["checks"]), *doubts]:
         print(f"convert-pdparams: {_plain(warning)}", file=sys.stderr)
-    print("\n".join(_plain(line) for line in table(told).split("\n")))
+    print("\n".join(_plain(line) for line in table(summary).split("\n")))
     if options.json:
-        plain = {key: value for key, value in told.items() if not key.endswith("_said")}
+        plain = {key: value for key, value in summary.items() if not key.endswith("_text")}
         write_whole(options.json, [json.dumps(_finite(plain), indent=2, allow_nan=False).encode(), b"\n"])
 
 
 def _finite(part: Any) -> Any:
-    """A part of a report as JSON can hold it: what is not a finite number is null."""
+    """A part of a report for JSON, which has no infinities: floats that are not finite become null."""
     if isinstance(part, dict):
         return {key: _finite(value) for key, value in part.items()}
     if isinstance(part, list | tuple):
@@ -203,7 +203,7 @@ def _finite(part: Any) -> Any:
 
 
 def check_paths(options: argparse.Namespace) -> list[Path]:
-    """The files that will be written; an error if one stands already, or is one that is read or written besides."""
+    """The output files; an error if one exists without --force, or is also an input or another output."""
     out: Path = options.output
     outputs = [out]
     if options.optimizer and out.suffix == ".pdparams":
@@ -217,48 +217,48 @@ def check_paths(options: argparse.Namespace) -> list[Path]:
         if not path.is_file() and not path.is_dir():
             raise FileNotFoundError(f"{path} is no file or folder" if path.exists() else f"no file {path}")
     written = [*outputs, *([options.json] if options.json else [])]
-    read, places = [resolved(path) for path in inputs], [resolved(path) for path in written]
-    # OUT alone may replace IN, with --force.
-    if len({*places}) < len(places) or {*places} & {*read[1:]} or {*places[1:]} & {*read}:
+    sources, targets = [resolved(path) for path in inputs], [resolved(path) for path in written]
+    # Only OUT may replace an input, and only IN, with --force.
+    if len({*targets}) < len(targets) or {*targets} & {*sources[1:]} or {*targets[1:]} & {*sources}:
         raise ValueError(f"{', '.join(map(str, written))}: each must be a file of its own, and none that is read")
     if folders := [str(path) for path in written if path.is_dir()]:
         raise IsADirectoryError(f"{', '.join(folders)} is a folder, where a file is to be written")
-    made = written[len(outputs) :] if options.dry_run else written
-    if standing := [str(path) for path in made if path.exists() and not options.force]:
-        raise FileExistsError(f"{', '.join(standing)} exists; --force replaces it")
-    for path in made:
+    new_files = written[len(outputs) :] if options.dry_run else written
+    if existing := [str(path) for path in new_files if path.exists() and not options.force]:
+        raise FileExistsError(f"{', '.join(existing)} exists; --force replaces it")
+    for path in new_files:
         check_writable(resolved(path))
     return outputs
 
 
-def find(found: File | Folder, options: argparse.Namespace) -> Network:
+def find(source: File | Folder, options: argparse.Namespace) -> Network:
     """The network in the file; an error names the file."""
-    tree = _tree(found)
-    if found.kind == "safetensors":
+    tree = _tree(source)
+    if source.kind == "safetensors":
         try:
-            card = read_card(found.path)
+            card = read_card(source.path)
         except ValueError as problem:
             raise MismatchError(str(problem)) from None
         if card:
-            tree = {"state_dict": tree, "hyper_parameters": card}  # as a Lightning checkpoint has them
-    with about(found.path):
+            tree = {"state_dict": tree, "hyper_parameters": card}  # the form of a Lightning checkpoint
+    with about(source.path):
         return find_network(tree, key=options.key, layout=options.layout, strides=options.strides)
 
 
 def find_optimizer(options: argparse.Namespace, network: Network) -> tuple[Momentum, Recipe | None]:
     """The optimizer's state and, for a Lightning checkpoint, its recipe; an error names the file."""
     path: Path = options.optimizer
-    tree, goes_on = _tree(opened(path)), options.output.suffix == ".ckpt"
-    if goes_on and is_checkpoint(tree):
+    tree, resumable = _tree(open_path(path)), options.output.suffix == ".ckpt"
+    if resumable and is_checkpoint(tree):
         raise ValueError(f"{path} is a checkpoint of this project: train ckpt_path={path} goes on from it as it is")
     with about(path):
         momentum = find_momentum(tree, network)
-        return momentum, find_recipe(momentum, options.lr, options.t_max) if goes_on else None
+        return momentum, find_recipe(momentum, options.lr, options.t_max) if resumable else None
 
 
-def _tree(found: File | Folder) -> object:
-    """What a file of torch or Paddle holds; an error names it."""
-    return pt_views(found) if isinstance(found, File) and found.kind in TORCH else pdparams_views(found)
+def _tree(source: File | Folder) -> object:
+    """The contents of a file of torch or Paddle; an error names the file."""
+    return pt_views(source) if isinstance(source, File) and source.kind in TORCH else pdparams_views(source)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Paddle's two names for a tensor of an ST-GCN: where it stands in the network, and what its process called it.
+"""Paddle's two names for a tensor of an ST-GCN: the structured name and the parameter name.
 
-The second counts the layers of each kind as they are made: ``conv2d_3.w_0`` is the weight of a process's fourth
-convolution. Optimizer states and inference files know only these.
+The structured name is the tensor's path in the network. The parameter name counts the layers of each kind in the order
+of their creation: ``conv2d_3.w_0`` is the weight of a process's fourth convolution. Optimizer states and inference
+files hold parameter names only.
 """
 
 import re
@@ -13,49 +14,48 @@ from convert.pickle.errors import MismatchError
 from stgcn_torch.architecture import BATCH_NORM, BLOCK, CONVOLUTION, HEAD, IMPORTANCE, INPUT, PROJECTION, Layer
 
 TENSORS = {"weight": "w_0", "bias": "b_0", "_mean": "w_1", "_variance": "w_2"}
-# The layers in the order in which a process makes them, '*' for a block's number, and their kind.
+# Paddle's kind of each layer, in the order of creation; '*' stands for a block's number.
 LAYERS = {
     layer.name: "conv2d" if layer.tensors == CONVOLUTION else "batch_norm2d" if layer in BLOCK else "batch_norm1d"
     for layer in (*INPUT, *BLOCK, *HEAD)
     if layer.tensors != ("",)
 }
 GRAPH = "backbone.A"
-STRANGE = "has parameters that are none of an ST-GCN's, or not all of them"
+NOT_STGCN = "has parameters that are none of an ST-GCN's, or not all of them"
 KINDS = ("batch_norm", "conv2d")
 MAX_CONVOLUTIONS = 10_000  # of a network
-OF_ANY_KIND = re.compile(r"batch_norm[12]d")
+BATCH_NORM_KIND = re.compile(r"batch_norm[12]d")
 BLOCK_NUMBER = re.compile(r"(?<=backbone\.st_gcn_networks\.)\d{1,4}(?=\.)")
-OF_A_BLOCK = re.compile(r"backbone\.edge_importance\.(\d{1,4})")
-NUMBERED = re.compile(r"(\w+?)_(\d{1,9})(\.\w+)?")  # a kind, its count, the tensor in it
-# Tensors that Paddle and frameworks (mmcv: averages) keep beside the weights.
-BESIDE = re.compile(
+IMPORTANCE_KEY = re.compile(r"backbone\.edge_importance\.(\d{1,4})")
+NUMBERED = re.compile(r"(\w+?)_(\d{1,9})(\.\w+)?")  # kind of layer, number, tensor of the layer
+# Tensors that Paddle and frameworks save beside the weights: optimizer states, mmcv's moving averages.
+EXTRA_TENSORS = re.compile(
     r"(.*\.)?(LearningRate|learning_rate_\d+|global_step|@LR_DECAY_COUNTER@"
     r"|.+_(velocity|moment[12]|beta[12]_pow_acc)_\d+|ema_\w+)"
 )
 
 
 def parameter_names(structured_keys: Iterable[str], *, paddle_1: bool = False) -> dict[str, str]:
-    """What a fresh Paddle process calls the tensors of an ST-GCN.
+    """Parameter names that a fresh Paddle process gives to the tensors of an ST-GCN.
 
     Args:
-        structured_keys: Where they stand in the network, as ``backbone.st_gcn_networks.0.tcn.2.weight``; in any order.
-        paddle_1: Whether the process is one of Paddle 1, which counts batch norms of every kind together, as
-            ``batch_norm_3``.
+        structured_keys: Structured names, as ``backbone.st_gcn_networks.0.tcn.2.weight``, in any order.
+        paddle_1: Whether to name as Paddle 1, which counts batch norms of every kind together, as ``batch_norm_3``.
 
     Returns:
-        The parameter name of each, as ``conv2d_1.w_0``.
+        The parameter name, as ``conv2d_1.w_0``, of each structured name.
 
     Raises:
-        MismatchError: Keys that are none of an ST-GCN's; all are listed.
+        MismatchError: Some keys are none of an ST-GCN's; all of these are listed.
     """
     keys = list(structured_keys)
     layers: dict[str, str] = {}
-    made: Counter[str] = Counter()
-    for layer in sorted({layer for layer in map(_layer, keys) if _pattern(layer) in LAYERS}, key=_made):
+    counts: Counter[str] = Counter()
+    for layer in sorted({layer for layer in map(_layer, keys) if _pattern(layer) in LAYERS}, key=_creation_order):
         kind = LAYERS[_pattern(layer)]
-        kind = OF_ANY_KIND.sub("batch_norm", kind) if paddle_1 else kind
-        layers[layer] = f"{kind}_{made[kind]}"
-        made[kind] += 1
+        kind = BATCH_NORM_KIND.sub("batch_norm", kind) if paddle_1 else kind
+        layers[layer] = f"{kind}_{counts[kind]}"
+        counts[kind] += 1
     names = {key: _name(key, layers) for key in keys}
     if paddle_1 and GRAPH in names:
         names[GRAPH] = "generated_var_0"
@@ -72,7 +72,7 @@ def _pattern(layer: str) -> str:
     return BLOCK_NUMBER.sub("*", layer)
 
 
-def _made(layer: str) -> tuple[bool, int, int]:
+def _creation_order(layer: str) -> tuple[bool, int, int]:
     block = BLOCK_NUMBER.search(layer)
     return layer.startswith("head"), int(block[0]) if block else 0, list(LAYERS).index(_pattern(layer))
 
@@ -81,7 +81,7 @@ def _name(key: str, layers: dict[str, str]) -> str | None:
     layer, _, tensor = key.rpartition(".")
     if key == GRAPH:
         return "generated_tensor_0"
-    if importance := OF_A_BLOCK.fullmatch(key):
+    if importance := IMPORTANCE_KEY.fullmatch(key):
         return f"stgcn__back_bone_0.w_{importance[1]}"  # the backbone's own parameters
     if layer in layers and tensor in _tensors(layer):
         return f"{layers[layer]}.{TENSORS[tensor]}"
@@ -89,85 +89,87 @@ def _name(key: str, layers: dict[str, str]) -> str | None:
 
 
 def network_keys(shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
-    """The structured keys of the ST-GCN whose parameters have these shapes.
+    """The structured names of the ST-GCN whose parameters have these shapes.
 
-    The convolutions tell the blocks, in the order in which the process made them: only a temporal convolution takes in
-    more than one frame. Where they can be read in two ways, the number of batch norms decides.
+    The convolutions, in the order of their creation, show the blocks: only a temporal convolution spans more than one
+    frame. If they fit two architectures, the batch norms decide.
 
     Args:
-        shapes: By parameter name; the whole network's, with or without the graph, edge importance and the head.
+        shapes: Shapes by parameter name, of the whole network; graph, edge importance and head may be missing.
 
     Returns:
-        The keys of all that such a network may have.
+        The names of all tensors that such a network may have.
 
     Raises:
         MismatchError: The layers are not those of an ST-GCN.
     """
-    convs = _made_shapes(shapes, "conv2d")
-    norms = _made_shapes(shapes, "batch_norm2d") or _made_shapes(shapes, "batch_norm")
-    first = ["backbone.data_bn"] if _counts(shapes, "batch_norm1d") else []
-    found: list[tuple[list[str], bool]] = []  # what the layers are called, and whether the norms are as wide as they
-    for blocks, head in _ways_to_read(convs) if len(convs) <= MAX_CONVOLUTIONS else ():
+    convs = _weight_shapes(shapes, "conv2d")
+    norms = _weight_shapes(shapes, "batch_norm2d") or _weight_shapes(shapes, "batch_norm")
+    input_layers = ["backbone.data_bn"] if _has_kind(shapes, "batch_norm1d") else []
+    candidates: list[tuple[list[str], bool]] = []  # layer names, and whether the norms have the blocks' widths
+    for blocks, head in _architectures(convs) if len(convs) <= MAX_CONVOLUTIONS else ():
         names = [layer.name.replace("*", str(i)) for i, (layers, _) in enumerate(blocks) for layer in layers]
         names += [layer.name for layer in HEAD if head]
         names += [layer.name.replace("*", str(i)) for layer in IMPORTANCE for i in range(len(blocks))]
         widths = [(D,) for layers, D in blocks for layer in layers if layer.tensors == BATCH_NORM]
         if len(norms) == len(widths):
-            found.append((first + names, norms == widths))
-        elif len(norms) == len(widths) + 1 and _counts(shapes, "batch_norm"):  # Paddle 1 counts the input's with them
-            found.append((["backbone.data_bn", *names], norms[1:] == widths))
-    if not found:
-        raise MismatchError(STRANGE)
-    names, _ = max(found, key=lambda way: way[1])
+            candidates.append((input_layers + names, norms == widths))
+        elif len(norms) == len(widths) + 1 and _has_kind(shapes, "batch_norm"):  # Paddle 1 counts the input's norm too
+            candidates.append((["backbone.data_bn", *names], norms[1:] == widths))
+    if not candidates:
+        raise MismatchError(NOT_STGCN)
+    names, _ = max(candidates, key=lambda candidate: candidate[1])
     return [GRAPH, *(key for name in names for key in _keys(name))]
 
 
-Blocks = tuple[tuple[Sequence[Layer], int], ...]  # the layers of each, and its width
+Blocks = tuple[tuple[Sequence[Layer], int], ...]  # layers and width of each block
 
 
-def _ways_to_read(convs: Sequence[tuple[int, ...]]) -> Iterator[tuple[Blocks, bool]]:
-    """The blocks that these convolutions may be, in the order in which they were made, and whether the last is a head.
+def _architectures(convs: Sequence[tuple[int, ...]]) -> Iterator[tuple[Blocks, bool]]:
+    """Each sequence of blocks that these convolutions may form, and whether the last convolution is the head.
 
-    Layers of an argument are in all blocks or in none, those of a residual in any but the first.
+    Layers that depend on an argument are in all blocks or in none; those of a residual may be in any but the first.
     """
     switches = sorted({layer.when for layer in BLOCK} - {"", PROJECTION})
-    for chosen in product((True, False), repeat=len(switches)):
-        there = ["", *(switch for switch, on in zip(switches, chosen, strict=True) if on)]
-        plain = [layer for layer in BLOCK if layer.when in there]
-        projecting = [layer for layer in BLOCK if layer.when in (*there, PROJECTION)]
-        ways: list[tuple[Blocks, int]] = [((), 0)]  # the blocks so far, and the convolutions in them
-        while ways:
-            blocks, at = ways.pop()
-            if blocks and at + len(HEAD) == len(convs) and _are(HEAD, convs[at:]):
+    for values in product((True, False), repeat=len(switches)):
+        conditions = ["", *(switch for switch, on in zip(switches, values, strict=True) if on)]
+        plain = [layer for layer in BLOCK if layer.when in conditions]
+        projecting = [layer for layer in BLOCK if layer.when in (*conditions, PROJECTION)]
+        unfinished: list[tuple[Blocks, int]] = [((), 0)]  # blocks so far, and their number of convolutions
+        while unfinished:
+            blocks, start = unfinished.pop()
+            if blocks and start + len(HEAD) == len(convs) and _may_have(HEAD, convs[start:]):
                 yield blocks, True
-            if blocks and at == len(convs):
+            if blocks and start == len(convs):
                 yield blocks, False
             for layers in (plain, projecting) if blocks else (plain,):
-                made = [layer for layer in layers if layer.tensors == CONVOLUTION]
-                own = convs[at : at + len(made)]
-                if _are(made, own):
-                    width = next(shape[0] for layer, shape in zip(made, own, strict=True) if layer.axes[0] == "D")
-                    ways.append(((*blocks, (layers, width)), at + len(made)))
+                kernels = [layer for layer in layers if layer.tensors == CONVOLUTION]
+                weights = convs[start : start + len(kernels)]
+                if _may_have(kernels, weights):
+                    width = next(
+                        shape[0] for layer, shape in zip(kernels, weights, strict=True) if layer.axes[0] == "D"
+                    )
+                    unfinished.append(((*blocks, (layers, width)), start + len(kernels)))
 
 
-def _are(layers: Sequence[Layer], shapes: Sequence[tuple[int, ...]]) -> bool:
-    """Whether weights of these shapes may be the layers': those over frames, and those of one frame."""
+def _may_have(layers: Sequence[Layer], shapes: Sequence[tuple[int, ...]]) -> bool:
+    """Whether the layers may have weights of these shapes; only temporal kernels span more than one frame."""
     axes = [layer.axes.split() for layer in layers]
-    return [len(each) for each in axes] == [len(shape) for shape in shapes] and all(
-        length > 1 if letters == "F" else letters != "1" or length == 1
-        for each, shape in zip(axes, shapes, strict=True)
-        for letters, length in zip(each, shape, strict=True)
+    return [len(axes_of_layer) for axes_of_layer in axes] == [len(shape) for shape in shapes] and all(
+        length > 1 if letter == "F" else letter != "1" or length == 1
+        for axes_of_layer, shape in zip(axes, shapes, strict=True)
+        for letter, length in zip(axes_of_layer, shape, strict=True)
     )
 
 
-def _made_shapes(shapes: Mapping[str, tuple[int, ...]], kind: str) -> list[tuple[int, ...]]:
-    """The shapes of the weights of a kind's layers, in the order in which the process made them."""
+def _weight_shapes(shapes: Mapping[str, tuple[int, ...]], kind: str) -> list[tuple[int, ...]]:
+    """Shapes of the weights of all layers of a kind, in the order of creation."""
     parts = [(_parts(name), shape) for name, shape in shapes.items()]
-    made = sorted((count, shape) for (own, count, tensor), shape in parts if (own, tensor) == (kind, ".w_0"))
-    return [shape for _, shape in made]
+    weights = sorted((count, shape) for (k, count, tensor), shape in parts if (k, tensor) == (kind, ".w_0"))
+    return [shape for _, shape in weights]
 
 
-def _counts(names: Iterable[str], kind: str) -> bool:
+def _has_kind(names: Iterable[str], kind: str) -> bool:
     return any(name.startswith(f"{kind}_") for name in names)
 
 
@@ -180,14 +182,14 @@ def _tensors(layer: str) -> list[str]:
 
 
 def structured_names(names: Iterable[str], network: Iterable[str]) -> dict[str, str]:
-    """Where in the network each parameter stands, wherever its process had come to in counting.
+    """The structured name of each parameter, from whatever number its process had counted to.
 
     Args:
         names: Parameter names; buffers, statistics and the head may be missing, but no layer of the backbone.
-        network: The structured keys of the network.
+        network: The structured names of the network.
 
     Returns:
-        The structured key of each.
+        The structured name of each parameter name.
 
     Raises:
         MismatchError: The layers are not the network's.
@@ -195,17 +197,17 @@ def structured_names(names: Iterable[str], network: Iterable[str]) -> dict[str, 
     counted = _from_zero(names)
     standard_names = {*counted.values()}
     network = list(network)
-    paddle_1 = _counts(standard_names, "batch_norm")
+    paddle_1 = _has_kind(standard_names, "batch_norm")
     for keys in (network, [key for key in network if not key.startswith("head.")]):
         places = {name: key for key, name in parameter_names(keys, paddle_1=paddle_1).items()}
         fits = standard_names <= {*places} and _layers(standard_names) == _layers(places)
         if fits and len(standard_names) == len(counted):
             return {name: places[standard] for name, standard in counted.items()}
-    raise MismatchError(STRANGE)
+    raise MismatchError(NOT_STGCN)
 
 
 def _from_zero(names: Iterable[str]) -> dict[str, str]:
-    """The names as a fresh process would have them; those of another form stay as they are."""
+    """Each name with the number that a fresh process would give it; names without a number stay as they are."""
     parts = {name: _parts(name) for name in names}
     first: dict[str, int] = {}
     for kind, count, _ in parts.values():
@@ -220,7 +222,7 @@ def _parts(name: str) -> tuple[str, int, str]:
     if not match:
         return "", 0, name
     kind, count, tensor = match.groups(default="")
-    return "stgcn__back_bone" if kind.startswith("stgcn") else kind, int(count), tensor  # called after its class
+    return "stgcn__back_bone" if kind.startswith("stgcn") else kind, int(count), tensor  # Paddle's name of the class
 
 
 def _layers(names: Iterable[str]) -> set[str]:

@@ -1,4 +1,4 @@
-"""The files of ``paddle.save``: what they hold, as it was saved, and the way back."""
+"""Reading and writing of ``paddle.save``'s files."""
 
 import math
 import re
@@ -10,9 +10,9 @@ import ml_dtypes
 import numpy as np
 
 from convert.formats.distributed import distributed_views, is_distributed
-from convert.formats.kinds import TORCH, File, Folder, opened
+from convert.formats.kinds import TORCH, File, Folder, open_path
 from convert.formats.paddle_names import parameter_names
-from convert.formats.static import placed, static_views
+from convert.formats.static import by_structured_name, static_views
 from convert.formats.tensors import safetensors
 from convert.pickle.dump import dump
 from convert.pickle.errors import MismatchError, UnreadableError, about
@@ -22,42 +22,42 @@ from convert.pickle.unpickle import unpickle_views
 from stgcn_torch.files import write_whole
 
 NAMES = "StructuredToParameterName@@"  # parameter name by structured name
-SLICES = "UnpackBigParamInfor@@"  # where the slices of arrays of 1 GiB and more are, in protocols 2 and 3
+SLICES = "UnpackBigParamInfor@@"  # slices of each array of 1 GiB and more, in protocols 2 and 3
 BATCH_NORM_BIAS = re.compile(r"batch_norm\w*\.b_0_velocity_0")
 
 
 def read_pdparams(path: str | Path) -> object:
-    """What a file of Paddle holds, as it was saved, without Paddle and without running anything in it.
+    """Read the contents of a file of Paddle, without Paddle and without running anything in the file.
 
     Args:
         path: A file of ``paddle.save`` (``.pdparams``, ``.pdopt``, a nested checkpoint, safetensors), a folder of
-            ``paddle.distributed.save_state_dict``, or what ``read_static`` takes, or the prefix of an inference model.
-            What a file is, its contents say, never its suffix.
+            ``paddle.distributed.save_state_dict``, any path that ``read_static`` takes, or the prefix of an inference
+            model. The kind of a file is told from its contents, never from its suffix.
 
     Returns:
-        Nested dicts, lists and scalars; each tensor as an array of its own, bfloat16 as that of ``ml_dtypes``. Name
+        Nested dicts, lists and scalars; each tensor as a new array, bfloat16 as the dtype of ``ml_dtypes``. Name
         tables stay under their key, objects of Paddle's own classes are ``Opaque``. Float8, which Paddle saves as int8
-        without a mark, is int8 here too. A file without a table, as ``paddle.static.save`` writes it, has structured
-        names all the same where its parameters are those of an ST-GCN.
+        without a mark, is int8 here too. The parameters of an ST-GCN get structured names even if the file has no name
+        table, as those of ``paddle.static.save``.
 
     Raises:
-        UnsafeError: The file names or does what no weight file does.
-        UnreadableError: It is truncated, damaged or of another kind; the message says of which.
-        MismatchError: An inference model's program is that of other tensors.
+        UnsafeError: The file imports or calls something that no weight file does.
+        UnreadableError: The file is truncated, damaged or of another kind; the message says which kind.
+        MismatchError: The program of an inference model describes other tensors.
     """
-    return copied(pdparams_views(opened(path)))
+    return copied(pdparams_views(open_path(path)))
 
 
-def pdparams_views(found: File | Folder) -> object:
+def pdparams_views(source: File | Folder) -> object:
     """``read_pdparams``, with each array a read-only view of the mapped file: names and shapes cost no memory.
 
-    A view is unaligned: torch must be given ``convert.pickle.stored.owned`` of it.
+    Views are unaligned: pass torch ``convert.pickle.stored.owned`` of them.
     """
-    if isinstance(found, File):
-        return _file_views(found)
-    if is_distributed(found.path):
-        return distributed_views(found.path, lambda path: _file_views(File(path)), NAMES)
-    return static_views(found)
+    if isinstance(source, File):
+        return _file_views(source)
+    if is_distributed(source.path):
+        return distributed_views(source.path, lambda path: _file_views(File(path)), NAMES)
+    return static_views(source)
 
 
 def _file_views(file: File) -> object:
@@ -76,12 +76,12 @@ def _unpickled(file: File) -> object:
     with about(file.path):
         tree = _merged(tree)
     if isinstance(tree, dict) and NAMES not in tree and all(isinstance(name, str) for name in tree):
-        return placed(tree)  # paddle.static.save keeps parameter names alone
+        return by_structured_name(tree)  # paddle.static.save writes parameter names only
     return tree
 
 
 def _tensor(part: object) -> object:
-    """What a part of the pickle stands for."""
+    """The array that a part of the pickle stands for, else the part."""
     match part:
         case np.ndarray() if part.dtype.kind == "u" and part.dtype.itemsize == 2:  # Paddle itself has no uint16
             return part.astype(np.uint16, copy=False).view(ml_dtypes.bfloat16)
@@ -91,17 +91,17 @@ def _tensor(part: object) -> object:
 
 
 def _merged(tree: object) -> object:
-    """The tree with those arrays whole that ``paddle.save`` cut into slices."""
-    if not isinstance(tree, dict) or not isinstance(cut := tree.get(SLICES), dict):
+    """The tree with the arrays joined that ``paddle.save`` cut into slices."""
+    if not isinstance(tree, dict) or not isinstance(slices := tree.get(SLICES), dict):
         return tree
-    whole = type(tree)((name, value) for name, value in tree.items() if name != SLICES)
-    for name, entry in cut.items():
+    merged = type(tree)((name, value) for name, value in tree.items() if name != SLICES)
+    for name, entry in slices.items():
         match entry:
             case {"OriginShape": tuple(shape), "slices": [*parts]} if all(isinstance(part, str) for part in parts):
-                whole[name] = _joined([whole.pop(part, None) for part in parts], shape)
+                merged[name] = _joined([merged.pop(part, None) for part in parts], shape)
             case _:
                 raise UnreadableError(f"does not say where the slices of {name!r:.100} are")
-    return whole
+    return merged
 
 
 def _joined(parts: list[object], shape: tuple[object, ...]) -> Array:
@@ -119,12 +119,13 @@ def write_pdparams(state: Mapping[str, Any], path: str | Path, *, names: Mapping
     """Write a state dict that every Paddle from 1.8 to 3.3 loads.
 
     Args:
-        state: Arrays by structured name; a table of names among them, where ``read_pdparams`` leaves it, is kept.
-        path: Where to; the file appears whole or not at all.
-        names: The parameter name of each; by default those of a fresh process that builds this ST-GCN.
+        state: Arrays by structured name; may include the name table, as ``read_pdparams`` returns it.
+        path: The output file, which appears whole or not at all.
+        names: Parameter name by structured name; by default the state's name table, else the names that a fresh
+            process gives to this ST-GCN.
 
     Raises:
-        ValueError: An array is of a dtype that Paddle does not have, or of 1 GiB and more.
+        ValueError: An array has a dtype that Paddle lacks, or 1 GiB or more.
         MismatchError: A key has no parameter name: it is none of an ST-GCN's, or not in ``names``.
     """
     write_whole(path, pdparams_parts(state, names))
@@ -143,13 +144,13 @@ def write_pdopt(
     *,
     names: Mapping[str, str] | None = None,
 ) -> None:
-    """Write the state of a Momentum optimizer that every Paddle from 2.0 to 3.3 loads, the first of its process.
+    """Write the state of a Momentum optimizer, the first of its process, that every Paddle from 2.0 to 3.3 loads.
 
     Args:
         velocities: Arrays by the structured name of their parameter.
         scheduler: The learning rate scheduler's state, as ``{"last_epoch": 1, "last_lr": 0.05}``; None without one.
-        path: Where to; the file appears whole or not at all.
-        names: As for ``write_pdparams``, and the same as there.
+        path: The output file, which appears whole or not at all.
+        names: Parameter name by structured name, the same as passed to ``write_pdparams``.
 
     Raises:
         ValueError: As ``write_pdparams``.
@@ -164,15 +165,15 @@ def pdopt_parts(
     names: Mapping[str, str] | None = None,
     steps: Array | None = None,
 ) -> Iterator[bytes]:
-    """The bytes that ``write_pdopt`` writes; ``steps`` is the count of steps that Paddle 1.8 keeps beside."""
+    """The bytes that ``write_pdopt`` writes; ``steps`` is the step count that Paddle 1.8 saves too."""
     table = _table(velocities, names)
     state = {f"{table[key]}_velocity_0": np.asarray(value) for key, value in velocities.items()}
-    # Paddle 2.0 and 2.1 demand them for the statistics too, where they stay zero; later releases let them pass.
+    # Paddle 2.0 and 2.1 demand velocities, always zero, for the statistics too; later releases ignore these.
     for name, bias in [(name, value) for name, value in state.items() if BATCH_NORM_BIAS.fullmatch(name)]:
         state |= {name.replace(".b_0", tensor): np.zeros_like(bias) for tensor in (".w_1", ".w_2")}
-    beside = {"LR_Scheduler": scheduler, "global_step": steps}
-    held = {name: value for name, value in beside.items() if value is not None}
-    return dump({**state, **held, NAMES: {name: name for name in state}})
+    optional = {"LR_Scheduler": scheduler, "global_step": steps}
+    extras = {name: value for name, value in optional.items() if value is not None}
+    return dump({**state, **extras, NAMES: {name: name for name in state}})
 
 
 def _table(keys: Collection[str], names: Mapping[str, str] | None) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Paddle's programs, as far as a reader of weights cares: the variables whose tensors are saved beside them."""
+"""Paddle's program files, read for their variables with saved tensors only."""
 
 import json
 
@@ -8,14 +8,14 @@ from convert.pickle.errors import UnreadableError, about
 from convert.pickle.unpickle import unpickle
 
 PROGRAMS = ("program", "PIR program")
-MAX_SIZE = 1 << 24  # bytes; that of an ST-GCN has 150,000
-NOT_SAVED = {9, 10, 15, 17}  # types of variables that persist without a tensor: feeds, fetches, readers, raw ones
+MAX_SIZE = 1 << 24  # bytes; an ST-GCN's program has 150,000
+NOT_SAVED = {9, 10, 15, 17}  # variable types that persist without a tensor: feed, fetch, reader, raw
 
 Shape = tuple[int, ...]
 
 
 def variables(file: File) -> dict[str, Shape]:
-    """The shape of each saved tensor by its parameter name, as a program of Paddle 1 and 2 or 3 (PIR) has it."""
+    """Shape of each saved tensor by parameter name, from a program of Paddle 1, 2 or 3 (PIR)."""
     with about(file.path):
         if file.kind not in PROGRAMS:
             raise UnreadableError(f"is a {file.kind}, where a program belongs")
@@ -25,10 +25,10 @@ def variables(file: File) -> dict[str, Shape]:
 
 
 def structured_names(file: File) -> dict[str, str]:
-    """Where in the network each parameter stands, as a ``.pdiparams.info`` of Paddle 2.1 to 2.6 has it."""
-    value = unpickle(file.data, source=str(file.path)) if file.kind == "pickle" else None
+    """Structured name by parameter name, from a ``.pdiparams.info`` of Paddle 2.1 to 2.6."""
+    table = unpickle(file.data, source=str(file.path)) if file.kind == "pickle" else None
     names = {}
-    for name, entry in value.items() if isinstance(value, dict) else ():
+    for name, entry in table.items() if isinstance(table, dict) else ():
         match entry:
             case {"structured_name": str(structured)} if isinstance(name, str):
                 names[name] = structured
@@ -38,13 +38,13 @@ def structured_names(file: File) -> dict[str, str]:
 
 
 def _variables(data: memoryview) -> dict[str, Shape]:
-    found = {}
+    shapes = {}
     for block in messages(fields(data), 1):
         for variable in messages(block, 3):
             types = messages(variable, 2)
             if number(variable, 3) and types and number(types[-1], 1) not in NOT_SAVED:
-                found[text(variable, 1)] = _shape(types[-1])
-    return found
+                shapes[text(variable, 1)] = _shape(types[-1])
+    return shapes
 
 
 def _shape(kind_of_variable: Fields) -> Shape:
@@ -62,9 +62,9 @@ def _pir_variables(data: memoryview) -> dict[str, Shape]:
             pass
         case _:
             raise UnreadableError("is JSON, but no program of Paddle's")
-    found = {}
+    shapes = {}
     for operation in operations:
         match operation:
             case {"#": "p", "A": [*_, str(name)], "O": {"TT": {"D": [_, [*lengths], *_]}}}:
-                found[name] = tuple(length for length in lengths if isinstance(length, int))
-    return found
+                shapes[name] = tuple(length for length in lengths if isinstance(length, int))
+    return shapes

@@ -1,23 +1,23 @@
-"""Protocol buffers without their schema: a message is its fields by number."""
+"""Protocol buffers without a schema: a message is a mapping of field numbers to values."""
 
 from collections.abc import Mapping
 
 from convert.pickle.errors import UnreadableError
 from convert.pickle.literals import Reader
 
-MAX_BYTES = 10  # of one number
+MAX_BYTES = 10  # of one variable-length number
 
 Fields = Mapping[int, list[int | memoryview]]
 
 
 def fields(data: memoryview) -> dict[int, list[int | memoryview]]:
-    """The values of a message by field, in their order: a signed number, or bytes, which may be a message again."""
+    """The values of each field of a message, in their order: signed numbers, or bytes that may be a message again."""
     file = Reader(data)
-    found: dict[int, list[int | memoryview]] = {}
+    values: dict[int, list[int | memoryview]] = {}
     while file.at < len(data):
         tag = _unsigned(file)
-        found.setdefault(tag >> 3, []).append(_value(file, tag & 7))
-    return found
+        values.setdefault(tag >> 3, []).append(_value(file, tag & 7))
+    return values
 
 
 def _value(file: Reader, wire: int) -> int | memoryview:
@@ -35,7 +35,7 @@ def _value(file: Reader, wire: int) -> int | memoryview:
 
 
 def _unsigned(file: Reader) -> int:
-    """A number of 7 bits a byte, the low ones first; the last byte is below 128."""
+    """A variable-length number: 7 bits a byte, low bits first; the last byte is below 128."""
     value = 0
     for shift in range(0, 7 * MAX_BYTES, 7):
         byte = file.take(1)[0]
@@ -51,7 +51,7 @@ def messages(message: Fields, field: int) -> list[dict[int, list[int | memoryvie
 
 
 def number(message: Fields, field: int) -> int:
-    """The number in a field, of several the last; 0 if there is none."""
+    """The last number in a field; 0 if there is none."""
     return (numbers(message, field) or [0])[-1]
 
 
@@ -61,7 +61,7 @@ def numbers(message: Fields, field: int) -> list[int]:
 
 
 def text(message: Fields, field: int) -> str:
-    """The text in a field, of several the last; empty if there is none."""
+    """The last text in a field; empty if there is none."""
     values = [bytes(value) for value in message.get(field, []) if isinstance(value, memoryview)]
     try:
         return values[-1].decode() if values else ""

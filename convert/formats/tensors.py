@@ -1,4 +1,4 @@
-"""Files of nothing but tensors: Paddle's own, one after another and without names, and safetensors."""
+"""Files of tensors only: Paddle's own format, a sequence of unnamed tensors, and safetensors."""
 
 import math
 
@@ -11,7 +11,7 @@ from convert.pickle.errors import UnreadableError
 from convert.pickle.literals import Reader
 from convert.pickle.stored import MAX_BYTES, MAX_RANK, Array, Stored
 
-# Paddle's number for a dtype (its VarType.Type), the name in safetensors, and the dtype.
+# Paddle's number for a dtype (VarType.Type), the name in safetensors, and the dtype.
 _DTYPES = [
     (0, "BOOL", np.dtype("?")),
     (1, "I16", np.dtype("<i2")),
@@ -31,24 +31,24 @@ _DTYPES = [
 BY_NUMBER = {number: dtype for number, _, dtype in _DTYPES}
 BY_NAME = {name: dtype for _, name, dtype in _DTYPES}
 ROWS = "holds SelectedRows, rows of an embedding, which no ST-GCN has"
-MAX_LEVELS = 100  # of detail; one tensor has at most a few
+MAX_LEVELS = 100  # of detail (LoD); real tensors have at most a few
 MAX_TENSORS = 1 << 20
 
 
 def tensors(data: memoryview) -> list[Array]:
-    """The tensors of a file of Paddle's, each a read-only view of it; UnreadableError if it is damaged."""
+    """The tensors of a file in Paddle's format, each a read-only view; UnreadableError if the file is damaged."""
     file = Reader(data)
-    found: list[Array] = []
+    arrays: list[Array] = []
     while file.at < len(data):
-        if len(found) == MAX_TENSORS:
+        if len(arrays) == MAX_TENSORS:
             raise UnreadableError(f"has more than {MAX_TENSORS} tensors")
         start = file.at
         try:
-            found.append(_tensor(file))
+            arrays.append(_tensor(file))
         except UnreadableError as problem:
-            words = ROWS if _are_rows(data[start:]) else problem
-            raise UnreadableError(f"{words} (tensor {len(found)}, at byte {start})") from None
-    return found
+            message = ROWS if _are_rows(data[start:]) else problem
+            raise UnreadableError(f"{message} (tensor {len(arrays)}, at byte {start})") from None
+    return arrays
 
 
 def _tensor(file: Reader) -> Array:
@@ -61,7 +61,7 @@ def _tensor(file: Reader) -> Array:
 
 
 def _are_rows(data: memoryview) -> bool:
-    """Whether these are some rows of a sparse tensor: which, of how many, and a tensor of as many."""
+    """Whether the data are SelectedRows: row indices, the number of all rows, and a tensor of the selected rows."""
     file = Reader(data)
     try:
         _version(file)
@@ -75,7 +75,7 @@ def _are_rows(data: memoryview) -> bool:
 
 
 def _numbers(file: Reader) -> Array:
-    """A tensor's shape, its type and its elements."""
+    """An array from its description (dtype and shape) and elements."""
     _version(file)
     description = fields(file.take(file.number(4)))
     code, lengths = number(description, 1), numbers(description, 2)
@@ -95,14 +95,14 @@ def _version(file: Reader) -> None:
 
 
 def safetensors(data: memoryview) -> dict[str, Array]:
-    """The tensors of a file in safetensors; UnreadableError if it is damaged."""
+    """The tensors of a safetensors file; UnreadableError if the file is damaged."""
     try:
-        found = deserialize(bytes(data))  # type: ignore[no-untyped-call]
+        entries = deserialize(bytes(data))  # type: ignore[no-untyped-call]
     except SafetensorError as problem:
         raise UnreadableError(f"is safetensors, damaged or cut short: {problem}") from None
-    if unknown := {info["dtype"] for _, info in found} - {*BY_NAME}:
+    if unknown := {info["dtype"] for _, info in entries} - {*BY_NAME}:
         raise UnreadableError(f"has tensors of type {', '.join(sorted(unknown))}, which Paddle does not write")
     return {
         name: Stored().fill(tuple(info["shape"]), BY_NAME[info["dtype"]], False, info["data"]).view()
-        for name, info in found
+        for name, info in entries
     }

@@ -1,4 +1,4 @@
-"""The checkpoints of torch, read and written without it: importing torch takes longer than all the rest."""
+"""Checkpoints of torch, read and written without importing torch, which takes longer than the whole conversion."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -16,27 +16,27 @@ from convert.pickle.tree import copied, mapped
 from convert.pickle.unpickle import GROWTH, Machine
 from stgcn_torch.files import write_whole
 
-MAGIC = 0x1950A86A20F9469CFC6C  # how a file of before torch 1.6 begins
-PROTOCOL = 1001  # and goes on
-SLACK = 1 << 26  # bytes that a file may unfold to, however small
+MAGIC = 0x1950A86A20F9469CFC6C  # first pickle of a file from before torch 1.6
+PROTOCOL = 1001  # second pickle
+SLACK = 1 << 26  # bytes that even the smallest file may unfold to
 CLASSES = {dtype.name: storage for storage, dtype in STORAGES.items()}
 ORDERED_DICT = b"ccollections\nOrderedDict\n)R"
 
 
 def read_pt(path: str | Path) -> object:
-    """What a checkpoint of torch holds, without torch and without running anything in it.
+    """Read the contents of a checkpoint of torch, without torch and without running anything in the file.
 
     Args:
-        path: A file of ``torch.save``, in its zip format or in that of before torch 1.6, whatever its suffix.
+        path: A file of ``torch.save``, in the zip format or the format before torch 1.6, with any suffix.
 
     Returns:
-        Dicts, lists, tuples, sets, text, numbers and None; each tensor and parameter as an array of its own, bfloat16
-        as that of ``ml_dtypes``. Objects of all other classes, and tensors that are quantized, sparse or of a subclass,
-        are ``convert.pickle.symbols.Opaque`` and know no more than their class.
+        Dicts, lists, tuples, sets, text, numbers and None; each tensor and parameter as a new array, bfloat16 as the
+        dtype of ``ml_dtypes``. Objects of all other classes, and tensors that are quantized, sparse or of a subclass,
+        are ``convert.pickle.symbols.Opaque`` with nothing but their class.
 
     Raises:
-        UnreadableError: It is truncated, damaged or of another kind.
-        UnsafeError: It uses one of Python's oldest ways to make objects.
+        UnreadableError: The file is truncated, damaged or of another kind.
+        UnsafeError: The file imports something that only an attack needs, or makes objects by an obsolete opcode.
     """
     return copied(pt_views(File(Path(path))))
 
@@ -51,36 +51,36 @@ def pt_views(file: File) -> object:
 def _zipped(records: Records) -> object:
     if "byteorder" in records and bytes(records["byteorder"]) != b"little":
         raise UnreadableError("is of a machine whose numbers are big-endian")
-    names = TorchSymbols()
-    tree = Machine(records["data.pkl"], names).run()
-    for key, storage in names.storages.items():
+    symbols = TorchSymbols()
+    tree = Machine(records["data.pkl"], symbols).run()
+    for key, storage in symbols.storages.items():
         storage.fill(records[f"data/{key}"])
     return tree
 
 
 def _legacy(data: memoryview) -> object:
-    names, file = TorchSymbols(), Reader(data)
+    symbols, file = TorchSymbols(), Reader(data)
 
-    def pickled() -> object:
-        machine = Machine(data[file.at :], names)
+    def next_pickle() -> object:
+        machine = Machine(data[file.at :], symbols)
         value = machine.run()
         file.take(machine.file.at)
         return value
 
-    if pickled() != MAGIC or pickled() != PROTOCOL:
+    if next_pickle() != MAGIC or next_pickle() != PROTOCOL:
         raise UnreadableError("is no checkpoint of torch")
-    pickled()  # what machine it was, of which nobody wants to know
-    tree, keys = pickled(), pickled()
-    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys) or {*keys} != {*names.storages}:
+    next_pickle()  # the byte order and number sizes of the writer's machine, unused
+    tree, keys = next_pickle(), next_pickle()
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys) or {*keys} != {*symbols.storages}:
         raise UnreadableError("does not hold just those storages that its tensors look at")
     for key in keys:
-        storage = names.storages[key]
+        storage = symbols.storages[key]
         storage.fill(file.take(file.number(8) * storage.dtype.itemsize))
     return tree
 
 
 def _viewed(tree: object, allowance: int) -> object:
-    """The tree with arrays in place of what stands for them; their bytes are counted, as many may share a storage."""
+    """The tree with arrays in place of stored ones; their bytes are counted, as many tensors may share a storage."""
 
     def view(part: object) -> object:
         nonlocal allowance
@@ -105,10 +105,10 @@ def write_pt(state: Mapping[str, Array], path: str | Path) -> None:
 
     Args:
         state: Arrays by name.
-        path: Where to; the file appears whole or not at all, and the same whenever it is written.
+        path: The output file, which appears whole or not at all; the same state gives the same bytes.
 
     Raises:
-        ValueError: An array is of a dtype that torch does not have.
+        ValueError: An array has a dtype that torch lacks.
     """
     if unknown := {array.dtype.name for array in state.values()} - {*CLASSES}:
         raise ValueError(f"arrays of {', '.join(sorted(unknown))} cannot be written for torch")
@@ -125,14 +125,14 @@ def _records(state: Mapping[str, Array]) -> Iterator[tuple[str, bytes]]:
 
 
 def _tensor(number: int, array: Array) -> bytes:
-    """The opcodes for a contiguous tensor, which has a storage to itself."""
+    """The opcodes of a contiguous tensor with its own storage."""
     strides = tuple(math.prod(n or 1 for n in array.shape[axis + 1 :]) for axis in range(array.ndim))
     storage = f"ctorch\n{CLASSES[array.dtype.name]}\n".encode()
     identity = b"(" + _opcodes("storage") + storage + _opcodes(str(number)) + _opcodes("cpu") + _opcodes(array.size)
-    look = _opcodes(0) + _opcodes(array.shape) + _opcodes(strides)
-    return b"ctorch._utils\n_rebuild_tensor_v2\n(" + identity + b"tQ" + look + b"\x89" + ORDERED_DICT + b"tR"
+    layout = _opcodes(0) + _opcodes(array.shape) + _opcodes(strides)
+    return b"ctorch._utils\n_rebuild_tensor_v2\n(" + identity + b"tQ" + layout + b"\x89" + ORDERED_DICT + b"tR"
 
 
 def _opcodes(value: object) -> bytes:
-    """The opcodes that put a plain value on the stack: its pickle without start and stop."""
+    """The opcodes that push a plain value: its pickle without PROTO and STOP."""
     return b"".join(dump(value))[2:-1]

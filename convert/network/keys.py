@@ -1,7 +1,6 @@
-"""The name tables: what a writer calls the tensors of an ST-GCN, and what this project calls them.
+"""Name tables: names of an ST-GCN's tensors in files of other writers and in this project.
 
-Total: a name that no table has is an error, so that nothing is left out in silence. NumPy only; arrays pass through
-untouched.
+A name in no table is an error, so that no tensor is dropped silently. NumPy only; arrays are passed on unchanged.
 """
 
 import re
@@ -19,37 +18,37 @@ from stgcn_torch.architecture import LAYERS
 
 Array = np.ndarray[Any, np.dtype[Any]]
 State = Mapping[str, Array]
-Table = Mapping[str, str]  # the name to give by the name, '*' for a block's number in both
+Table = Mapping[str, str]  # new name by old name, '*' for a block's number in both
 NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)")
 
-SHOWN = 20  # problems in one message
+MAX_PROBLEMS = 20  # in one message
 
-# The parts of the network, '*' for a block's number, and the tensors in each.
+# Tensors of each part of the network, '*' for a block's number.
 PARTS = {layer.name: layer.tensors for layer in LAYERS}
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How another writer's names differ from this project's.
+    """Differences of another writer's names from this project's.
 
     Attributes:
-        parts: Its names for parts, where they are others.
-        tensors: Its names for tensors of a part, where they are others; None for one that it does not have.
+        parts: The writer's name by this project's name of each part that is named differently.
+        tensors: Likewise for the tensors of a part; None for a tensor that the writer does not save.
     """
 
     parts: Mapping[str, str] = field(default_factory=dict)
     tensors: Mapping[str, str | None] = field(default_factory=dict)
 
     def names(self) -> Iterator[tuple[str, str]]:
-        """Pairs of (its name, this project's name), '*' for a block's number."""
+        """Pairs of (the writer's name, this project's name), '*' for a block's number."""
         for part, tensors in PARTS.items():
             for tensor in tensors:
-                theirs = self.tensors.get(tensor, tensor)
-                if theirs is not None:
-                    yield self.parts.get(part, part) + theirs, part + tensor
+                suffix = self.tensors.get(tensor, tensor)
+                if suffix is not None:
+                    yield self.parts.get(part, part) + suffix, part + tensor
 
 
-# PYSKL and MMAction2 1.x name the layers by what they do, and keep a copy of the graph in every block.
+# PYSKL and MMAction2 1.x name the layers by purpose, and keep a copy of the graph in every block.
 _BY_PURPOSE = {
     "backbone.A": "backbone.gcn.*.gcn.A",
     "backbone.edge_importance.*": "backbone.gcn.*.gcn.PA",
@@ -63,9 +62,9 @@ _BY_PURPOSE = {
 
 DIALECTS: dict[str, Dialect] = {
     "stgcn-torch": Dialect(),
-    # Paddle counts no batches; its names are this project's but for the statistics of batch norms.
+    # Paddle counts no batches; of its names, only those of batch-norm statistics differ from this project's.
     "paddle": Dialect(tensors={".running_mean": "._mean", ".running_var": "._variance", ".num_batches_tracked": None}),
-    # st-gcn and mmskeleton; NVIDIA's TAO has the same behind a prefix.
+    # st-gcn and mmskeleton; NVIDIA's TAO has the same names with a prefix.
     "st-gcn": Dialect({part: part.removeprefix("backbone.").removeprefix("head.") for part in PARTS}),
     "mmaction2-0.x": Dialect({"head.fcn": "cls_head.fc"}),
     "mmaction2-1.x": Dialect(_BY_PURPOSE | {"head.fcn": "cls_head.fc"}),
@@ -73,8 +72,8 @@ DIALECTS: dict[str, Dialect] = {
 }
 WRAPPERS = ("_layers.", "module.", "model.", "network.", "_orig_mod.")  # of data parallelism, frameworks, torch.compile
 
-# Networks that are easily taken for an ST-GCN: what gives them away, and what they are.
-STRANGERS = {
+# Networks easily mistaken for an ST-GCN: a pattern of their tensors' names, and the error's words.
+OTHER_NETWORKS = {
     r"(^|\.)tcn\.branches\.": "an ST-GCN++, whose temporal convolution has branches",
     r"(^|\.)l1\.gcn1\.": "an AGCN or CTR-GCN",
     r"(^|\.)layers\.layer1\.gcn\.g_conv": "a continual ST-GCN, whose graph convolution has a residual of its own",
@@ -83,23 +82,23 @@ STRANGERS = {
 
 
 def unwrapped(state: Mapping[str, Any]) -> dict[str, Any]:
-    """A network's state without the prefixes that wrappers put before its names, and without what lies beside it."""
-    return {name: state[whole] for whole, name in bare_names(state).items()}
+    """A network's state without wrappers' prefixes of names, and without tensors outside the network."""
+    return {name: state[full_name] for full_name, name in bare_names(state).items()}
 
 
 def bare_names(names: Iterable[str]) -> dict[str, str]:
-    """What is left of a network's names when wrappers' prefixes are taken off, by the whole names.
+    """Each name of a network without wrappers' prefixes, by its full name.
 
-    One is taken off while no dialect knows a name. What lies beside the network in its wrapper, such as the weights of
-    a loss or the count of an average, does not have it and is left out.
+    The most frequent prefix is removed until some dialect knows a name. Tensors without that prefix lie outside the
+    network, such as the weights of a loss or the count of an average, and are left out.
     """
     bare = {name: name for name in names}
     while bare and not any(map(_is_known, bare.values())):
-        carried = Counter(wrapper for name in bare.values() for wrapper in WRAPPERS if name.startswith(wrapper))
-        if not carried:
+        prefixes = Counter(wrapper for name in bare.values() for wrapper in WRAPPERS if name.startswith(wrapper))
+        if not prefixes:
             return {name: name for name in names}
-        wrapper = carried.most_common(1)[0][0]
-        bare = {whole: name.removeprefix(wrapper) for whole, name in bare.items() if name.startswith(wrapper)}
+        wrapper = prefixes.most_common(1)[0][0]
+        bare = {full_name: name.removeprefix(wrapper) for full_name, name in bare.items() if name.startswith(wrapper)}
     return bare
 
 
@@ -108,42 +107,41 @@ def _is_known(name: str) -> bool:
 
 
 def dialect_of(names: Iterable[str]) -> str:
-    """The dialect that knows the most of these names (the first, if several do).
+    """The dialect that knows most of these names; if several, the first.
 
     Raises:
-        MismatchError: No dialect knows any, or they are those of another kind of network.
+        MismatchError: No dialect knows any name, or the names are those of another kind of network.
     """
     names = list(names)
-    for pattern, stranger in STRANGERS.items():
+    for pattern, network in OTHER_NETWORKS.items():
         if any(re.search(pattern, name) for name in names):
-            raise MismatchError(f"the tensors are those of {stranger}")
-    known = {dialect: sum(_match(name, _table(dialect)) is not None for name in names) for dialect in DIALECTS}
-    best = max(known, key=lambda dialect: known[dialect])
-    if not known[best]:
-        some = ", ".join(f"{name:.60}" for name in names[:3]) + (", ..." if len(names) > 3 else "")
-        raise MismatchError(f"none of its {len(names)} tensors is named as an ST-GCN's ({some})")
+            raise MismatchError(f"the tensors are those of {network}")
+    matches = {dialect: sum(_match(name, _table(dialect)) is not None for name in names) for dialect in DIALECTS}
+    best = max(matches, key=lambda dialect: matches[dialect])
+    if not matches[best]:
+        examples = ", ".join(f"{name:.60}" for name in names[:3]) + (", ..." if len(names) > 3 else "")
+        raise MismatchError(f"none of its {len(names)} tensors is named as an ST-GCN's ({examples})")
     return best
 
 
 def our_name(name: str, dialect: str) -> str | None:
-    """What this project calls a dialect's tensor; None if the dialect has no such name."""
+    """This project's name of a dialect's tensor; None if the dialect has no such name."""
     return _match(name, _table(dialect))
 
 
 def convert_state_dict(state: State, dialect: str = "paddle") -> dict[str, Array]:
-    """Another writer's tensors under this project's names, as ``STGCN.load_state_dict`` takes them.
+    """Another writer's tensors under this project's names, for ``STGCN.load_state_dict``.
 
     Args:
-        state: Arrays under the dialect's names.
+        state: Arrays by the dialect's names.
         dialect: A key of ``DIALECTS``.
 
     Returns:
-        The same arrays; a linear head as the 1×1 convolution that it is, and a batch count of 0 for each batch norm
-        where the dialect has none.
+        The same arrays; a linear head becomes a 1×1 convolution, and batch norms without a batch count get one of 0.
 
     Raises:
-        MismatchError: Names that are none of an ST-GCN's, each with the nearest that would do, or two tensors that are
-            one here and differ; all are listed.
+        MismatchError: Some names are none of an ST-GCN's (the message gives the nearest valid name), or tensors that
+            are a single one in this project differ; all are listed.
     """
     converted, problems = fitting_tensors(state, dialect)
     if problems:
@@ -152,7 +150,7 @@ def convert_state_dict(state: State, dialect: str = "paddle") -> dict[str, Array
 
 
 def fitting_tensors(state: State, dialect: str = "paddle") -> tuple[dict[str, Array], list[str]]:
-    """What ``convert_state_dict`` gives of those tensors that have a name here, and what is wrong with the others."""
+    """``convert_state_dict`` of the tensors that have a name here, and the problems with the others."""
     converted, problems = _renamed(state, _table(dialect))
     head = converted.get("head.fcn.weight")
     if head is not None and head.ndim == 2:
@@ -163,21 +161,21 @@ def fitting_tensors(state: State, dialect: str = "paddle") -> tuple[dict[str, Ar
 
 
 def misfit(problems: Sequence[str]) -> MismatchError:
-    """The error that tells them, the first ``SHOWN`` in full."""
-    more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-    return MismatchError(f"the tensors are not those of an ST-GCN: {'; '.join([*problems[:SHOWN], *more])}")
+    """An error with the first ``MAX_PROBLEMS`` problems and the number of the others."""
+    more = [f"and {len(problems) - MAX_PROBLEMS} more"] if len(problems) > MAX_PROBLEMS else []
+    return MismatchError(f"the tensors are not those of an ST-GCN: {'; '.join([*problems[:MAX_PROBLEMS], *more])}")
 
 
 def restore_state_dict(state: State, dialect: str = "paddle") -> dict[str, Array]:
-    """The way back: this project's tensors under another writer's names; what it has no name for is left out.
+    """The inverse: this project's tensors under a dialect's names, without those that the dialect has no name for.
 
     Raises:
-        MismatchError: Names that are none of this project's, or a dialect that cannot be written.
+        MismatchError: Some names are none of this project's, or the dialect cannot be written.
     """
-    named = {ours: theirs for theirs, ours in DIALECTS[dialect].names()}
-    if several := [theirs for ours, theirs in named.items() if "*" in theirs and "*" not in ours]:
-        raise MismatchError(f"{dialect} has {', '.join(several)} in every block: it is read, and not written")
-    restored, problems = _renamed(state, {ours: named.get(ours, "") for _, ours in Dialect().names()})
+    their_names = {ours: theirs for theirs, ours in DIALECTS[dialect].names()}
+    if repeated := [theirs for ours, theirs in their_names.items() if "*" in theirs and "*" not in ours]:
+        raise MismatchError(f"{dialect} has {', '.join(repeated)} in every block: it is read, and not written")
+    restored, problems = _renamed(state, {ours: their_names.get(ours, "") for _, ours in Dialect().names()})
     if problems:
         raise misfit(problems)
     return {name: value for name, value in restored.items() if name}
@@ -189,7 +187,7 @@ def _table(dialect: str) -> Table:
 
 
 def _match(name: str, table: Table) -> str | None:
-    """What the table calls a tensor of this name; None if it has no such name."""
+    """The table's new name for a name; None if the table lacks the name."""
     number = NUMBER.search(name)
     if name in table or not number:
         return table.get(name)
@@ -203,7 +201,7 @@ def _renamed(state: State, table: Table) -> tuple[dict[str, Array], list[str]]:
     for name, value in state.items():
         new = _match(name, table)
         if new is None:
-            problems.append(f"unexpected {name[:200]}{_nearest(name, table) if len(problems) < SHOWN else ''}")
+            problems.append(f"unexpected {name[:200]}{_nearest(name, table) if len(problems) < MAX_PROBLEMS else ''}")
         elif (first := renamed.setdefault(new, value)) is not value and new and not np.array_equal(first, value):
             problems.append(f"{name} differs from another block's, and there is one {new}")
     return renamed, problems
@@ -211,5 +209,5 @@ def _renamed(state: State, table: Table) -> tuple[dict[str, Array], list[str]]:
 
 def _nearest(name: str, table: Table) -> str:
     number = next(iter(re.findall(r"\.(\d+)\.", name)), "0")
-    near = get_close_matches(name, [old.replace("*", number) for old in table], n=1, cutoff=0.8)
-    return f" (nearest is {near[0]})" if near else ""
+    matches = get_close_matches(name, [candidate.replace("*", number) for candidate in table], n=1, cutoff=0.8)
+    return f" (nearest is {matches[0]})" if matches else ""

@@ -1,19 +1,19 @@
-"""Recipes of training that a rate gives away: Paddle's files hold neither their first rate nor their period."""
+"""Training recipes, recognised by a learning rate: Paddle's files store neither the first rate nor the period."""
 
 import math
 from typing import Any
 
 import numpy as np
 
-from convert.network.optimizer import ELSE, MOST_EPOCHS, Momentum, progress
+from convert.network.optimizer import ADVICE, MOST_EPOCHS, Momentum, progress
 from convert.pickle.errors import MismatchError
 
 Recipe = dict[str, dict[str, Any]]  # two arguments of LitSTGCN: optimizer and scheduler
 
 # Paddle adds up a cosine's steps, which errs by 1e-15 of the rate in 200 epochs; t_max 60 and 61 differ by 2e-5 of it.
 TOLERANCE = 1e-9
-SINGLE = 1e-7  # of a rate that was float32 once, whose last bit is 6e-8 of it
-BESIDE = "momentum 0.9, weight decay 1e-4"  # in every recipe here
+FLOAT32_TOLERANCE = 1e-7  # for a rate stored in float32, whose rounding error is 6e-8
+DEFAULTS = "momentum 0.9, weight decay 1e-4"  # in every recipe here
 
 
 def _momentum(lr: float, *, nesterov: bool = False) -> dict[str, Any]:
@@ -21,17 +21,17 @@ def _momentum(lr: float, *, nesterov: bool = False) -> dict[str, Any]:
 
 
 def cosine(lr: float, t_max: int) -> Recipe:
-    """Momentum as the article and PaddleVideo have it, its rate a cosine from ``lr`` to 0 over ``t_max`` epochs."""
+    """Momentum as in the article and PaddleVideo, with a cosine rate from ``lr`` to 0 over ``t_max`` epochs."""
     scheduler = {"name": "cosine", "interval": "epoch", "t_max": t_max, "eta_min": 0.0, "warmup": 0}
     return {"optimizer": _momentum(lr), "scheduler": scheduler}
 
 
 def constant(lr: float) -> Recipe:
-    """The same Momentum at one rate."""
+    """The same Momentum with a constant rate."""
     return {"optimizer": _momentum(lr), "scheduler": {"name": "constant"}}
 
 
-# By the names of the experiments in conf, whose optimizer and scheduler they are.
+# Optimizer and scheduler of the experiments in conf, by their names.
 RECIPES: dict[str, Recipe] = {
     "article": cosine(0.05, 60),
     "paddlevideo_fsd": cosine(0.05, 90),
@@ -54,17 +54,16 @@ def rate(recipe: Recipe, epoch: int) -> float:
 
 
 def find_recipe(momentum: Momentum, lr: float | None = None, t_max: int | None = None) -> Recipe:
-    """The recipe whose rate is the file's; the file itself says neither its first rate nor its period.
+    """The recipe whose rate is the file's; Paddle's files store neither the first rate nor the period.
 
     Args:
-        momentum: What ``find_momentum`` gives.
-        lr: The first rate of a cosine, or the only one where the file has no schedule; None to look among ``RECIPES``.
-        t_max: Epochs in which the cosine falls to 0; None with ``lr``.
+        momentum: The optimizer's state from ``find_momentum``.
+        lr: First rate of the cosine, or the constant rate of a file without schedule; None to search ``RECIPES``.
+        t_max: Epochs in which the cosine falls to 0; None without ``lr``, and for a constant rate.
 
     Raises:
-        ValueError: What is given is no rate or number of epochs, or too little or too much of it.
-        MismatchError: The schedule is none that is known here, or its rate is not that of the cosine, or of no known
-            recipe, or of several.
+        ValueError: ``lr`` or ``t_max`` is out of range, missing or superfluous.
+        MismatchError: The schedule is unknown, or its rate fits not the cosine, or no or several known recipes.
     """
     if lr is not None and not 0 < lr < math.inf:
         raise ValueError(f"--lr must be above 0, got {lr:g}")
@@ -74,19 +73,19 @@ def find_recipe(momentum: Momentum, lr: float | None = None, t_max: int | None =
         return _constant(lr, t_max)
     epoch, last_lr = progress(momentum)
     done = f"after {epoch} epochs its rate is {last_lr:.9g}"
-    ask = "say --lr and --t-max, the first rate of its cosine and the epochs in which it falls to 0"
+    options = "say --lr and --t-max, the first rate of its cosine and the epochs in which it falls to 0"
     if lr is not None and t_max is not None:
-        asked = cosine(lr, t_max)
-        if not _fits(asked, epoch, last_lr):
-            raise MismatchError(f"{done}, that of a cosine from {lr} over {t_max} epochs {rate(asked, epoch):.9g}")
-        return asked
+        requested = cosine(lr, t_max)
+        if not _fits(requested, epoch, last_lr):
+            raise MismatchError(f"{done}, that of a cosine from {lr} over {t_max} epochs {rate(requested, epoch):.9g}")
+        return requested
     if lr is not None or t_max is not None:
-        raise ValueError(f"one of the two is not enough: {ask}")
-    fitting = [name for name, recipe in RECIPES.items() if _fits(recipe, epoch, last_lr)]
-    if len(fitting) != 1:
-        other = "" if fitting else f"; where it is no cosine, {ELSE}"
-        raise MismatchError(f"{done}, as in {' and '.join(fitting) or 'no recipe known here'}; {ask}{other}")
-    return RECIPES[fitting[0]]
+        raise ValueError(f"one of the two is not enough: {options}")
+    matches = [name for name, recipe in RECIPES.items() if _fits(recipe, epoch, last_lr)]
+    if len(matches) != 1:
+        other = "" if matches else f"; where it is no cosine, {ADVICE}"
+        raise MismatchError(f"{done}, as in {' and '.join(matches) or 'no recipe known here'}; {options}{other}")
+    return RECIPES[matches[0]]
 
 
 def _constant(lr: float | None, t_max: int | None) -> Recipe:
@@ -99,20 +98,20 @@ def _constant(lr: float | None, t_max: int | None) -> Recipe:
 
 def _fits(recipe: Recipe, epoch: int, last_lr: float) -> bool:
     lr = float(recipe["optimizer"]["lr"])
-    single = float(np.float32(last_lr)) == last_lr
-    return abs(rate(recipe, epoch) - last_lr) <= (SINGLE if single else TOLERANCE) * lr
+    is_float32 = float(np.float32(last_lr)) == last_lr
+    return abs(rate(recipe, epoch) - last_lr) <= (FLOAT32_TOLERANCE if is_float32 else TOLERANCE) * lr
 
 
-def said_of(momentum: Momentum, recipe: Recipe | None) -> str:
-    """What is told of an optimizer: how far it had come and, of its recipe, what no file of Paddle's holds."""
+def optimizer_summary(momentum: Momentum, recipe: Recipe | None) -> str:
+    """Summary of an optimizer for the report: epochs done, rate, and the recipe that was assumed."""
     match momentum.schedule:
         case None:
-            told = "Momentum at a constant rate" + (", its epochs are not told and count from 0" if recipe else "")
+            state = "Momentum at a constant rate" + (", its epochs are not told and count from 0" if recipe else "")
         case {"last_epoch": epoch, "last_lr": lr}:
-            told = f"Momentum after {epoch} epochs, next rate {lr:.6g}"
+            state = f"Momentum after {epoch} epochs, next rate {lr:.6g}"
         case schedule:
-            told = f"Momentum, its schedule as it is ({', '.join(schedule)})"
-    return f"{told}; {_assumed(recipe)}" if recipe else told
+            state = f"Momentum, its schedule as it is ({', '.join(schedule)})"
+    return f"{state}; {_assumed(recipe)}" if recipe else state
 
 
 def _assumed(recipe: Recipe) -> str:
@@ -126,4 +125,4 @@ def _assumed(recipe: Recipe) -> str:
     course = rates.format(**{**optimizer, **schedule, "milestones": milestones})
     name = next((name for name, known in RECIPES.items() if known == recipe), None)
     nesterov = "Nesterov " if optimizer["nesterov"] else ""
-    return f"recipe {f'{name} ({course})' if name else course}, assumed: {nesterov}{BESIDE} are not in the file"
+    return f"recipe {f'{name} ({course})' if name else course}, assumed: {nesterov}{DEFAULTS} are not in the file"

@@ -1,4 +1,4 @@
-"""A converted network as a checkpoint of this project's training, which goes on from it as from its own."""
+"""Writing of a converted network as a checkpoint that this project's training can resume from."""
 
 import logging
 import warnings
@@ -26,36 +26,35 @@ def write_ckpt(
     momentum: Momentum | None = None,
     recipe: Recipe | None = None,
 ) -> None:
-    """Write a checkpoint that ``LitSTGCN.load_from_checkpoint`` takes and, with momentum, ``train ckpt_path=`` too.
+    """Write a checkpoint for ``LitSTGCN.load_from_checkpoint`` and, with momentum, for ``train ckpt_path=``.
 
-    It says what the network's file says and nothing else: of augmentation, seed or dropout there is no word in it, and
-    the classes are called by their numbers. It counts epochs; steps it counts from 0, as Paddle's files do not say how
-    many an epoch had.
+    Its hyperparameters hold only values known from the network's file: no augmentation or seed. Classes without names
+    are numbered. The epoch count is the file's; the step count is 0, as Paddle's files do not store steps per epoch.
 
     Args:
-        network: What ``find_network`` gives.
-        preprocessing: What was done to the clips that it was trained with.
-        path: Where to; the file appears whole or not at all.
-        momentum: The state of its optimizer; None for weights that nothing goes on from.
-        recipe: What the momentum belongs to; None to find it.
+        network: The network from ``find_network``.
+        preprocessing: Preprocessing of the training clips.
+        path: The output file, which appears whole or not at all.
+        momentum: State of the network's optimizer; None if training shall not resume from the file.
+        recipe: Optimizer and scheduler of the momentum; None to find them by ``find_recipe``.
 
     Raises:
         MismatchError: The preprocessing has other channels than the network, or the momentum belongs to no known
             recipe.
     """
     if preprocessing.in_channels != network.model["in_channels"]:
-        wanted, given = network.model["in_channels"], preprocessing.in_channels
-        raise MismatchError(f"the network takes {wanted} channels, the preprocessing gives {given}")
-    said: dict[str, Any] = {
+        network_channels, clip_channels = network.model["in_channels"], preprocessing.in_channels
+        raise MismatchError(f"the network takes {network_channels} channels, the preprocessing gives {clip_channels}")
+    hyper_parameters: dict[str, Any] = {
         "model": network.model,
         "preprocessing": preprocessing.plain,
         "classes": list(network.classes or map(str, range(network.model["num_classes"]))),
     }
     if momentum is not None:
-        said |= recipe or find_recipe(momentum)
-    module = LitSTGCN(**said)
+        hyper_parameters |= recipe or find_recipe(momentum)
+    module = LitSTGCN(**hyper_parameters)
     module.load_state_dict({name: torch.from_numpy(value) for name, value in network.state.items()})
-    for name in module.hparams.keys() - said.keys():  # the defaults of what is not known
+    for name in module.hparams.keys() - hyper_parameters.keys():  # defaults of unknown hyperparameters
         del module.hparams[name]
     with _quiet():
         trainer = pl.Trainer(
@@ -64,17 +63,17 @@ def write_ckpt(
         trainer.strategy.connect(module)
         if momentum is not None:
             module.trainer = trainer
-            _take(momentum, module, trainer)
+            _restore(momentum, module, trainer)
         trainer.save_checkpoint(path, weights_only=momentum is None)
 
 
-def _take(momentum: Momentum, module: LitSTGCN, trainer: pl.Trainer) -> None:
-    """Bring the trainer's optimizer, schedule and count of epochs to where they are after the last of Paddle's."""
+def _restore(momentum: Momentum, module: LitSTGCN, trainer: pl.Trainer) -> None:
+    """Set the trainer's optimizer, schedule and epoch count to their state after Paddle's last epoch."""
     trainer.strategy.setup_optimizers(trainer)
     (optimizer,) = trainer.optimizers
     for name, parameter in module.named_parameters():
         optimizer.state[parameter]["momentum_buffer"] = torch.from_numpy(momentum.velocities[name])
-    if momentum.schedule is None:  # a constant rate, which the optimizer has from its recipe
+    if momentum.schedule is None:  # a constant rate, set by the recipe
         return
     (schedule,) = trainer.lr_scheduler_configs
     epoch, lr = progress(momentum)
@@ -85,7 +84,7 @@ def _take(momentum: Momentum, module: LitSTGCN, trainer: pl.Trainer) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """What Lightning says of devices that a trainer has or leaves alone is of no interest when nothing is trained."""
+    """Silence device messages; this trainer only writes a file."""
     log = logging.getLogger("pytorch_lightning.utilities.rank_zero")
     level = log.level
     log.setLevel(logging.WARNING)

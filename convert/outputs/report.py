@@ -1,4 +1,4 @@
-"""What is told about a conversion: one structure, as JSON for machines and as a short table for people."""
+"""The report of a conversion: one structure, as JSON for machines and as a short table for people."""
 
 import hashlib
 import re
@@ -12,7 +12,7 @@ from convert.formats.kinds import START, File, Folder
 from convert.network.graphs import layout_name
 from convert.network.network import Network
 
-COLUMN_ERROR = 1e-5  # of a normalised graph in float32 it is 1e-7
+COLUMN_ERROR = 1e-5  # a graph normalised in float32 has 1e-7
 PICKLES = {
     0: "protocol 0, as Paddle 1.6 writes under Python 2",
     1: "protocol 1, as no release of Paddle writes by itself",
@@ -34,21 +34,21 @@ WORDS = {
 }
 
 
-def describe(found: File | Folder) -> str:
-    """What a file is and, as far as it shows, who wrote it."""
-    if isinstance(found, File) and found.kind == "pickle":
-        return f"a pickle of {_writer(bytes(found.data[:START]))}"
-    return WORDS[found.kind]
+def describe(source: File | Folder) -> str:
+    """The kind of a file in words and, if the file shows it, its writer."""
+    if isinstance(source, File) and source.kind == "pickle":
+        return f"a pickle of {_writer(bytes(source.data[:START]))}"
+    return WORDS[source.kind]
 
 
 def _writer(start: bytes) -> str:
     protocol = start[1] if start[0] == 0x80 else 0 if re.match(rb"\(dp?\d*\n|\(lp?\d*\n|c", start) else 1
     numpy = {b"numpy._core": ", with NumPy 2", b"numpy.core": ", with NumPy 1"}
-    return PICKLES[protocol] + next((said for name, said in numpy.items() if name in start), "")
+    return PICKLES[protocol] + next((words for name, words in numpy.items() if name in start), "")
 
 
 def checks(network: Network) -> dict[str, Any]:
-    """Whether the tensors can be a network's: names of those that cannot, and how far columns of A are from 1."""
+    """Checks for damage: tensors with invalid values, and the largest difference of a column sum of A from 1."""
     state = network.state
     columns = state["backbone.A"].astype(np.float64).sum(axis=(0, 1))
     return {
@@ -58,24 +58,27 @@ def checks(network: Network) -> dict[str, Any]:
     }
 
 
-def damage(found: Mapping[str, Any]) -> list[str]:
-    """What of the checks deserves a warning, a line each."""
-    said = [
-        f"{name} {'is' if len(names) == 1 else f'and {len(names) - 1} more are'} {what}"
-        for what, names in (("not finite", found["not_finite"]), ("negative, a variance", found["negative_variance"]))
+def damage(checks: Mapping[str, Any]) -> list[str]:
+    """Warnings for failed checks, a line each."""
+    warnings = [
+        f"{name} {'is' if len(names) == 1 else f'and {len(names) - 1} more are'} {state}"
+        for state, names in (
+            ("not finite", checks["not_finite"]),
+            ("negative, a variance", checks["negative_variance"]),
+        )
         for name in names[:1]
     ]
-    if (error := found["largest_column_error"]) > COLUMN_ERROR:
-        said.append(f"columns of backbone.A do not add up to 1: they are off by up to {error:.0e}")
-    return said
+    if (error := checks["largest_column_error"]) > COLUMN_ERROR:
+        warnings.append(f"columns of backbone.A do not add up to 1: they are off by up to {error:.0e}")
+    return warnings
 
 
-def report(found: File | Folder, network: Network) -> dict[str, Any]:
-    """All there is to say of a file and of the network in it, as plain values."""
+def report(source: File | Folder, network: Network) -> dict[str, Any]:
+    """The report on a file and its network, as plain values."""
     return {
-        "input": str(found.path),
-        "sha256": _sha256_of(found.path) if isinstance(found, File) else _sha256_of_each(found.path),
-        "kind": describe(found),
+        "input": str(source.path),
+        "sha256": _sha256_of(source.path) if isinstance(source, File) else _sha256_of_each(source.path),
+        "kind": describe(source),
         "names": network.dialect,
         "model": network.model,
         "strides_from": network.strides_from,
@@ -96,44 +99,44 @@ def report(found: File | Folder, network: Network) -> dict[str, Any]:
     }
 
 
-def table(told: Mapping[str, Any]) -> str:
+def table(summary: Mapping[str, Any]) -> str:
     """A report in a few lines."""
-    model, found = told["model"], told["checks"]
-    taken = f"{len(told['tensors']) - len(told['added'])} taken, {len(told['renamed'])} of them renamed"
-    if told["cast"]:
-        taken += f", {len(told['cast'])} cast to float32 from {', '.join(sorted({*told['cast'].values()}))}"
+    model, results = summary["model"], summary["checks"]
+    taken = f"{len(summary['tensors']) - len(summary['added'])} taken, {len(summary['renamed'])} of them renamed"
+    if summary["cast"]:
+        taken += f", {len(summary['cast'])} cast to float32 from {', '.join(sorted({*summary['cast'].values()}))}"
     without = "".join(f", no {part}" for part in ("edge_importance", "data_bn") if not model[part])
     lines = {
-        "file": f"{told['input']}, {told['kind']}",
-        "names": told["names"],
-        "tensors": "; ".join([taken, _some("added", told["added"]), _some("left", told["left"])]),
+        "file": f"{summary['input']}, {summary['kind']}",
+        "names": summary["names"],
+        "tensors": "; ".join([taken, _some("added", summary["added"]), _some("left", summary["left"])]),
         "network": f"{len(model['channels'])} blocks, {model['in_channels']} coordinates, "
         f"{model['num_classes'] or 'no'} classes{without}",
-        "strides": f"{','.join(map(str, model['strides']))} ({told['strides_from']})",
+        "strides": f"{','.join(map(str, model['strides']))} ({summary['strides_from']})",
         "layout": f"{layout_name(model['layout'])}, {model['strategy']}",
-        "centring": told.get("centring"),
-        "preprocessing": told.get("preprocessing_said"),
-        "checks": _checked(found),
-        "reference": told.get("reference_said"),
-        "optimizer": told.get("optimizer_said"),
-        "output": told.get("output_said"),
+        "centring": summary.get("centring"),
+        "preprocessing": summary.get("preprocessing_text"),
+        "checks": _checked(results),
+        "reference": summary.get("reference_text"),
+        "optimizer": summary.get("optimizer_text"),
+        "output": summary.get("output_text"),
     }
     return "\n".join(f"{name:14}{value}" for name, value in lines.items() if value)
 
 
-def _checked(found: Mapping[str, Any]) -> str:
-    wrong = {"NOT FINITE": found["not_finite"], "NEGATIVE": found["negative_variance"]}
-    said = [f"{what}: {', '.join(names)}" for what, names in wrong.items() if names] or [
+def _checked(results: Mapping[str, Any]) -> str:
+    failures = {"NOT FINITE": results["not_finite"], "NEGATIVE": results["negative_variance"]}
+    words = [f"{state}: {', '.join(names)}" for state, names in failures.items() if names] or [
         "all finite, no variance negative"
     ]
-    return "; ".join([*said, f"columns of A within {found['largest_column_error']:.0e} of 1"])
+    return "; ".join([*words, f"columns of A within {results['largest_column_error']:.0e} of 1"])
 
 
-def _some(what: str, names: list[str]) -> str:
-    """How many, and of which kinds: the last part of a name is its kind."""
+def _some(verb: str, names: list[str]) -> str:
+    """The number of names and their kinds; a kind is the last part of a name."""
     kinds = list(dict.fromkeys(name.rpartition(".")[2] for name in names))
-    shown = ", ".join(kinds[:4]) + (", ..." if len(kinds) > 4 else "")
-    return f"{len(names)} {what}" + (f" ({shown})" if names else "")
+    listed = ", ".join(kinds[:4]) + (", ..." if len(kinds) > 4 else "")
+    return f"{len(names)} {verb}" + (f" ({listed})" if names else "")
 
 
 def _sha256_of_each(folder: Path) -> dict[str, str]:
@@ -142,5 +145,5 @@ def _sha256_of_each(folder: Path) -> dict[str, str]:
 
 
 def _sha256_of(path: Path) -> str:
-    with path.open("rb") as file:  # through a buffer: what is mapped would count as this process's memory
+    with path.open("rb") as file:  # buffered: a mapped file would count as this process's memory
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""What a network becomes: a state dict, a Lightning checkpoint, safetensors with a card, or Paddle's own file."""
+"""Writing of networks: state dict, Lightning checkpoint, safetensors with a card, or Paddle's own file."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -28,7 +28,7 @@ COORDINATES = {2: ("x", "y"), 3: ("x", "y", "z")}
 
 
 def centring_of(network: Network) -> Centring:
-    """Whether the weights show that the layout's centre joint was at the origin."""
+    """Whether the weights show that training clips had the layout's centre joint at the origin."""
     return centring(network.state, body_of(network).center)
 
 
@@ -38,7 +38,14 @@ def body_of(network: Network) -> Skeleton:
 
 
 def preprocessing_of(network: Network, name: str | None) -> tuple[Preprocessing | None, str]:
-    """The preprocessing of this name, for the network's coordinates, and how it came about; assumed without a name.
+    """The preprocessing for the network's coordinates, and its source for the report.
+
+    Args:
+        network: The network of a file.
+        name: Key of ``PREPROCESSINGS``; None for the checkpoint's own, else the one that the weights suggest.
+
+    Returns:
+        The preprocessing, None if unknown; and words on its source.
 
     Raises:
         MismatchError: The checkpoint's own is damaged.
@@ -51,18 +58,18 @@ def preprocessing_of(network: Network, name: str | None) -> tuple[Preprocessing 
     C = network.model["in_channels"]
     if C not in COORDINATES:
         return None, f"unknown: it sees {C} coordinates, and clips have 2 or 3"
-    found, body = centring_of(network), body_of(network)
-    assumed = {"centred": "paddlevideo" if body.name == "fsd10" else "fixed", "raw": "article", "unknown": None}[found]
-    if assumed and contradiction(network.state, PREPROCESSINGS[assumed], body):  # centred, but on another joint
+    state, body = centring_of(network), body_of(network)
+    assumed = {"centred": "paddlevideo" if body.name == "fsd10" else "fixed", "raw": "article", "unknown": None}[state]
+    if assumed and contradiction(network.state, PREPROCESSINGS[assumed], body):  # centred on another joint
         assumed = None
-    name, how = (name, "as asked for") if name else (assumed, f"assumed: the weights are {found}")
+    name, source = (name, "as asked for") if name else (assumed, f"assumed: the weights are {state}")
     if name is None:
         return None, "unknown, the weights do not show it; --preprocessing says it"
-    made = PREPROCESSINGS[name]
+    preprocessing = PREPROCESSINGS[name]
     if C == 3:
-        seen = ("x", "y", "score") if LAYOUTS.get(body.name, body).scored else COORDINATES[C]
-        made = replace(made, channels=seen, keep=seen)
-    return made, f"{name}, {how}"
+        channels = ("x", "y", "score") if LAYOUTS.get(body.name, body).scored else COORDINATES[C]
+        preprocessing = replace(preprocessing, channels=channels, keep=channels)
+    return preprocessing, f"{name}, {source}"
 
 
 def write(
@@ -72,7 +79,7 @@ def write(
     momentum: Momentum | None = None,
     recipe: Recipe | None = None,
 ) -> None:
-    """Write a network, and the state of its optimizer, in the form of the path's suffix; a file appears whole or not.
+    """Write a network and its optimizer's state in the format of the path's suffix; files appear whole or not at all.
 
     Raises:
         ValueError: The suffix is unknown, or a Lightning checkpoint lacks its preprocessing.
@@ -91,7 +98,7 @@ def write(
     elif path.suffix == ".ckpt":
         if preprocessing is None:
             raise ValueError(f"{path}: a Lightning checkpoint holds its preprocessing; say --preprocessing")
-        from convert.outputs.lightning import write_ckpt  # here, as it loads torch and Lightning
+        from convert.outputs.lightning import write_ckpt  # imported here, as it loads torch and Lightning
 
         write_ckpt(network, preprocessing, path, momentum, recipe)
     else:
@@ -99,18 +106,23 @@ def write(
 
 
 def _names(network: Network) -> Mapping[str, str] | None:
-    """The file's own parameter names, if it has one for every tensor; None for those of a fresh process."""
+    """The file's parameter names if it has one for every tensor; else None, for those of a fresh process."""
     complete = network.names and restore_state_dict(network.state).keys() <= network.names.keys()
     return network.names if complete else None
 
 
 def compare(network: Network, clips: Path, logits: Path) -> dict[str, Any]:
-    """What the network answers to clips beside what another answered: largest difference and shared top-1.
+    """Compare the network's logits with reference logits: largest difference and top-1 agreement.
+
+    Args:
+        network: The network of a file.
+        clips: A ``.npy`` file (N, C, T, V, M).
+        logits: A ``.npy`` file of the reference logits (N, classes).
 
     Raises:
-        MismatchError: The clips are not what the network takes, or the answers not as many as its.
+        MismatchError: The shape of the clips or of the logits does not fit the network, or logits are not finite.
     """
-    import torch  # here, as loading it takes longer than all else that the converter does
+    import torch  # imported here, as its import takes longer than the whole conversion
 
     from stgcn_torch.model import STGCN
 
@@ -120,27 +132,27 @@ def compare(network: Network, clips: Path, logits: Path) -> dict[str, Any]:
         raise MismatchError(f"{clips}: clips must be (N, {C}, T, {V}, M), got {x.shape}")
     if not network.model["num_classes"]:
         raise MismatchError("the network has no head, whose answers could be compared")
-    made = STGCN(**network.model)
-    made.load_state_dict({name: torch.from_numpy(value) for name, value in network.state.items()})
+    model = STGCN(**network.model)
+    model.load_state_dict({name: torch.from_numpy(value) for name, value in network.state.items()})
     with torch.inference_mode():
-        actual = made.eval()(torch.from_numpy(x.astype(np.float32))).numpy()
+        actual = model.eval()(torch.from_numpy(x.astype(np.float32))).numpy()
     if expected.shape != actual.shape:
         raise MismatchError(f"{logits}: answers must be {actual.shape}, got {expected.shape}")
     if not (np.isfinite(actual).all() and np.isfinite(expected).all()):
         raise MismatchError(f"{clips}, {logits}: answers must be finite to be compared")
     difference = float(np.abs(actual - expected).max())
     agreement = float((actual.argmax(axis=1) == expected.argmax(axis=1)).mean())
-    said = (
+    text = (
         f"logits of {len(x)} clips differ by {difference:.1e} at most (the largest is {np.abs(expected).max():.1f}), "
     )
     return {
         "reference": {"largest_difference": difference, "top1_agreement": agreement, "clips": len(x)},
-        "reference_said": f"{said}top-1 agrees in {agreement:.1%}",
+        "reference_text": f"{text}top-1 agrees in {agreement:.1%}",
     }
 
 
 def _reals(path: Path) -> Array:
-    """A file of real numbers in NumPy's form, mapped, so that a header that lies allocates nothing."""
+    """An array of real numbers from a ``.npy`` file, mapped, so that a false header allocates no memory."""
     with about(path):
         if bytes(contents(path)[:6]) != b"\x93NUMPY":
             raise UnreadableError("is no array (.npy)")

@@ -1,6 +1,6 @@
-"""Writes a pickle that every release of Paddle reads, from 1.8 under Python 2 to 3.3 under NumPy 2.
+"""Writing of pickles that every release of Paddle reads, from 1.8 under Python 2 to 3.3 under NumPy 2.
 
-``pickle`` itself would write the names of the NumPy at hand, and NumPy 1 does not know those of NumPy 2.
+``pickle`` itself would write the module names of the installed NumPy, and NumPy 1 does not know those of NumPy 2.
 """
 
 import struct
@@ -21,8 +21,8 @@ def dump(value: object, protocol: int = 2) -> Iterator[bytes]:
     """The pickle of dicts, lists, tuples, text, numbers, None and arrays; ValueError for anything else.
 
     Args:
-        value: What to write.
-        protocol: 2, or 3, which no Python 2 reads and any Python 3 without being told an encoding.
+        value: Any nesting of these types.
+        protocol: 2; or 3, which Python 2 cannot read, and Python 3 reads without an encoding.
     """
     yield b"\x80" + bytes([protocol])
     yield from _opcodes(value, PAYLOAD[protocol])

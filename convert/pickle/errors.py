@@ -1,19 +1,19 @@
-"""Why a file is not converted: it is not safe, cannot be read, or does not fit."""
+"""Errors for files that cannot be converted: unsafe, unreadable, or not fitting."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 class ConvertError(ValueError):
-    """A file was refused; the message says which and why."""
+    """A file was refused; the message names the file and the reason."""
 
 
 class UnsafeError(ConvertError):
-    """The file asks for something that no weight file needs, and that could run code if it were granted."""
+    """The file asks for an operation that no weight file needs and that could run code."""
 
 
 class UnreadableError(ConvertError):
-    """The file is truncated, damaged, of another kind, or larger in some way than any real one."""
+    """The file is truncated, damaged, of another kind, or beyond a limit that no real file reaches."""
 
 
 class MismatchError(ConvertError):
@@ -22,7 +22,7 @@ class MismatchError(ConvertError):
 
 @contextmanager
 def about(source: object) -> Iterator[None]:
-    """Say in an error that comes out of the block what it is about, a path for instance."""
+    """Prefix errors raised in the block with their source, a path for instance."""
     try:
         yield
     except ConvertError as problem:

@@ -1,4 +1,4 @@
-"""Files as memory."""
+"""Files mapped into memory."""
 
 import mmap
 from pathlib import Path
@@ -7,11 +7,11 @@ from convert.pickle.errors import UnreadableError
 
 
 def contents(path: str | Path) -> memoryview:
-    """A file's bytes, mapped: what is not looked at is never read. UnreadableError if there are none."""
+    """A file's bytes, mapped: unused parts are never read. UnreadableError if the file is empty or a folder."""
     if Path(path).is_dir():
         raise UnreadableError("is a folder, where a file belongs")
     with Path(path).open("rb") as file:
         try:
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-        except ValueError:  # there is nothing to map
+        except ValueError:  # raised by mmap for an empty file
             raise UnreadableError("is empty") from None

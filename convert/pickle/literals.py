@@ -1,4 +1,4 @@
-"""How a pickle spells its numbers and strings: for each opcode, where the value ends and what its bytes mean."""
+"""Numbers and strings of pickles: length and decoder of the value after each opcode."""
 
 import re
 import struct
@@ -35,13 +35,13 @@ def _utf8(raw: memoryview) -> str:
 
 
 def _python2(raw: memoryview) -> str:
-    return str(raw, "latin1")  # text or an array's bytes: it cannot be told yet, and latin-1 loses nothing
+    return str(raw, "latin1")  # text or an array's bytes, not yet known which; latin-1 loses nothing
 
 
 def _quoted(raw: memoryview) -> str:
     line = bytes(raw)
     body = line[1:-1]
-    # Only what Python 2 wrote: the codec knows more escapes, and warns of those it does not know.
+    # Only escapes that Python 2 writes: the codec accepts more, and warns of unknown ones.
     if len(line) < 2 or line[0] not in b"'\"" or line[0] != line[-1] or BAD_ESCAPE.search(body.replace(rb"\\", b"  ")):
         raise UnreadableError("has a string that is not quoted as Python 2 does")
     return body.decode("unicode_escape")
@@ -69,14 +69,14 @@ def _float(raw: memoryview) -> float:
     return float(bytes(raw))
 
 
-# Opcode: number of bytes, meaning.
+# Opcode: number of bytes, decoder.
 FIXED: dict[int, tuple[int, Decode]] = {
     ord("K"): (1, _unsigned),  # BININT1
     ord("M"): (2, _unsigned),  # BININT2
     ord("J"): (4, _signed),  # BININT
     ord("G"): (8, _double),  # BINFLOAT
 }
-# Opcode: number of bytes of the length before it, meaning.
+# Opcode: number of bytes of the length prefix, decoder.
 PREFIXED: dict[int, tuple[int, Decode]] = {
     0x8A: (1, _signed),  # LONG1
     0x8B: (4, _signed),  # LONG4
@@ -86,11 +86,11 @@ PREFIXED: dict[int, tuple[int, Decode]] = {
     ord("X"): (4, _utf8),  # BINUNICODE
     0x8D: (8, _utf8),  # BINUNICODE8
     ord("C"): (1, bytes),  # SHORT_BINBYTES
-    ord("B"): (4, memoryview),  # BINBYTES, which is left where it is: it may be an array of any size
+    ord("B"): (4, memoryview),  # BINBYTES, left in the file: it may be a large array
     0x8E: (8, memoryview),  # BINBYTES8
     0x96: (8, bytearray),  # BYTEARRAY8
 }
-# Opcode: meaning of the rest of the line.
+# Opcode: decoder of the rest of the line.
 LINES: dict[int, Decode] = {
     ord("I"): _integer_or_bool,  # INT
     ord("L"): _long,  # LONG
@@ -101,11 +101,7 @@ LINES: dict[int, Decode] = {
 
 
 class Reader:
-    """A file and a place in it.
-
-    Args:
-        data: The file's contents.
-    """
+    """A file's contents and a position in them."""
 
     def __init__(self, data: memoryview) -> None:
         self.data = data
@@ -124,11 +120,11 @@ class Reader:
         return self.take((end.end() if end else len(self.data) + 1) - self.at)[:-1]
 
     def number(self, width: int) -> int:
-        """A length or index of so many bytes; of digits up to the end of the line for width 0."""
+        """A length or index of ``width`` bytes; for width 0, in digits up to the end of the line."""
         return _unsigned(self.take(width)) if width else self._decoded(_integer, self.line())
 
     def name(self) -> str:
-        """A name that takes up the rest of the line."""
+        """A name, the rest of the line."""
         return self._decoded(_utf8, self.line())
 
     def literal(self, opcode: int) -> object:

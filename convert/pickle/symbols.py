@@ -1,6 +1,6 @@
-"""The names a weight file may mention and what it may do with each; a name is never resolved to an object.
+"""Names that a weight file may import, and the calls allowed on each; no name is ever resolved to an object.
 
-Observed in, or read from the source of, Paddle 1.6 to 3.3 under NumPy 1 and 2 and Python 2 and 3.
+The lists come from files and the source of Paddle 1.6 to 3.3 under NumPy 1 and 2 and Python 2 and 3.
 """
 
 import re
@@ -34,13 +34,13 @@ OPAQUE = {
     "paddle.distributed.flex_checkpoint.dcp.metadata": _METADATA,
 }
 DTYPE = re.compile(r"b1|[iu][1248]|f[248]|c8|c16|[SU][0-9]{1,6}")  # numbers and fixed-width text, no objects or records
-MAX_KEY = 32  # parts of a tuple used as a key
+MAX_KEY = 32  # parts of a tuple that is a key
 _KEYS = (str, bytes, int, float, type(None), np.number, np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """An allowed name; it stands for itself and does nothing."""
+    """An allowed name, inert."""
 
     module: str
     name: str
@@ -51,12 +51,12 @@ class Symbol:
 
 @dataclass(slots=True, eq=False)
 class Opaque:
-    """An object of one of Paddle's own classes, kept as what its file says about it.
+    """An object of one of Paddle's own classes, kept as data.
 
     Attributes:
-        symbol: Its class.
-        args: What its class was to be called with.
-        state: What its state was to be set to; None if the file sets none.
+        symbol: Name of the class.
+        args: Arguments of the class in the file.
+        state: State of the object in the file; None if the file sets none.
     """
 
     symbol: Symbol
@@ -65,15 +65,15 @@ class Opaque:
 
 
 def symbol(module: str, name: str) -> Symbol:
-    """The symbol of a name; UnsafeError if it is not on the list."""
-    # Looked up as a pair: "numpy" + "core.multiarray.scalar" spells an allowed name and is not one.
+    """The symbol of a name; UnsafeError for a name not in ``CALLABLE`` or ``OPAQUE``."""
+    # Looked up as a pair: "numpy" + "core.multiarray.scalar" is no allowed name, though it spells one.
     if name in CALLABLE.get(module, ()) or name in OPAQUE.get(module, ()):
         return Symbol(module, name)
     raise UnsafeError(f"wants to import {ascii(f'{module}.{name}')[1:-1]:.200}")
 
 
 def key(value: object) -> object:
-    """The value, fit to be a key; UnreadableError unless it is a scalar or a short flat tuple of scalars.
+    """The value, checked for use as a key; UnreadableError unless a scalar or a short flat tuple of scalars.
 
     Hashing is recursive in C: a tuple nested deeply enough would overflow its stack.
     """
@@ -84,17 +84,17 @@ def key(value: object) -> object:
 
 
 def new(cls: object, args: object) -> Opaque:
-    """An object of a class that is kept opaque; UnsafeError for any other."""
+    """An opaque object of a class in ``OPAQUE``; UnsafeError for any other class."""
     if isinstance(cls, Symbol) and cls.name in OPAQUE.get(cls.module, ()) and isinstance(args, tuple):
         return Opaque(cls, args)
     raise UnsafeError(f"wants an object of {_named(cls)}")
 
 
 def call(function: object, args: object) -> object:
-    """What a call means, where it is one of those that Paddle and NumPy write; UnsafeError for any other."""
+    """The result of a call that Paddle or NumPy writes; UnsafeError for any other call."""
     match function.name if isinstance(function, Symbol) else None, args:
         case "dtype", (str(code), int(0), int(1)) if DTYPE.fullmatch(code):
-            return np.dtype(code, copy=True)  # a copy, because its byte order is set afterwards, in place
+            return np.dtype(code, copy=True)  # a copy, as its byte order is set in place later
         case "dtype", (str(code), *_):
             raise UnsafeError(f"wants numpy.dtype of {ascii(code)[:40]}, which is neither number nor plain text")
         case "_reconstruct", (Symbol("numpy", "ndarray"), (int(0),), bytes(b"b") | str("b")):
@@ -130,14 +130,14 @@ def call(function: object, args: object) -> object:
 
 
 def set_state(target: object, state: object) -> None:
-    """Set what may be set: an array's contents, a dtype's byte order, an opaque object's state; else UnsafeError."""
+    """Set an array's contents, a dtype's byte order or an opaque object's state; UnsafeError for anything else."""
     match target, state:
         case np.dtype(), (int(3), str("<" | ">" | "=" | "|") as order, None, None, None, int(size), int(), int()) if (
             size in (-1, target.itemsize)
         ):
-            # From NumPy's own dtype of that order, not from the file, whose sizes it would believe.
-            own = np.dtype(target.str[1:]).newbyteorder(order).__reduce__()[2]
-            target.__setstate__(own)  # type: ignore[attr-defined]  # not in NumPy's stubs
+            # State from NumPy's own dtype of that order, as NumPy would trust the sizes in the file's.
+            dtype_state = np.dtype(target.str[1:]).newbyteorder(order).__reduce__()[2]
+            target.__setstate__(dtype_state)  # type: ignore[attr-defined]  # not in NumPy's stubs
         case Stored(), (
             int(1),
             tuple(shape),
@@ -157,7 +157,7 @@ def fill(target: object, parts: list[object]) -> None:
     raise UnreadableError(f"puts {len(parts)} values into a {type(target).__name__}")
 
 
-def persistent(identity: object) -> object:  # noqa: ARG001  # none would do
+def persistent(identity: object) -> object:  # noqa: ARG001  # refuses any
     """Raise UnreadableError: Paddle keeps everything in one pickle."""
     raise UnreadableError("needs objects that are not in the file (opcode BINPERSID)")
 
@@ -171,7 +171,8 @@ def _filled(
 ) -> Stored:
     if isinstance(payload, str):  # Python 2 knew only one kind of string
         payload = _latin1(payload)
-    return array.fill(shape, np.dtype(dtype.str), fortran, payload)  # not the file's dtype, which it could still change
+    # A new dtype, as the file could still change its own.
+    return array.fill(shape, np.dtype(dtype.str), fortran, payload)
 
 
 def _latin1(text: str) -> bytes:

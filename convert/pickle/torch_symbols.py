@@ -1,8 +1,8 @@
-"""What the names in a checkpoint of torch mean. None is ever resolved, and what is not known here is inert.
+"""Meaning of the names in a checkpoint of torch. No name is ever resolved, and unknown ones are inert.
 
-A training state is full of other people's classes, and none matters to who wants its tensors: each stays an empty
-``Opaque``, whatever the file would call it with, set it to or put into it. Some would contain themselves. A file that
-names what only an attack needs is refused all the same, so that nobody passes it on as a harmless one.
+Training states hold objects of many classes that are not needed for their tensors. Each becomes an empty ``Opaque``:
+its arguments, state and items are dropped, as some objects contain themselves. Files that name functions which only an
+attack needs are refused nevertheless, so that nobody passes them on as harmless.
 """
 
 import math
@@ -32,10 +32,10 @@ STORAGES: dict[str, np.dtype[Any]] = {
     "ComplexFloatStorage": np.dtype("<c8"),
     "ComplexDoubleStorage": np.dtype("<c16"),
 }
-MODULES = ("torch", "torch.cuda", "torch.storage")  # where they are
+MODULES = ("torch", "torch.cuda", "torch.storage")  # modules of the storages
 OBJECTS = np.dtype(object)
-# Python's own modules, by their names of today and of Python 2. What a training state has of them is data; whatever
-# else a file names there would run something, could it be imported: nobody should take such a file for a harmless one.
+# Python's standard modules, by their names in Python 2 and 3. Training states use only the harmless names below; any
+# other name could run code if it were imported, so files that contain one are refused.
 PYTHON = sys.stdlib_module_names | {"__builtin__", "commands", "copy_reg", "cPickle", "popen2", "urllib2"}
 HARMLESS_MODULES = {
     "collections",
@@ -59,7 +59,7 @@ _BUILTINS = {
         "unicode",
         "xrange",
         "getattr",
-    ),  # the last for methods and members of enums
+    ),  # getattr for methods and members of enums
 }
 HARMLESS = {
     "builtins": _BUILTINS,
@@ -77,12 +77,11 @@ HARMLESS = {
 
 @dataclass(slots=True, eq=False)
 class Storage:
-    """Numbers in a row, which tensors look at; empty until who knows where they lie fills it.
+    """A row of numbers that tensors are views of; empty until filled.
 
     Attributes:
-        dtype: Of each number.
-        size: How many there are.
-        payload: Their bytes.
+        size: Number of elements.
+        payload: Bytes of the elements.
     """
 
     dtype: np.dtype[Any]
@@ -90,25 +89,23 @@ class Storage:
     payload: bytes | memoryview = b""
 
     def fill(self, payload: memoryview) -> None:
-        """Give it its bytes; UnreadableError if they are not as many as it should have."""
+        """Set the bytes; UnreadableError if their number does not fit the size."""
         if len(payload) != self.size * self.dtype.itemsize:
             raise UnreadableError(f"has a storage of {len(payload)} bytes where {self.size} numbers belong")
         self.payload = payload
 
     def view(self) -> Array:
-        """All its numbers, as an array where it lies in the file."""
+        """All elements as a read-only view of the file."""
         return Stored().fill((self.size,), self.dtype, False, self.payload).view()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tensor:
-    """A look at a storage.
+    """A tensor, a view of a storage.
 
     Attributes:
-        storage: It.
-        offset: Where in it the first element is.
-        shape: The tensor's lengths.
-        strides: How many numbers of the storage it is to the next element along each axis.
+        offset: Index of the first element in the storage.
+        strides: Distance in the storage, in elements, to the next element along each axis.
     """
 
     storage: Storage
@@ -117,8 +114,8 @@ class Tensor:
     strides: tuple[object, ...]
 
     def view(self) -> Array:
-        """The array where it lies in the file, not to be written to; UnreadableError if it is not all in there."""
-        shape, strides = _sensible(self.shape), _sensible(self.strides)
+        """The array as a read-only view of the file; UnreadableError if it reaches beyond its storage."""
+        shape, strides = _valid_lengths(self.shape), _valid_lengths(self.strides)
         if not len(shape) == len(self.shape) == len(strides) == len(self.strides) <= MAX_RANK:
             raise UnreadableError("has a tensor whose shape or strides are not sensible")
         dtype, payload = self.storage.dtype, self.storage.payload
@@ -133,40 +130,40 @@ class Tensor:
         return array
 
 
-def _sensible(lengths: tuple[object, ...]) -> list[int]:
+def _valid_lengths(lengths: tuple[object, ...]) -> list[int]:
     return [n for n in lengths if type(n) is int and 0 <= n <= MAX_BYTES]
 
 
 class TorchSymbols:
-    """The names of one checkpoint, as ``convert.pickle.unpickle.Machine`` asks for them.
+    """Names of one checkpoint, for ``convert.pickle.unpickle.Machine``.
 
     Attributes:
-        storages: The storages that the file refers to, by its name for them; to be filled.
+        storages: Storages by their key in the file, to be filled by the reader.
     """
 
     def __init__(self) -> None:
         self.storages: dict[str, Storage] = {}
 
     def symbol(self, module: str, name: str) -> Opaque:
-        """A name; UnsafeError for one of Python's own that no training state needs, and an attack does."""
+        """An inert object for a name; UnsafeError for names of the standard library that only an attack needs."""
         top = module.partition(".")[0]
         if top in PYTHON and module not in HARMLESS_MODULES and name not in HARMLESS.get(module, ()):
             raise UnsafeError(f"wants to import {ascii(f'{module}.{name}')[1:-1]:.200}")
         return Opaque(Symbol(module, name), ())
 
     def new(self, cls: object, args: object) -> Opaque:
-        """An object of a class, without what it was to be made of."""
+        """An inert object of a class, without its arguments."""
         if not isinstance(cls, Opaque):
             raise UnreadableError(f"calls a {type(cls).__name__}")
         return Opaque(cls.symbol, ())
 
     def call(self, function: object, args: object) -> object:
-        """What a call means, where it makes a tensor, an array or a collection; else an object like any other."""
+        """The result of a call that makes a tensor, an array or a collection; else an inert object."""
         result = self.new(function, args)
-        known = _tensor(result.symbol, args)
+        tensor = _tensor(result.symbol, args)
         match str(result.symbol), args:
-            case _ if known:
-                return known
+            case _ if tensor:
+                return tensor
             case "torch.Size", (tuple(lengths),):
                 return lengths
             case "collections.defaultdict", _:
@@ -176,31 +173,31 @@ class TorchSymbols:
             case "numpy.core.multiarray._reconstruct" | "numpy._core.multiarray._reconstruct", _:
                 return Stored()
         try:
-            plain = result.symbol.name in CALLABLE.get(result.symbol.module, ())
-            return symbols.call(result.symbol, args) if plain else result
+            is_known = result.symbol.name in CALLABLE.get(result.symbol.module, ())
+            return symbols.call(result.symbol, args) if is_known else result
         except UnsafeError:
             return result
 
     def set_state(self, target: object, state: object) -> None:
-        """Set an array's contents or a dtype's byte order; nothing else needs what it is to be set to."""
+        """Set an array's contents or a dtype's byte order; other objects ignore their state."""
         if isinstance(target, Stored):
             try:
                 symbols.set_state(target, state)
             except UnsafeError:
-                target.dtype = OBJECTS  # or dates, or records
+                target.dtype = OBJECTS  # also for arrays of dates or records
         elif isinstance(target, np.dtype):
             symbols.set_state(target, state)
 
     def fill(self, target: object, parts: list[object]) -> None:
-        """Put nothing into an inert object; UnreadableError for what is none."""
+        """Drop items put into an inert object; UnreadableError for any other target."""
         if not isinstance(target, Opaque):
             symbols.fill(target, parts)
 
     def persistent(self, identity: object) -> object:
-        """The storage that an identity stands for, or the class, which files of old come with the source of."""
+        """The storage of a persistent id, or the class of a module, which old files save with its source."""
         match identity:
             case ("storage", Opaque(Symbol(module, name)), str(key), str(), int(size), *view) if not any(view):
-                if module not in MODULES or name not in STORAGES:  # quantized, or of a dtype that only torch has
+                if module not in MODULES or name not in STORAGES:  # quantized, or a dtype that NumPy lacks
                     return Opaque(Symbol(module, name), ())
                 storage = self.storages.setdefault(key, Storage(STORAGES[name], size))
                 if (storage.dtype, storage.size) != (STORAGES[name], size) or size < 0:
@@ -212,12 +209,12 @@ class TorchSymbols:
 
 
 def _tensor(function: Symbol, args: object) -> Tensor | None:
-    """The tensor or parameter that a call makes; None if it makes something else."""
+    """The tensor or parameter that a call makes; None for other calls."""
     match str(function), args:
         case (
             "torch._utils._rebuild_tensor_v2" | "torch._utils._rebuild_tensor",
             (Storage() as storage, int(offset), tuple(shape), tuple(strides), *more),
-        ) if not any(more[2:]):  # beyond gradient and hooks they say that it is the conjugate or the negative of that
+        ) if not any(more[2:]):  # after gradient and hooks: flags of conjugate or negated tensors
             return Tensor(storage, offset, shape, strides)
         case "torch._utils._rebuild_parameter" | "torch._utils._rebuild_parameter_with_state", (Tensor() as tensor, *_):
             return tensor
@@ -226,6 +223,6 @@ def _tensor(function: Symbol, args: object) -> Tensor | None:
             _,
             tuple(inner),
             _,
-        ):  # somebody gave it attributes
+        ):  # a tensor with attributes
             return _tensor(rebuild, inner)
     return None

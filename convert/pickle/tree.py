@@ -1,4 +1,4 @@
-"""What a file may amount to: a tree that plain recursion can walk."""
+"""Trees that a file may be read as, safe for plain recursion."""
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -11,20 +11,17 @@ from convert.pickle.stored import Stored, owned
 from convert.pickle.symbols import Opaque, Symbol
 
 MAX_DEPTH = 100
-MAX_PARTS = 1 << 24  # counted once for every place where they occur
+MAX_PARTS = 1 << 24  # a shared part counts at each of its places
 
 
 def check_tree(value: object) -> None:
-    """Refuse what no state dict is, and what would hang or crash whoever walks it.
-
-    Args:
-        value: What a file was read as.
+    """Refuse trees that would hang or crash a recursive walk, and trees with bare symbols.
 
     Raises:
-        UnreadableError: It contains itself, nests too deeply, or shares its parts so that they unfold without end.
-        UnsafeError: A name is left in it that the file never used.
+        UnreadableError: The tree contains itself, nests too deeply, or unfolds to too many parts.
+        UnsafeError: A symbol is used as a value.
     """
-    size: dict[int, tuple[int, int] | None] = {}  # id: depth and number of parts, None while still inside it
+    size: dict[int, tuple[int, int] | None] = {}  # id: depth and number of parts; None while its parts are visited
     todo = [value]
     while todo:
         item = todo[-1]
@@ -59,39 +56,40 @@ def _parts(value: object) -> Collection[object]:
 
 
 def collections(tree: object) -> Iterator[tuple[str, Mapping[Any, Any]]]:
-    """Every collection in a tree by its dotted place, the outer ones first, each met once.
+    """Every collection in a tree with its dotted path, outer ones first, shared ones once.
 
-    An item of a list has its number for a name: ``nets.0``.
+    Items of a list are named by their index: ``nets.0``.
     """
-    parts, seen = deque([("", tree)]), set[int]()
+    parts, visited = deque([("", tree)]), set[int]()
     while parts:
-        place, part = parts.popleft()
-        if id(part) in seen or not isinstance(part, Mapping | list | tuple):
+        path, part = parts.popleft()
+        if id(part) in visited or not isinstance(part, Mapping | list | tuple):
             continue
-        seen.add(id(part))
+        visited.add(id(part))
         inner = by_key(part)
-        yield place, inner
-        parts += [(f"{place}.{key}".lstrip("."), value) for key, value in inner.items()]
+        yield path, inner
+        parts += [(f"{path}.{key}".lstrip("."), value) for key, value in inner.items()]
 
 
 def by_key(part: object) -> Mapping[Any, Any]:
-    """The parts of a collection by their keys, or by their numbers in a list; none of anything else."""
+    """The parts of a collection by key, or by index in a list; empty for other values."""
     if isinstance(part, list | tuple):
         return dict(enumerate(part))
     return part if isinstance(part, Mapping) else {}
 
 
 def mapped(value: object, change: Callable[[object], object]) -> object:
-    """The tree with each of its parts changed, the inner ones first; what was one object stays one.
+    """The tree with each part replaced, inner parts first; a shared object stays shared.
 
     Args:
-        value: A tree that ``check_tree`` passed.
-        change: What to put in a part's place; given the part once its own parts are changed.
+        value: A tree that ``check_tree`` accepts.
+        change: Returns the replacement of a part whose own parts are replaced already.
     """
-    done: dict[int, tuple[object, object]] = {}  # with the original, whose id must not be used again meanwhile
+    # Original and replacement by the original's id; the original is kept so that its id is not reused.
+    replacements: dict[int, tuple[object, object]] = {}
 
     def walk(part: object) -> object:
-        if id(part) not in done:
+        if id(part) not in replacements:
             new = part
             match part:
                 case dict():
@@ -100,17 +98,17 @@ def mapped(value: object, change: Callable[[object], object]) -> object:
                     new = type(part)(map(walk, part))
                 case Opaque(symbol, args, state):
                     new = Opaque(symbol, tuple(map(walk, args)), walk(state))
-            done[id(part)] = part, change(new)
-        return done[id(part)][1]
+            replacements[id(part)] = part, change(new)
+        return replacements[id(part)][1]
 
     try:
         return walk(value)
     finally:
-        done.clear()  # walk refers to itself: a mapped file would stay open until garbage is collected
+        replacements.clear()  # walk refers to itself: without this, a mapped file stays open until garbage collection
 
 
 def viewed(value: object) -> object:
-    """The tree with arrays and bytes in place of what stands for them while a file is read."""
+    """The tree with arrays in place of ``Stored`` ones, and bytes in place of memory views."""
 
     def view(part: object) -> object:
         match part:
@@ -124,5 +122,5 @@ def viewed(value: object) -> object:
 
 
 def copied(value: object) -> object:
-    """The tree with its arrays in memory of their own, each copied once."""
+    """The tree with its arrays copied into their own memory, each once."""
     return mapped(value, lambda part: owned(part) if isinstance(part, np.ndarray) else part)

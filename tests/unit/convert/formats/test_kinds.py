@@ -13,7 +13,7 @@ import pytest
 from convert import UnreadableError, read_pdparams
 from convert.cli import main
 from convert.formats import kinds
-from convert.formats.kinds import KINDS, File, Folder, kind, opened
+from convert.formats.kinds import KINDS, File, Folder, kind, open_path
 from tests.fixtures import cases
 from tests.unit.convert.pickle.test_unpickle import Call
 
@@ -81,7 +81,7 @@ def test_archives_are_left_to_the_reader_of_torch(name: str, tmp_path: Path) -> 
     """Whatever is in them; a reader of Paddle's says that they are none of its own."""
     path = tmp_path / "model.pdparams"
     path.write_bytes(archive(name))
-    assert opened(path).kind == "zip archive"
+    assert open_path(path).kind == "zip archive"
     with pytest.raises(UnreadableError, match=r"model\.pdparams: is a zip archive, where a file of Paddle belongs"):
         read_pdparams(path)
 
@@ -93,7 +93,7 @@ def test_a_folder_opens_each_file_once(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "a").write_bytes(pickle.dumps({}))
     (tmp_path / "b").write_bytes(b"typedef int x;")
     (tmp_path / ".hidden").write_bytes(b"")
-    folder = opened(tmp_path)
+    folder = open_path(tmp_path)
     assert isinstance(folder, Folder)
     for _ in range(3):
         assert folder.get("a", "pickle") is folder["a"]

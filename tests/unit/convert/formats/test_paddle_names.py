@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from convert import MismatchError
-from convert.formats.paddle_names import BESIDE, network_keys, parameter_names, structured_names
+from convert.formats.paddle_names import EXTRA_TENSORS, network_keys, parameter_names, structured_names
 from convert.network.keys import restore_state_dict
 from stgcn_torch.architecture import tensor_shapes
 
@@ -165,8 +165,8 @@ def test_shapes_of_another_network_are_refused(change: Callable[[dict[str, Any]]
 )
 def test_what_is_kept_beside_weights_is_known(name: str) -> None:
     """No parameter is called like it."""
-    assert BESIDE.fullmatch(name)
-    assert not any(BESIDE.fullmatch(parameter) for parameter in (*NETWORK, *parameter_names(NETWORK).values()))
+    assert EXTRA_TENSORS.fullmatch(name)
+    assert not any(EXTRA_TENSORS.fullmatch(parameter) for parameter in (*NETWORK, *parameter_names(NETWORK).values()))
 
 
 @pytest.mark.parametrize(

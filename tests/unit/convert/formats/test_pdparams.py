@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from convert import ConvertError, MismatchError, UnreadableError, read_pdparams, write_pdopt, write_pdparams
-from convert.formats.kinds import opened
+from convert.formats.kinds import open_path
 from convert.formats.paddle_names import parameter_names
 from convert.formats.pdparams import NAMES, SLICES, pdparams_views
 from convert.pickle.symbols import Opaque
@@ -199,10 +199,10 @@ def test_suffix_says_nothing(tmp_path: Path) -> None:
 
 SPARSE = """
 import resource, sys
-from convert.formats.kinds import opened
+from convert.formats.kinds import open_path
 from convert.formats.pdparams import pdparams_views
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(pdparams_views(opened(sys.argv[1]))["w"].shape)
+print(pdparams_views(open_path(sys.argv[1]))["w"].shape)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
@@ -224,7 +224,7 @@ def test_large_files_open_in_little_memory(tmp_path: Path) -> None:
 
 def test_views_are_not_written_to(tmp_path: Path) -> None:
     """They are the file."""
-    view: Any = pdparams_views(opened(saved(tmp_path, W)))
+    view: Any = pdparams_views(open_path(saved(tmp_path, W)))
     assert same(view, W)
     assert not view.flags.writeable
 

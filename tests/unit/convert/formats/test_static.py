@@ -15,7 +15,7 @@ import pytest
 
 from convert import MismatchError, UnreadableError, read_pdparams, read_static
 from convert.formats.paddle_names import parameter_names
-from convert.formats.static import placed
+from convert.formats.static import by_structured_name
 from convert.formats.tensors import BY_NUMBER, tensors
 from tests.fixtures import cases
 from tests.unit.convert.formats.test_paddle_names import NETWORKS, shapes_of
@@ -168,12 +168,12 @@ def test_optimizers_and_other_networks_keep_their_names() -> None:
     state = state_of(SMALL)
     names = parameter_names(state)
     for held in (persistables(state), PARAMETERS, VARIABLES, {}, {"a": 1}):
-        assert placed(held) is held
+        assert by_structured_name(held) is held
     pruned = {names[key]: state[key] for key in state if "networks.2.tcn.0" not in key}
-    assert placed(pruned) is pruned
+    assert by_structured_name(pruned) is pruned
     twice = {names[key]: state[key] for key in state} | {"conv2d_00.w_0": state["head.fcn.weight"]}
-    assert placed(twice) is twice
-    assert {*placed({names[key]: state[key] for key in state} | {"epoch": 3})} == {*state, "epoch"}
+    assert by_structured_name(twice) is twice
+    assert {*by_structured_name({names[key]: state[key] for key in state} | {"epoch": 3})} == {*state, "epoch"}
 
 
 OTHERWISE_CALLED = [

@@ -11,7 +11,7 @@ import pytest
 from convert import MismatchError
 from convert.formats.paddle_names import parameter_names
 from convert.formats.pdparams import NAMES
-from convert.network.keys import SHOWN, restore_state_dict
+from convert.network.keys import MAX_PROBLEMS, restore_state_dict
 from convert.network.network import Network, find_network
 from convert.network.optimizer import Momentum, find_momentum, progress
 from stgcn_torch.architecture import tensor_shapes
@@ -320,8 +320,8 @@ def test_refuses_what_is_no_state_at_all(network: Network, tree: object) -> None
 
 
 def test_of_many_problems_the_first_are_told(network: Network) -> None:
-    state = {f"own_{number}": np.zeros(1) for number in range(SHOWN + 7)} | optimizer(FRESH)
+    state = {f"own_{number}": np.zeros(1) for number in range(MAX_PROBLEMS + 7)} | optimizer(FRESH)
     with pytest.raises(MismatchError) as refused:
         find_momentum(state, network)
-    assert str(refused.value).count("unexpected") == SHOWN
+    assert str(refused.value).count("unexpected") == MAX_PROBLEMS
     assert str(refused.value).endswith("; and 7 more")

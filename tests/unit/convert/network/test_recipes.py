@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 import stgcn_torch.commands.configuration  # noqa: F401  registers the preprocessings that conf names
 from convert import MismatchError
 from convert.network.optimizer import Momentum
-from convert.network.recipes import RECIPES, Recipe, constant, cosine, find_recipe, rate, said_of
+from convert.network.recipes import RECIPES, Recipe, constant, cosine, find_recipe, optimizer_summary, rate
 from stgcn_torch.training.lit import make_schedule
 
 
@@ -133,4 +133,4 @@ def test_what_is_given_wrongly_is_the_user_s_error(momentum: Momentum, given: di
     ],
 )
 def test_what_is_assumed_is_told(momentum: Momentum, recipe: Recipe | None, said: str) -> None:
-    assert said_of(momentum, recipe) == said
+    assert optimizer_summary(momentum, recipe) == said
