@@ -1,4 +1,4 @@
-"""What safetensors of this project say beside their tensors: the network, its preprocessing and its classes."""
+"""The card in the metadata of this project's safetensors files: network, preprocessing and classes."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,12 +15,12 @@ CARD = "stgcn_torch"  # the key of a safetensors file's metadata
 def card_of(
     model: Mapping[str, Any], preprocessing: Preprocessing | None, classes: Sequence[str] | None
 ) -> dict[str, str]:
-    """The metadata of a file that holds a network.
+    """The metadata of a network's file.
 
     Args:
         model: Arguments of ``STGCN``.
-        preprocessing: Of the clips that it was trained with; None if nobody knows.
-        classes: Their names; None numbers them.
+        preprocessing: Preprocessing of the training clips; None if unknown.
+        classes: Class names; None to number the classes.
     """
     card = {
         "model": model,
@@ -31,7 +31,7 @@ def card_of(
 
 
 def read_card(path: Path) -> Mapping[str, Any] | None:
-    """The card of a file, with ``model``, ``preprocessing`` and ``classes``; None if it is no safetensors, or has none.
+    """The card of a file, with ``model``, ``preprocessing`` and ``classes``; None if no safetensors file or no card.
 
     Raises:
         ValueError: The card is damaged.

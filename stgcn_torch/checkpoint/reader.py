@@ -1,10 +1,10 @@
-"""One door for checkpoints: read any kind the project writes, and write them so that they are never half there."""
+"""Reading of every kind of checkpoint that this project writes."""
 
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError  # what torch raises for a file that weights_only refuses
+from pickle import UnpicklingError  # raised by torch for a file that weights_only refuses
 from typing import Any
 
 import torch
@@ -19,8 +19,8 @@ from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS, Preprocessing
 from stgcn_torch.model import STGCN
 from stgcn_torch.training.lit import LitSTGCN
 
-# What torch's and safetensors' readers are known to raise for a damaged file.
-DAMAGED = (
+# Errors that torch's and safetensors' readers are known to raise for a damaged file.
+READ_ERRORS = (
     SafetensorError,
     ArithmeticError,
     AssertionError,
@@ -37,15 +37,15 @@ DAMAGED = (
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint's weights, and what it says about them.
+    """A checkpoint's weights and the information stored with them.
 
     Attributes:
-        state: Tensors under the names of ``STGCN.state_dict``.
-        model: Arguments of ``STGCN`` that fit them.
-        preprocessing: What was done to the clips it was trained with; None if the file does not say.
-        classes: Class names; None if the file does not say.
+        state: Tensors by the names of ``STGCN.state_dict``.
+        model: Arguments of ``STGCN`` for these tensors.
+        preprocessing: Preprocessing of the training clips; None if not stored.
+        classes: Class names; None if not stored.
         hyperparameters: All arguments of ``LitSTGCN``; None if the file holds weights only.
-        recipe: What else a resumed run must repeat, as ``commands.composition.recipe`` has it; None if nobody says.
+        recipe: Other values that a resumed run must repeat, from ``commands.composition.recipe``; None if not stored.
     """
 
     state: State
@@ -59,8 +59,8 @@ class Checkpoint:
         """The network, in evaluation mode.
 
         Raises:
-            ValueError: The tensors do not fit; all that are missing, unexpected or of another shape are listed. Or they
-                are a backbone's alone.
+            ValueError: The tensors do not fit, with a list of all that are missing, unexpected or of another shape; or
+                the file holds a backbone without a head.
         """
         check_head(self.model)
         network = STGCN(**self.model)
@@ -74,36 +74,36 @@ def load_model(path: str | Path) -> STGCN:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no checkpoint that this project reads.
+        ValueError: The file is no checkpoint that this project reads.
     """
     return read_checkpoint(path).build()
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
-    """A checkpoint's weights and all that it says about them; errors as in ``load_model``."""
-    held = _read(Path(path))
-    if "hyper_parameters" in held:
-        said = held["hyper_parameters"]
-        missing = {"model", "preprocessing", "classes"} - set(said if isinstance(said, Mapping) else ())
-        if missing or "state_dict" not in held:
-            raise ValueError(f"{path} is a Lightning checkpoint, but none of LitSTGCN; {_converted(path)}")
-        state = _tensors(path, held["state_dict"])
-        preprocessing = Preprocessing.of(said["preprocessing"])
-        said = {**said, "preprocessing": preprocessing.plain}  # with the parts that are younger than the file
-        model = {"num_classes": len(said["classes"]), "in_channels": preprocessing.in_channels} | said["model"]
-        callbacks = held.get("callbacks")
+    """A checkpoint's weights and the information stored with them; raises as ``load_model``."""
+    contents = _read(Path(path))
+    if "hyper_parameters" in contents:
+        hparams = contents["hyper_parameters"]
+        missing = {"model", "preprocessing", "classes"} - set(hparams if isinstance(hparams, Mapping) else ())
+        if missing or "state_dict" not in contents:
+            raise ValueError(f"{path} is a Lightning checkpoint, but none of LitSTGCN; {_advice(path)}")
+        state = _tensors(path, contents["state_dict"])
+        preprocessing = Preprocessing.of(hparams["preprocessing"])
+        hparams = {**hparams, "preprocessing": preprocessing.plain}  # with defaults of options newer than the file
+        model = {"num_classes": len(hparams["classes"]), "in_channels": preprocessing.in_channels} | hparams["model"]
+        callbacks = contents.get("callbacks")
         recipe = callbacks.get("Recipe") if isinstance(callbacks, Mapping) else None
-        return Checkpoint(state, model, preprocessing, tuple(said["classes"]), said, recipe)
-    state = _tensors(path, held.get("state_dict", held))
+        return Checkpoint(state, model, preprocessing, tuple(hparams["classes"]), hparams, recipe)
+    state = _tensors(path, contents.get("state_dict", contents))
     card = _card(Path(path))
     try:
         model = architecture(state)
         if card is None:
             return Checkpoint(state, model)
-        strides, known, classes = card
-        return Checkpoint(state, model | {"strides": strides}, known, classes)
+        strides, card_preprocessing, classes = card
+        return Checkpoint(state, model | {"strides": strides}, card_preprocessing, classes)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}; {_converted(path)}") from None
+        raise ValueError(f"{path}: {error}; {_advice(path)}") from None
 
 
 def load_module(
@@ -113,25 +113,25 @@ def load_module(
 
     Args:
         path: Any file that ``load_model`` reads.
-        given: Parts of the preprocessing laid over the checkpoint's own; all of it where the file holds weights only.
-        strides: Temporal stride of each block, which weights alone do not say; None takes the usual ones.
+        given: Preprocessing options that override the checkpoint's; all options for a file that holds weights only.
+        strides: Temporal stride of each block, which weights do not show; None for the checkpoint's or assumed ones.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no checkpoint, or holds weights only and no preprocessing is given.
+        ValueError: The file is no checkpoint, or holds weights only and no preprocessing is given.
     """
-    held = read_checkpoint(path)
-    if held.preprocessing is None and "window" not in (given or {}):
+    checkpoint = read_checkpoint(path)
+    if checkpoint.preprocessing is None and "window" not in (given or {}):
         raise ValueError(
             f"{path} holds weights only, not what was done to their clips; "
             f"say preprocessing=NAME, one of {', '.join(PREPROCESSINGS)}"
         )
-    preprocessing = (held.preprocessing.plain if held.preprocessing else {}) | dict(given or {})
-    check_head(held.model)
-    classes = held.classes or tuple(map(str, range(held.model["num_classes"])))
-    module = LitSTGCN(held.model | ({"strides": list(strides)} if strides else {}), preprocessing, classes)
-    check_fits(held.state, module.state_dict())
-    module.load_state_dict(dict(held.state))
+    preprocessing = (checkpoint.preprocessing.plain if checkpoint.preprocessing else {}) | dict(given or {})
+    check_head(checkpoint.model)
+    classes = checkpoint.classes or tuple(map(str, range(checkpoint.model["num_classes"])))
+    module = LitSTGCN(checkpoint.model | ({"strides": list(strides)} if strides else {}), preprocessing, classes)
+    check_fits(checkpoint.state, module.state_dict())
+    module.load_state_dict(dict(checkpoint.state))
     return module.eval()
 
 
@@ -143,28 +143,28 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
-        held = torch.load(path, map_location="cpu", weights_only=True)
+        contents = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError:
-        why = "it is no torch file, or holds more than tensors and plain values"
-        raise ValueError(f"{path} is refused: {why}; convert-pdparams {path} OUT.ckpt may read it") from None
-    except DAMAGED as error:
+        reason = "it is no torch file, or holds more than tensors and plain values"
+        raise ValueError(f"{path} is refused: {reason}; convert-pdparams {path} OUT.ckpt may read it") from None
+    except READ_ERRORS as error:
         raise ValueError(f"{path} is no readable checkpoint: {_first_line(error)}") from None
-    if not isinstance(held, dict):
-        raise ValueError(f"{path} holds no state dict, got {type(held).__name__}")
-    return held
+    if not isinstance(contents, dict):
+        raise ValueError(f"{path} holds no state dict, got {type(contents).__name__}")
+    return contents
 
 
-def _converted(path: str | Path) -> str:
+def _advice(path: str | Path) -> str:
     return f"convert-pdparams {path} OUT.ckpt reads other projects' files"
 
 
 def _card(path: Path) -> tuple[list[int], Preprocessing | None, tuple[str, ...]] | None:
-    """Strides, preprocessing (if known) and classes, which ``convert-pdparams`` writes into safetensors."""
+    """Strides, preprocessing (if known) and classes from the card that ``convert-pdparams`` writes into safetensors."""
     if path.suffix != ".safetensors" or (card := read_card(path)) is None:
         return None
     try:
-        strides, said = [int(stride) for stride in card["model"]["strides"]], card["preprocessing"]
-        return strides, Preprocessing.of(said) if said else None, tuple(map(str, card["classes"]))
+        strides, preprocessing = [int(stride) for stride in card["model"]["strides"]], card["preprocessing"]
+        return strides, Preprocessing.of(preprocessing) if preprocessing else None, tuple(map(str, card["classes"]))
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{path}: its card is damaged ({_first_line(error)})") from None
 

@@ -1,4 +1,4 @@
-"""What a resumed run must repeat of the run that it goes on with."""
+"""Check that a resumed run repeats the configuration of its checkpoint."""
 
 import inspect
 from collections.abc import Mapping
@@ -10,23 +10,23 @@ from stgcn_torch.training.lit import LitSTGCN
 
 
 def check_resumes(path: str, module: LitSTGCN, repeated: Mapping[str, Any]) -> None:
-    """Raise ValueError if the checkpoint to resume from was not trained as this module would be by this recipe.
+    """Raise ValueError if the checkpoint to resume from was trained with other settings than this module and recipe.
 
-    A run's own says everything. One that ``convert`` wrote says only what its file knew, no seed for one, and numbers
-    its classes: what it does not say cannot differ.
+    A checkpoint of a run stores all settings. One written by ``convert`` stores only those known from its source file,
+    without a seed, and numbers the classes; only stored settings are compared.
     """
-    then = read_checkpoint(path)
-    said = then.hyperparameters or {}
-    if "optimizer" not in said:
+    checkpoint = read_checkpoint(path)
+    hparams = checkpoint.hyperparameters or {}
+    if "optimizer" not in hparams:
         raise ValueError(f"{path} holds weights only and cannot be resumed; init_from={path} starts from them")
-    before, now = _flat(said), _flat(module.hparams)
-    if then.recipe is not None:  # checkpoints had none at first
-        before, now = before | _flat(then.recipe), now | _flat(repeated)
-    told = before.keys() | now.keys() if "seed" in said else before.keys() - {"classes"}
-    network = inspect.signature(STGCN).parameters.values()  # a file may be older than an argument
-    usual = {f"model.{argument.name}": argument.default for argument in network}
-    before, now = ({key: values.get(key, usual.get(key)) for key in told} for values in (before, now))
-    differing = [f"{key} is {now[key]!r}, was {before[key]!r}" for key in sorted(told) if now[key] != before[key]]
+    before, now = _flat(hparams), _flat(module.hparams)
+    if checkpoint.recipe is not None:  # the first releases stored no recipe
+        before, now = before | _flat(checkpoint.recipe), now | _flat(repeated)
+    keys = before.keys() | now.keys() if "seed" in hparams else before.keys() - {"classes"}
+    arguments = inspect.signature(STGCN).parameters.values()
+    defaults = {f"model.{argument.name}": argument.default for argument in arguments}  # a file may lack a newer argument
+    before, now = ({key: values.get(key, defaults.get(key)) for key in keys} for values in (before, now))
+    differing = [f"{key} is {now[key]!r}, was {before[key]!r}" for key in sorted(keys) if now[key] != before[key]]
     if differing:
         raise ValueError(
             f"{path} cannot be resumed with another configuration ({'; '.join(differing)}); "

@@ -1,4 +1,4 @@
-"""Weights put into a network, or why they do not fit."""
+"""Copying of weights into a network, and checks that they fit."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,12 +11,12 @@ from stgcn_torch.architecture import misfits
 State = Mapping[str, Tensor]
 
 
-def check_fits(state: State, wanted: State) -> None:
+def check_fits(state: State, expected: State) -> None:
     """Raise ValueError that lists every tensor that is missing, unexpected or of another shape."""
-    problems = misfits(state, {key: tensor.shape for key, tensor in wanted.items()})
+    problems = misfits(state, {key: tensor.shape for key, tensor in expected.items()})
     if problems:
-        shown = "; ".join(problems[:6]) + (f"; and {len(problems) - 6} more" if len(problems) > 6 else "")
-        raise ValueError(f"the weights do not fit the network: {shown}")
+        listed = "; ".join(problems[:6]) + (f"; and {len(problems) - 6} more" if len(problems) > 6 else "")
+        raise ValueError(f"the weights do not fit the network: {listed}")
 
 
 def check_head(model: Mapping[str, Any]) -> None:
@@ -31,14 +31,14 @@ def take_weights(network: torch.nn.Module, state: State) -> list[str]:
     Raises:
         ValueError: A tensor outside the head is missing or does not fit, such as the graph of another layout.
     """
-    wanted = network.state_dict()
-    body = {key: value for key, value in state.items() if not key.startswith("head.")}
-    check_fits(body, {key: value for key, value in wanted.items() if not key.startswith("head.")})
-    if not torch.allclose(body["backbone.A"].cpu().float(), wanted["backbone.A"].cpu(), atol=1e-6):
+    expected = network.state_dict()
+    backbone = {key: value for key, value in state.items() if not key.startswith("head.")}
+    check_fits(backbone, {key: value for key, value in expected.items() if not key.startswith("head.")})
+    if not torch.allclose(backbone["backbone.A"].cpu().float(), expected["backbone.A"].cpu(), atol=1e-6):
         raise ValueError("the weights belong to another graph than the network's; choose their layout and strategy")
     head = {key: value for key, value in state.items() if key.startswith("head.")}
-    fitting = {key: value for key, value in head.items() if key in wanted and value.shape == wanted[key].shape}
+    fitting = {key: value for key, value in head.items() if key in expected and value.shape == expected[key].shape}
     if len(fitting) < len(head):
-        fitting = {}  # a head is one thing: half of another's is no head
-    network.load_state_dict(body | fitting, strict=False)
+        fitting = {}  # a head is taken whole or not at all
+    network.load_state_dict(backbone | fitting, strict=False)
     return sorted(set(head) - set(fitting))

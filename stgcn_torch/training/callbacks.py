@@ -1,4 +1,4 @@
-"""What happens beside training: the history of a run, and the line that resumes it."""
+"""Callbacks of a run: history, first checkpoint, recipe, and the Triton kernels."""
 
 import csv
 import logging
@@ -17,12 +17,12 @@ log = logging.getLogger(__name__)
 
 
 class History(Callback):
-    """One row per epoch: ``metrics.csv``, a line in the log, and the state that lets a resumed run go on writing.
+    """One row per epoch in ``metrics.csv``, a line in the log, and state for resumed runs to continue the file.
 
-    Lightning's CSVLogger deletes what an earlier part of the run wrote into the same folder.
+    Lightning's CSVLogger deletes the rows that an earlier part of the run wrote into the same folder.
 
     Args:
-        path: Of ``metrics.csv``.
+        path: Path of ``metrics.csv``.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -31,11 +31,11 @@ class History(Callback):
         self.lr = float("nan")
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Note the rate that the epoch starts with; by its end the schedule has moved on."""
+        """Store the learning rate of the epoch, as the schedule steps before the epoch's end."""
         self.lr = float(trainer.optimizers[0].param_groups[0]["lr"])
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Append the epoch that ends."""
+        """Append a row for the epoch."""
         row = {
             "epoch": trainer.current_epoch,
             "step": trainer.global_step,
@@ -45,8 +45,8 @@ class History(Callback):
         self.rows = [old for old in self.rows if old["epoch"] < row["epoch"]] + [row]
         if trainer.is_global_zero:
             self.write()
-            shown = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if name not in ("epoch", "step"))
-            log.info("epoch %d/%s  %s", row["epoch"] + 1, trainer.max_epochs, shown)
+            metrics = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if name not in ("epoch", "step"))
+            log.info("epoch %d/%s  %s", row["epoch"] + 1, trainer.max_epochs, metrics)
 
     def write(self) -> None:
         """Write all rows."""
@@ -61,7 +61,7 @@ class History(Callback):
         return {"rows": self.rows}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a checkpoint's rows."""
+        """Restore the rows of a checkpoint."""
         self.rows = list(state_dict["rows"])
 
 
@@ -69,7 +69,7 @@ class FirstCheckpoint(Callback):
     """Saves a checkpoint before the first step, so that an interrupted first epoch can be resumed like any other.
 
     Args:
-        path: Of the checkpoint.
+        path: Path of the checkpoint.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -78,11 +78,11 @@ class FirstCheckpoint(Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save, unless the run was resumed from a checkpoint."""
         if trainer.ckpt_path is None:
-            trainer.save_checkpoint(self.path, weights_only=False)  # with the state of the run, not the weights alone
+            trainer.save_checkpoint(self.path, weights_only=False)  # with the state of the run, not only the weights
 
 
 class Recipe(Callback):
-    """Puts into every checkpoint what a resumed run must repeat, beside the module's hyperparameters.
+    """Saves in every checkpoint the values that a resumed run must repeat, besides the module's hyperparameters.
 
     Args:
         values: Plain values.
@@ -97,21 +97,21 @@ class Recipe(Callback):
 
 
 class FusedTraining(Callback):
-    """Trains through the Triton kernels where there is a GPU and bfloat16 is asked for (see ``fused``).
+    """Trains through the Triton kernels on a GPU if bfloat16 is asked for (see ``fused``).
 
     Args:
-        wanted: True: what hinders is an error. None: it is told in one line, and training goes on without.
+        required: True to raise an error if the kernels cannot be used; None to log the reason and train without them.
     """
 
-    def __init__(self, wanted: bool | None = None) -> None:
-        self.wanted = wanted
+    def __init__(self, required: bool | None = None) -> None:
+        self.required = required
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Choose what the batches of this run go through."""
+        """Let the batches of this run go through the kernels, if they can."""
         assert isinstance(pl_module, LitSTGCN)
         on_gpu = pl_module.device.type == "cuda"
         reason = self._hindrance(trainer, pl_module)
-        if reason and self.wanted:
+        if reason and self.required:
             raise ValueError(f"fused=true cannot be: {reason}")
         if reason:
             if on_gpu and trainer.is_global_zero:
@@ -123,7 +123,7 @@ class FusedTraining(Callback):
         pl_module.fused = FusedNetwork(pl_module.backbone, pl_module.head, captured=captured)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Give the memory of the graph back."""
+        """Free the memory of the CUDA graph."""
         assert isinstance(pl_module, LitSTGCN)
         if pl_module.fused is not None:
             pl_module.fused, torch.backends.cudnn.benchmark = None, self.benchmark

@@ -1,8 +1,8 @@
 """Training steps on a GPU: the network through the Triton kernels, in half precision, replayed from one CUDA graph.
 
-The weights stay where they are, in float32, and so do batch norm's statistics and the loss; features between the
-kernels are bfloat16. A step of the ten-block network is some 700 launches, which keep a host longer than the GPU: the
-forward and the backward pass of the first batch's shape are therefore captured once and then launched as one.
+The weights, batch norm's statistics and the loss stay float32; features between the kernels are bfloat16. A step of the
+ten-block network has some 700 kernel launches, which take the host longer than their work takes the GPU. The forward
+and backward passes are therefore captured once, for the shape of the first batch, and then launched as one graph.
 """
 
 import copy
@@ -19,11 +19,11 @@ from stgcn_torch.model import STGCNBackbone, STGCNBlock, STGCNHead
 
 log = logging.getLogger(__name__)
 
-TEMPORAL = [nn.BatchNorm2d, nn.ReLU, nn.Conv2d, nn.BatchNorm2d, nn.Dropout]  # of the block that the kernels know
+TEMPORAL = [nn.BatchNorm2d, nn.ReLU, nn.Conv2d, nn.BatchNorm2d, nn.Dropout]  # of the block that the kernels train
 
 
 def hindrance(backbone: STGCNBackbone) -> str | None:
-    """Why the kernels cannot train this network here, or None if they can."""
+    """The reason why the kernels cannot train this network here; None if they can."""
     if importlib.util.find_spec("triton") is None:
         return "Triton is not installed"
     from stgcn_torch.kernels.triton.graph_conv import MOST_EDGES, MOST_JOINTS
@@ -48,26 +48,26 @@ def hindrance(backbone: STGCNBackbone) -> str | None:
 
 
 def failure(backbone: STGCNBackbone, head: STGCNHead, dtype: torch.dtype = torch.bfloat16) -> str | None:
-    """What goes wrong in a small step through the kernels, or None: this GPU may be too small for their tiles."""
+    """The error of a small step through the kernels; None if it succeeds. Tiles may be too large for a GPU."""
     backbone, head = copy.deepcopy(backbone), copy.deepcopy(head)
     frames = 16 * math.prod(conv.stride[0] for conv in backbone.modules() if isinstance(conv, nn.Conv2d))
     x = torch.randn(1, backbone.in_channels, min(frames, 256), backbone.A.shape[1], 1, device=backbone.A.device)
     try:
         FusedNetwork(backbone, head, captured=False, dtype=dtype)(x).sum().backward()  # type: ignore[no-untyped-call]
-    except Exception as error:  # those of Triton, its compiler and the driver have nothing in common
+    except Exception as error:  # errors of Triton, its compiler and the driver share no class
         return f"a step fails with {type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
     return None
 
 
 class FusedNetwork:
-    """A network in training, to be called once a batch. Not a module: the weights belong to the network it was made of.
+    """A network in training, called once per batch. Not a module: the weights belong to the original network.
 
     Args:
-        backbone: Whose weights and statistics are used and change.
-        head: Likewise.
-        captured: Whether batches of the first one's shape are replayed from a CUDA graph. Gradients must then be used
-            up, not accumulated, before the next batch.
-        dtype: Of the features between the kernels.
+        backbone: Its weights and running statistics are used and updated.
+        head: Its weights are used.
+        captured: Whether to replay batches of the first batch's shape from a CUDA graph. Gradients must then be used,
+            not accumulated, before the next batch.
+        dtype: Dtype of the features between the kernels.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class FusedNetwork:
         self.network = _Network(backbone, head, dtype)
         self.captured = captured
         self.graph: nn.Module | None = None
-        self.shape: torch.Size | None = None  # of the batches that the graph takes
+        self.shape: torch.Size | None = None  # of the batches that the graph was captured for
 
     def __call__(self, x: Float[Tensor, "N C T V M"]) -> Float[Tensor, "N num_classes"]:
         """Clips on the GPU (N, C, T, V, M) to logits (N, num_classes), float32."""
@@ -89,10 +89,10 @@ class FusedNetwork:
         return logits
 
     def _capture(self, x: Tensor) -> nn.Module | None:
-        """The network as a CUDA graph, or None; the passes that warm it up leave no trace in the running statistics."""
-        before = [buffer.clone() for buffer in self.network.buffers()]
+        """The network as a CUDA graph, or None; running statistics are restored after the warm-up passes."""
+        saved = [buffer.clone() for buffer in self.network.buffers()]
         graph = _Network(self.network.backbone, self.network.head, self.network.dtype)
-        torch.autograd.graph.set_warn_on_accumulate_grad_stream_mismatch(False)  # capturing has a stream of its own
+        torch.autograd.graph.set_warn_on_accumulate_grad_stream_mismatch(False)  # capture uses a separate stream
         try:
             torch.cuda.make_graphed_callables(graph, (x.clone(),))
             return graph
@@ -100,21 +100,21 @@ class FusedNetwork:
             log.warning("batches are not replayed from a CUDA graph: %s", str(error).partition("\n")[0])
             return None
         finally:
-            for buffer, value in zip(self.network.buffers(), before, strict=True):
+            for buffer, value in zip(self.network.buffers(), saved, strict=True):
                 buffer.copy_(value)
 
 
 class _Network(nn.Module):
-    """Backbone and head, their units through the kernels."""
+    """Backbone and head, with the units computed by the kernels."""
 
     def __init__(self, backbone: STGCNBackbone, head: STGCNHead, dtype: torch.dtype) -> None:
         super().__init__()
-        from stgcn_torch.kernels.triton.unit import Layers  # Triton is there only where it is used
+        from stgcn_torch.kernels.triton.unit import Layers  # imported here, as Triton may not be installed
 
         self.backbone, self.head, self.dtype = backbone, head, dtype
         blocks = cast(list[STGCNBlock], backbone.st_gcn_networks)
         self.units = [Layers.of(block.gcn.conv, block.tcn, block.residual) for block in blocks]
-        # Found once: to look for them in every step would let the host wait for the GPU.
+        # Computed once: nonzero in every step would make the host wait for the GPU.
         self.edges = (backbone.A.nonzero().t().contiguous(),)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The Lightning module: what ST-GCN is trained with, and everything a checkpoint must know to be used again."""
+"""The Lightning module: network, loss, metrics and optimizer, with all hyperparameters in its checkpoints."""
 
 import inspect
 import math
@@ -29,20 +29,20 @@ SCHEDULER_OPTIONS = ("name", "interval", "warmup", "t_max", "eta_min", "mileston
 class LitSTGCN(pl.LightningModule):
     """ST-GCN with its loss, metrics and optimizer.
 
-    All arguments are plain values: Lightning stores them, and a checkpoint then loads with ``weights_only=True`` in a
-    process that has nothing but the file.
+    All arguments are plain values: Lightning stores them, and a checkpoint then loads with ``weights_only=True`` from
+    the file alone.
 
     Args:
         model: Arguments of ``STGCN``; ``in_channels`` follows from the preprocessing if left out.
         preprocessing: ``Preprocessing`` as plain values.
         classes: Class names, in the order of the logits.
-        optimizer: ``name`` (sgd or adamw) and the arguments of torch's optimizer. Weight decay is coupled and holds for
-            every parameter, as in Paddle.
+        optimizer: ``name`` (sgd or adamw) and the arguments of torch's optimizer. Weight decay is coupled and applies
+            to every parameter, as in Paddle.
         scheduler: ``name`` (cosine, multistep or constant), ``interval`` (epoch or step), ``warmup`` (epochs of linear
             rise), and ``t_max`` (epochs) and ``eta_min``, or ``milestones`` (epochs) and ``gamma``.
         augmentation: ``Augmentation`` as plain values.
         label_smoothing: In [0, 1].
-        seed: Of augmentation and dropout, with the epoch, the batch and the rank.
+        seed: Seed of augmentation and dropout, combined with epoch, batch and rank.
     """
 
     def __init__(
@@ -67,17 +67,17 @@ class LitSTGCN(pl.LightningModule):
         refuse_unknown("model", model, inspect.signature(STGCN).parameters)
         network = STGCN(**{"in_channels": self.preprocessing.in_channels} | model)
         self.backbone, self.head = network.backbone, network.head
-        self.fused: FusedNetwork | None = None  # what training runs through instead, on a GPU
+        self.fused: FusedNetwork | None = None  # replaces backbone and head in training on a GPU
         K = len(self.classes)
         self.val_metrics, self.test_metrics, self.eval_loss = _metrics(K), _metrics(K), MeanMetric()
 
     def forward(self, x: Tensor) -> Tensor:
         """Preprocessed clips (N, C, T, V, M) to logits (N, num_classes).
 
-        Over several crops their probabilities are averaged, and the result is the logarithm of the mean.
+        For several crops, the result is the logarithm of their mean probabilities.
         """
-        made = self.preprocessing
-        views = [self.logits(view) for view in even_crops(x, made.window, made.crops, made.crop)]
+        crops = even_crops(x, self.preprocessing.window, self.preprocessing.crops, self.preprocessing.crop)
+        views = [self.logits(crop) for crop in crops]
         if len(views) == 1:
             return views[0]
         return torch.stack(views).float().log_softmax(dim=2).logsumexp(dim=0) - math.log(len(views))
@@ -93,15 +93,15 @@ class LitSTGCN(pl.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Loss of an augmented batch."""
         clips, labels = batch
-        # One source of randomness per step, so that a resumed run draws what the run left alone would have drawn.
-        place = (self.hparams["seed"], self.current_epoch, batch_idx, self.global_rank)
-        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
-        logits = self.logits(self._augmented(clips))
+        # One seed per step, so that a resumed run draws the same numbers as an uninterrupted one.
+        entropy = (self.hparams["seed"], self.current_epoch, batch_idx, self.global_rank)
+        torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
+        logits = self.logits(self._augment(clips))
         loss = F.cross_entropy(logits, labels, label_smoothing=self.hparams["label_smoothing"])
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(labels), sync_dist=True)
         return loss
 
-    def _augmented(self, clips: Tensor) -> Tensor:
+    def _augment(self, clips: Tensor) -> Tensor:
         with torch.autocast(clips.device.type, enabled=False):  # positions keep their full precision
             return augment(
                 clips,
@@ -114,11 +114,11 @@ class LitSTGCN(pl.LightningModule):
             )
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Count a validation batch."""
+        """Update the metrics with a validation batch."""
         self._count(self.val_metrics, batch)
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Count a test batch."""
+        """Update the metrics with a test batch."""
         self._count(self.test_metrics, batch)
 
     def _count(self, metrics: MetricCollection, batch: tuple[Tensor, Tensor]) -> None:
@@ -132,7 +132,7 @@ class LitSTGCN(pl.LightningModule):
         self._log_metrics("val", self.val_metrics)
 
     def on_test_epoch_end(self) -> None:
-        """Log the metrics of the whole test split; its confusion matrix stays in ``confusion``."""
+        """Log the metrics of the whole test split; stores its confusion matrix in ``confusion``."""
         self._log_metrics("test", self.test_metrics)
 
     def _log_metrics(self, split: str, metrics: MetricCollection) -> None:
@@ -146,7 +146,7 @@ class LitSTGCN(pl.LightningModule):
         self.eval_loss.reset()
 
     def configure_optimizers(self) -> Any:
-        """Optimizer and schedule as the hyperparameters name them."""
+        """Optimizer and schedule from the hyperparameters."""
         options = dict(self.hparams["optimizer"] or {"name": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 1e-4})
         name = options.pop("name")
         if name not in OPTIMIZERS:
@@ -164,8 +164,8 @@ class LitSTGCN(pl.LightningModule):
         }
 
     def _steps_per_epoch(self) -> int:
-        # Not Lightning's estimated_stepping_batches: it starts the loader's workers, and a run that resumes does not
-        # know its epoch yet, so they would serve the order of epoch 0.
+        # Not Lightning's estimated_stepping_batches: it starts the loader's workers, and as a resumed run does not
+        # know its epoch yet, they would use the order of epoch 0.
         batches = len(self.trainer.datamodule.train_dataloader())  # type: ignore[attr-defined]
         limit = self.trainer.limit_train_batches
         batches = min(batches, limit) if isinstance(limit, int) else int(batches * (1.0 if limit is None else limit))
@@ -173,7 +173,7 @@ class LitSTGCN(pl.LightningModule):
 
 
 class DecimalMultiStepLR(MultiStepLR):
-    """Steps to rates rounded to 15 significant digits: a tenth of 0.1 is 0.01, not 0.010000000000000002.
+    """A multi-step schedule with rates rounded to 15 digits: a tenth of 0.1 is 0.01, not 0.010000000000000002.
 
     PaddleVideo's recipes list their rates as decimal numbers.
     """
@@ -185,10 +185,10 @@ class DecimalMultiStepLR(MultiStepLR):
 
 
 def make_schedule(optimizer: torch.optim.Optimizer, schedule: dict[str, Any], steps: int = 1) -> LRScheduler:
-    """A learning-rate schedule from plain values (see ``LitSTGCN``), ``steps`` of it to an epoch.
+    """A learning-rate schedule from plain values (see ``LitSTGCN``), with ``steps`` steps per epoch.
 
     Raises:
-        ValueError: Its name is unknown.
+        ValueError: The name or an option is unknown.
     """
     name = schedule["name"]
     refuse_unknown("scheduler", schedule, SCHEDULER_OPTIONS)
@@ -209,10 +209,10 @@ def make_schedule(optimizer: torch.optim.Optimizer, schedule: dict[str, Any], st
 
 
 def mean_class_accuracy(confusion: Tensor) -> Tensor:
-    """Mean over classes of the share of their clips that were recognised; classes without clips do not count.
+    """Mean over classes of the share of clips recognised; classes without clips do not count.
 
     Args:
-        confusion: ``confusion[i, j]`` clips of class i were taken for class j.
+        confusion: ``confusion[i, j]`` is the number of clips of class i classified as class j.
     """
     clips = confusion.sum(dim=1)
     return (confusion.diagonal()[clips > 0] / clips[clips > 0]).mean()

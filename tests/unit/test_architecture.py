@@ -81,7 +81,7 @@ def test_a_letter_is_told_by_any_tensor_that_has_it() -> None:
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.name)
 def test_a_layer_is_there_when_its_argument_says_so(layer: Layer) -> None:
     whole = state_of(**TINY | ({layer.when: True} if layer.when in SWITCHES else {}))
-    named = {name for block in range(2) for name, _ in layer.named(block)}
+    named = {name for block in range(2) for name, _ in layer.tensor_axes(block)}
     assert named & whole.keys()
     if layer.when in SWITCHES:
         assert not named & state_of(**TINY | {layer.when: False}).keys()

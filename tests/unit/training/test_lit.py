@@ -365,7 +365,7 @@ def test_a_step_copies_nothing_to_the_device(keep: list[str]) -> None:
     with pytest.raises(AssertionError), OnDevice():
         _ = clips[:, [0, 1]]
     with OnDevice():
-        module.logits(module._augmented(clips))
+        module.logits(module._augment(clips))
 
 
 # Losses and metrics
