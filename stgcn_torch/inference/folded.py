@@ -2,7 +2,7 @@
 
 Per block, with running statistics frozen, graph convolution, batch norm and ReLU are
 ``relu(sum over k of W_k x A_k + b)``, and temporal convolution, batch norm and shortcut are
-``relu(conv(h) + c + shortcut(x))``. The folding itself is done in float64.
+``relu(conv(h) + c + shortcut(x))``. The weights are folded in float64.
 """
 
 import copy
@@ -20,14 +20,14 @@ class FoldedBlock(nn.Module):
     """One ST-GCN unit in evaluation mode, folded.
 
     Attributes:
-        A: ``A[k, v, w]``, edge importance included.
-        pointwise: (K, D, C), scaled by the first batch norm.
-        spatial_bias: (D, V): of the pointwise convolution, over the neighbours of each joint, and of that batch norm.
-        temporal: (D, D, kernel, 1), scaled by the second batch norm.
-        temporal_bias: (D), the shortcut's included.
-        shortcut: (D, C, 1, 1), its batch norm included; None for the identity, or for none at all in the first block.
-        has_shortcut: Whether there is one.
-        stride: Frames.
+        A: Adjacency times edge importance, ``A[k, v, w]``.
+        pointwise: Pointwise weight times the first batch norm's scale (K, D, C).
+        spatial_bias: Pointwise bias, summed over each joint's neighbours, and the first batch norm's shift (D, V).
+        temporal: Temporal weight times the second batch norm's scale (D, D, kernel, 1).
+        temporal_bias: Bias of temporal convolution, batch norm and shortcut (D).
+        shortcut: Shortcut weight times its batch norm's scale (D, C, 1, 1); None for the identity or no shortcut.
+        has_shortcut: Whether the block has a shortcut, the identity included.
+        stride: Temporal stride, in frames.
     """
 
     A: Tensor
@@ -45,7 +45,7 @@ class FoldedBlock(nn.Module):
         weight, bias = _weight_and_bias(block.gcn.conv)
         K, D = block.gcn.K, scale.numel()
         weight, bias = weight.view(K, D, -1), bias.view(K, D)
-        reached = torch.einsum("kd,kvw->dw", bias, A)  # the pointwise bias comes from every neighbour
+        neighbour_bias = torch.einsum("kd,kvw->dw", bias, A)  # the pointwise bias comes from every neighbour
         second_scale, second_shift = _affine(second_norm)
         temporal, temporal_bias = _weight_and_bias(conv)
         temporal_bias = temporal_bias * second_scale + second_shift
@@ -55,11 +55,11 @@ class FoldedBlock(nn.Module):
             residual, residual_bias = _weight_and_bias(block.residual[0])
             shortcut = residual * residual_scale[:, None, None, None]
             temporal_bias = temporal_bias + residual_bias * residual_scale + residual_shift
-        self._keep(
+        self._register(
             block.gcn.conv.weight,
             A=A,
             pointwise=weight * scale[:, None],
-            spatial_bias=reached * scale[:, None] + shift[:, None],
+            spatial_bias=neighbour_bias * scale[:, None] + shift[:, None],
             temporal=temporal * second_scale[:, None, None, None],
             temporal_bias=temporal_bias,
             shortcut=shortcut,
@@ -67,24 +67,24 @@ class FoldedBlock(nn.Module):
         self.has_shortcut = block.residual is not None
         self.stride = cast(nn.Conv2d, conv).stride[0]
 
-    def _keep(self, like: Tensor, **tensors: Tensor | None) -> None:
+    def _register(self, like: Tensor, **tensors: Tensor | None) -> None:
         for name, tensor in tensors.items():
             self.register_buffer(name, None if tensor is None else tensor.to(like))
 
     @property
     def reach(self) -> int:
-        """Frames that the temporal convolution sees on either side."""
+        """Frames before and after the centre of the temporal kernel."""
         return self.temporal.shape[2] // 2
 
     def spatial(self, x: Float[Tensor, "N C T V"]) -> Float[Tensor, "N D T V"]:
         """The hidden features of each frame by itself: graph convolution, batch norm and ReLU."""
         N, C, T, V = x.shape
         K, D, _ = self.pointwise.shape
-        # Neighbours first: in a frame their sums are K V V C multiplications, after the pointwise convolution they were
-        # K V V D, and that convolution is K V C D either way. So this is never more work unless a block narrows, which
-        # none of the article's does: 32 times less in the first block, half in the two that widen.
-        # In each frame the K sums over a joint's neighbours come to lie together, so that one convolution does the
-        # rest; with channels last nothing moves in memory from here to the next block.
+        # Neighbours are summed first: this takes K V V C multiplications per frame, but K V V D after the pointwise
+        # convolution, which takes K V C D either way. So this order never takes more unless a block narrows, which no
+        # block of the article does: 32 times less in the first block, half in the two that widen.
+        # The K sums over a joint's neighbours are adjacent in memory, so that a single convolution follows; with
+        # channels last, nothing is copied from here to the next block.
         frames = x.permute(0, 2, 3, 1).reshape(N * T, V, C)
         A = self.A.permute(2, 0, 1).reshape(V * K, V)
         neighbours = torch.bmm(A.expand(N * T, -1, -1), frames).view(N, T, V, K * C).permute(0, 3, 1, 2)
@@ -92,36 +92,36 @@ class FoldedBlock(nn.Module):
         return h.add_(self.spatial_bias[:, None, :]).relu_()
 
     def residual(self, x: Float[Tensor, "N C T V"]) -> Float[Tensor, "N D S V"] | float:
-        """What the block adds to its temporal convolution before the last ReLU."""
+        """The shortcut of the block's input, added before the last ReLU; 0.0 without a shortcut."""
         if not self.has_shortcut:
             return 0.0
         return x if self.shortcut is None else F.conv2d(x, self.shortcut, stride=(self.stride, 1))
 
     def forward(self, x: Float[Tensor, "N C T V"]) -> Float[Tensor, "N D S V"]:
         """Features (N, C, T, V) to (N, D, S, V), S = ceil(T / stride) frames."""
-        return self.joined(self.spatial(x), self.residual(x))
+        return self.output(self.spatial(x), self.residual(x))
 
-    def joined(self, h: Float[Tensor, "N D T V"], residual: Float[Tensor, "N D S V"] | float) -> Tensor:
-        """The block's output (N, D, S, V) of what ``spatial`` and ``residual`` make of its input."""
+    def output(self, h: Float[Tensor, "N D T V"], residual: Float[Tensor, "N D S V"] | float) -> Tensor:
+        """The block's output (N, D, S, V) from the results of ``spatial`` and ``residual``."""
         y = F.conv2d(h, self.temporal, self.temporal_bias, (self.stride, 1), (self.reach, 0))
         return torch.relu_(y + residual)
 
 
 class FoldedSTGCN(nn.Module):
-    """Clips in, logits out, as the network that it was made of has them in evaluation mode.
+    """Clips to logits, equal to those of the original network in evaluation mode.
 
-    In float32 within 1e-5 of the largest, plus the network's own rounding: of clips that lie far from the origin beside
-    their spread it loses the digits in which frames differ, 7e-5 of the largest logit for joints 500 spreads of 0.01
-    away, where this is within 3e-7 of float64.
+    In float32, logits are within 1e-5 of the largest, plus the original network's own rounding. For clips that lie far
+    from the origin compared with their spread, that network loses precision: its error is 7e-5 of the largest logit for
+    joints at a distance of 500 spreads of 0.01, where the error of the folded network is 3e-7.
 
     Args:
-        backbone: Left as it is; its running statistics are taken whatever its mode.
-        head: Likewise; what becomes of the features (N, D), an ``STGCNHead``.
+        backbone: Copied; its running statistics are used in any mode.
+        head: Copied; a module from features (N, D) to logits, an ``STGCNHead``.
 
     Attributes:
-        mean: (C, V), of the input batch norm.
-        scale: (C, V), what it multiplies by.
-        shift: (C, V), its bias.
+        mean: Mean of the input batch norm (C, V).
+        scale: Scale of the input batch norm (C, V).
+        shift: Bias of the input batch norm (C, V).
     """
 
     mean: Tensor
@@ -144,10 +144,10 @@ class FoldedSTGCN(nn.Module):
             FoldedBlock(cast(STGCNBlock, block), backbone.A * factor)
             for block, factor in zip(backbone.st_gcn_networks, importance, strict=True)
         )
-        self.head = copy.deepcopy(head)  # with the backbone: neither follows later changes
+        self.head = copy.deepcopy(head)  # copied, as the backbone's weights are
 
     def people(self, x: Float[Tensor, "N C T V M"]) -> Float[Tensor, "NM C T V"]:
-        """Each person of each clip by themselves, normalised per joint and coordinate.
+        """Clips split into people, normalised per joint and coordinate.
 
         Raises:
             ValueError: Clips have another number of channels or joints.
@@ -157,7 +157,7 @@ class FoldedSTGCN(nn.Module):
             channels, joints = self.scale.shape
             raise ValueError(f"clips must have {channels} channels and {joints} joints, got {C} and {V}")
         x = x.permute(0, 4, 1, 2, 3).reshape(N * M, C, T, V)
-        # The mean goes first: that rounds nothing away of joints near it, and costs nothing, on the input alone.
+        # The mean is subtracted first, which avoids rounding for joints near it and costs little on the input.
         return (x - self.mean[:, None, :]) * self.scale[:, None, :] + self.shift[:, None, :]
 
     def forward(self, x: Float[Tensor, "N C T V M"]) -> Float[Tensor, "N num_classes"]:

@@ -1,4 +1,4 @@
-"""Graph aggregation as the paper writes it: the specification that every other kernel is compared with."""
+"""Graph aggregation as in the paper: the reference for every other kernel."""
 
 import torch
 from jaxtyping import Float
@@ -10,7 +10,7 @@ def aggregate(x: Float[Tensor, "N K C T V"], A: Float[Tensor, "K V W"]) -> Float
 
     Args:
         x: Features after the pointwise convolution, one slice per partition.
-        A: ``A[k, v, w]`` weighs the edge from joint v to joint w; zero where there is none.
+        A: ``A[k, v, w]`` is the weight of the edge from joint v to joint w; zero without an edge.
 
     Returns:
         ``y[n, c, t, w] = sum over k, v of x[n, k, c, t, v] * A[k, v, w]``.

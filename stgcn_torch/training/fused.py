@@ -26,12 +26,12 @@ def hindrance(backbone: STGCNBackbone) -> str | None:
     """The reason why the kernels cannot train this network here; None if they can."""
     if importlib.util.find_spec("triton") is None:
         return "Triton is not installed"
-    from stgcn_torch.kernels.triton.graph_conv import MOST_EDGES, MOST_JOINTS
+    from stgcn_torch.kernels.triton.graph_conv import MAX_EDGES, MAX_JOINTS
     from stgcn_torch.kernels.triton.unit import Layers
 
     V, E = backbone.A.shape[1], int(backbone.A.count_nonzero())
-    if V > MOST_JOINTS or E > MOST_EDGES:
-        return f"the graph has {V} joints and {E} edges, the kernels take {MOST_JOINTS} and {MOST_EDGES}"
+    if V > MAX_JOINTS or E > MAX_EDGES:
+        return f"the graph has {V} joints and {E} edges, the kernels take {MAX_JOINTS} and {MAX_EDGES}"
     for module in backbone.modules():
         if isinstance(module, nn.Dropout) and module.p:
             return f"the kernels have no dropout, the network has {module.p:g}"

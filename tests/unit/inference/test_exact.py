@@ -10,14 +10,14 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from stgcn_torch.inference.exact import (
-    KEPT,
-    LONGER,
+    MAX_PADDING,
+    MAX_ZERO_CLIPS,
     InferenceBackbone,
     ZeroClip,
     ZeroClips,
-    continued,
     for_inference,
     live_lengths,
+    live_output,
     passes,
 )
 from stgcn_torch.inference.folded import FoldedBlock
@@ -248,7 +248,7 @@ def test_each_block_computes_the_frames_that_its_kernel_reaches_from_live_ones()
     people, found = backbone.people(x[:, :, :117]), []
     for block, hidden, residual in zip(backbone.blocks, zero.hidden, zero.residual, strict=True):
         assert isinstance(block, FoldedBlock)
-        people = continued(block, people, hidden, residual)
+        people = live_output(block, people, hidden, residual)
         found.append(people.shape[2])
     assert found == [121, 125, 129, 133, 69, 73, 77, 41, 45, 49]
 
@@ -304,11 +304,11 @@ def asked(clips: ZeroClips, windows: str, pays: bool = False) -> str:
 
 def test_windows_in_turn_are_not_made_anew_in_every_call() -> None:
     clips, (some, more) = ZeroClips(), ("abcd", "abcdefg")
-    assert KEPT == len(some)
+    assert MAX_ZERO_CLIPS == len(some)
     assert asked(clips, 3 * some) == "....ABCDabcd"
     clips = ZeroClips()
     assert asked(clips, 5 * more) == "......." + "ABCD..." + 3 * "abcd..."
-    assert len(clips) == KEPT
+    assert len(clips) == MAX_ZERO_CLIPS
 
 
 def test_a_window_gives_way_to_one_that_came_back_since() -> None:
@@ -360,7 +360,7 @@ def test_live_lengths_end_with_the_last_value_that_is_not_zero() -> None:
 
 
 def test_passes_hold_people_of_like_lengths() -> None:
-    assert list(passes([5, 0, 100, 7, 100 - LONGER], most=1000)) == [([2, 4], 100), ([3, 0], 7)]
+    assert list(passes([5, 0, 100, 7, 100 - MAX_PADDING], most=1000)) == [([2, 4], 100), ([3, 0], 7)]
     assert list(passes([10, 10, 10, 30], most=20)) == [([3], 30), ([0, 1], 10), ([2], 10)]
     assert list(passes([0, 0], most=20)) == []
 

@@ -269,7 +269,7 @@ def test_memory_does_not_grow() -> None:
     x, stream = clip(network, 500), streaming(network)
 
     def held() -> int:
-        parts = [part for block in stream.blocks for part in (block.hidden.held, block.inputs.held)]
+        parts = [part for block in stream.blocks for part in (block.hidden.buffer, block.inputs.buffer)]
         return sum(part.untyped_storage().nbytes() for part in parts)
 
     stream.push(x[:, :, :10])

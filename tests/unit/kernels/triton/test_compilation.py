@@ -36,19 +36,19 @@ def compiled(kernel, half, **constants):
     assert made.asm["ptx"]
     print(kernel.__name__)
 
-features = {"x", "y", "dy", "dx", "g", "out", "blocks", "added", "residual"}
+features = {"x", "y", "dy", "dx", "g", "out", "blocks", "addend", "residual", "dresidual"}
 compiled(graph_conv._blocks_kernel, {"out"}, ROWS=64)
-for bias, added in ((True, False), (False, True)):
-    given = {} if bias else {"bias": None}
-    given |= {} if added else {"added": None}
-    compiled(graph_conv._graph_conv_kernel, features | {"weight"}, K=3, ROWS=64, BC=64, BD=64, BIAS=bias, ADD=added,
-             RELU=bias, PRECISION="ieee", **given)
+for bias, addend in ((True, False), (False, True)):
+    constants = {} if bias else {"bias": None}
+    constants |= {} if addend else {"addend": None}
+    compiled(graph_conv._graph_conv_kernel, features | {"weight"}, K=3, ROWS=64, BC=64, BD=64, BIAS=bias, ADD=addend,
+             RELU=bias, PRECISION="ieee", **constants)
 compiled(graph_conv._edge_products_kernel, features, BF=64, BC=64, BD=64, PRECISION="ieee")
 compiled(norm._sums_kernel, features, BR=64, BC=64)
 compiled(norm._statistics_kernel, features, OFFSET=True, BP=1024, BC=16)
 compiled(norm._apply_kernel, features, RESIDUAL=True, RELU=True, B=2048)
-compiled(norm._backward_sums_kernel, features, ADDED=True, RELU=True, BR=64, BC=64)
-compiled(norm._backward_sums_kernel, features, y=None, added=None, ADDED=False, RELU=True, BR=64, BC=64)
+compiled(norm._backward_sums_kernel, features, RESIDUAL=True, RELU=True, BR=64, BC=64)
+compiled(norm._backward_sums_kernel, features, y=None, dresidual=None, RESIDUAL=False, RELU=True, BR=64, BC=64)
 compiled(norm._gradients_kernel, features, BP=1024, BC=16)
 compiled(norm._backward_kernel, features, MASK=True, B=2048)
 """

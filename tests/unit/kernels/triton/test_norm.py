@@ -14,10 +14,10 @@ TOLERANCE = 1e-5  # of the norm, float32; measured: 2.4e-6, where the mean is 17
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def assert_near(found: Tensor, expected: Tensor) -> None:
+def assert_near(gradients: Tensor, expected: Tensor) -> None:
     """Equal but for rounding."""
-    assert found.shape == expected.shape
-    assert float((found - expected.detach()).norm()) <= TOLERANCE * float(expected.detach().norm())
+    assert gradients.shape == expected.shape
+    assert float((gradients - expected.detach()).norm()) <= TOLERANCE * float(expected.detach().norm())
 
 
 @pytest.mark.parametrize("C", [16, 70, 1])
@@ -30,25 +30,25 @@ def test_it_is_torchs(C: int, relu: bool, residual: bool, frames: int) -> None:
     nn.init.normal_(same.bias)
     layer = copy.deepcopy(same).double()  # torch's own float32 is as far away
     x = (3 * torch.randn(2, frames, 25, C, device=DEVICE) + 50).double().requires_grad_()
-    added = torch.randn_like(x).requires_grad_() if residual else None
+    residual_rows = torch.randn_like(x).requires_grad_() if residual else None
     offset = torch.randn(C, device=DEVICE)
     rows = x.detach().float()
 
     expected = layer((x + offset).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-    expected = expected if added is None else expected + added
+    expected = expected if residual_rows is None else expected + residual_rows
     expected = torch.relu(expected) if relu else expected
-    kept = norm.statistics(rows, same, offset)
-    y = norm.normalized(rows, kept, None if added is None else added.detach().float(), relu)
+    stats = norm.statistics(rows, same, offset)
+    y = norm.normalize(rows, stats, None if residual_rows is None else residual_rows.detach().float(), relu)
     assert_near(y, expected)
     for name, value in layer.named_buffers():
         assert_near(same.get_buffer(name).float(), value.float())
 
     dy = torch.randn_like(y)
-    wanted = torch.autograd.grad(
-        expected, (x, layer.weight, layer.bias, *([] if added is None else [added])), dy.double()
+    expected_gradients = torch.autograd.grad(
+        expected, (x, layer.weight, layer.bias, *([] if residual_rows is None else [residual_rows])), dy.double()
     )
-    found = norm.gradients(dy, rows, kept, same, y if residual else None, relu)
-    assert (found[3] is None) == (added is None)
-    for one, other in zip(found, wanted, strict=False):
+    gradients = norm.gradients(dy, rows, stats, same, y if residual else None, relu)
+    assert (gradients[3] is None) == (residual_rows is None)
+    for one, other in zip(gradients, expected_gradients, strict=False):
         assert one is not None
         assert_near(one, other)
