@@ -217,15 +217,15 @@ def test_a_push_that_fails_leaves_the_stream_as_it_was(broken: int, T: int, monk
 def test_of_a_long_push_that_fails_the_stream_has_the_frames_that_it_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     network = lived_in(**SMALL)
     x, stream = clip(network, 3 * CHUNK), streaming(network)
-    calls, through = [], stream._through
+    calls, propagate = [], stream._propagate
 
     def second_fails(part: Tensor) -> Tensor:
         calls.append(part)
         if len(calls) == 2:
             raise MemoryError
-        return through(part)
+        return propagate(part)
 
-    monkeypatch.setattr(stream, "_through", second_fails)
+    monkeypatch.setattr(stream, "_propagate", second_fails)
     with pytest.raises(MemoryError):
         stream.push(x)
     assert stream.frames == CHUNK
