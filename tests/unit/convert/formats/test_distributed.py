@@ -1,4 +1,4 @@
-"""The shards of a distributed checkpoint are put together as its metadata say, or refused."""
+"""Shards of a distributed checkpoint are joined by its metadata, or refused."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,7 +27,7 @@ def opaque(name: str, **state: object) -> Opaque:
 
 
 def metadata(parts: Mapping[str, list[Part]], mapping: object = None, **more: object) -> Opaque:
-    """Metadata that say where each tensor's parts are, with ``more`` told of each."""
+    """Metadata of the parts of each tensor, with ``more`` attributes for each part."""
     return opaque(
         "Metadata",
         state_dict_metadata={
@@ -44,7 +44,7 @@ def metadata(parts: Mapping[str, list[Part]], mapping: object = None, **more: ob
 
 
 def read(folder: Path, files: Mapping[str, object], sizes: int = 1000) -> Any:
-    """What a checkpoint is read as whose files hold this."""
+    """Read a checkpoint whose files have these contents."""
     for name in files:
         (folder / name).write_bytes(bytes(sizes))
     return distributed_views(folder, lambda path: files[path.name], TABLE)
@@ -60,7 +60,7 @@ def test_reads_what_two_processes_saved(folder: str) -> None:
 
 
 def test_reads_safetensors() -> None:
-    """Which have no table of names."""
+    """Safetensors shards have no name table."""
     assert same(read_pdparams(cases.ROOT / "paddle-3.3.1/distributed_safetensors"), {"model": cases.SHARDED})
 
 
@@ -72,7 +72,7 @@ def test_parts_stand_where_their_offsets_say(tmp_path: Path) -> None:
 
 
 def test_tensors_of_one_part_are_that_part(tmp_path: Path) -> None:
-    """They are not copied; those without axes or elements are such."""
+    """The tensor is not copied, even without axes or elements."""
     state = {"w": W, "scalar": cases.ramp(), "empty": cases.ramp(0, 3)}
     parts: dict[str, list[Part]] = {
         name: [("0_0.distcp", (0,) * array.ndim, array.shape)] for name, array in state.items()
@@ -82,7 +82,7 @@ def test_tensors_of_one_part_are_that_part(tmp_path: Path) -> None:
 
 
 def test_the_newest_checkpoint_is_read(tmp_path: Path) -> None:
-    """A folder may hold several; they are counted, not spelt."""
+    """A folder may hold several; their numbers are compared as numbers, not as text."""
     files = {
         "9.metadata": metadata({"old": [("0_9.distcp", (0,), (3,))]}),
         "0_9.distcp": {"old": W[0]},
@@ -93,19 +93,19 @@ def test_the_newest_checkpoint_is_read(tmp_path: Path) -> None:
 
 
 def test_what_was_nested_is_nested_again(tmp_path: Path) -> None:
-    """With the names of the parameters beside them, as in any state dict."""
-    held = {"a.w": W, "a.b.w": W[0], "c": W[1], TABLE: {"a.w": "conv2d_0.w_0", "c": "conv2d_0.b_0"}}
+    """The name tables are nested with the tensors."""
+    shard = {"a.w": W, "a.b.w": W[0], "c": W[1], TABLE: {"a.w": "conv2d_0.w_0", "c": "conv2d_0.b_0"}}
     parts: dict[str, list[Part]] = {
-        name: [("0_0.distcp", (0,) * array.ndim, array.shape)] for name, array in held.items() if name != TABLE
+        name: [("0_0.distcp", (0,) * array.ndim, array.shape)] for name, array in shard.items() if name != TABLE
     }
     mapping = {"a.w": ("a", "w"), "a.b.w": ("a", "b.w")}
-    tree = read(tmp_path, {"0.metadata": metadata(parts, mapping), "0_0.distcp": held})
+    tree = read(tmp_path, {"0.metadata": metadata(parts, mapping), "0_0.distcp": shard})
     names = {TABLE: {"c": "conv2d_0.b_0"}}
     assert same(tree, {"a": {"w": W, TABLE: {"w": "conv2d_0.w_0"}, "b.w": W[0]}, "c": W[1], **names})
 
 
 def test_a_missing_shard_is_named(tmp_path: Path) -> None:
-    """One that is not in the folder itself is missing."""
+    """A shard outside the folder counts as missing."""
     with pytest.raises(UnreadableError, match=r"lacks 1 of its 2 shards: 1_0\.distcp$"):
         read(tmp_path, {"0.metadata": metadata({"w": HALVES}), "0_0.distcp": {"w": W[:2]}})
     (tmp_path / "outside").write_bytes(b"")
@@ -123,7 +123,7 @@ def test_missing_metadata_are_missed(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_no_shard(tmp_path: Path) -> None:
-    """Else one that leads back here would be read without end."""
+    """A link to the folder itself would be read without end."""
     fixture = cases.ROOT / "paddle-3.3.1/distributed"
     for name in ("0.metadata", "1_0.distcp"):
         (tmp_path / name).write_bytes((fixture / name).read_bytes())
@@ -160,15 +160,15 @@ REFUSED: dict[str, tuple[object, str]] = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_metadata_that_do_not_fit_are_refused(name: str, tmp_path: Path) -> None:
     """No tensor is made up."""
-    held, words = REFUSED[name]
+    content, words = REFUSED[name]
     shards = {file: {**shard, **({"v": shard["w"]} if name in ("twice", "within a tensor") else {})}
               for file, shard in SHARDS.items()}  # fmt: skip
     with pytest.raises(UnreadableError, match=words):
-        read(tmp_path, {"0.metadata": held, **shards})
+        read(tmp_path, {"0.metadata": content, **shards})
 
 
 def test_parts_that_overlap_as_much_as_they_leave_out_are_refused(tmp_path: Path) -> None:
-    """Their elements are as many as the tensor's."""
+    """Here the number of elements is right."""
     parts: list[Part] = [("0_0.distcp", (0, 0), (2, 1)), ("1_0.distcp", (0, 0), (2, 1)), ("2_0.distcp", (0, 2), (2, 1))]
     files = {file: {"w": cases.ramp(*shape)} for file, _, shape in parts}
     with pytest.raises(UnreadableError, match="overlap"):
@@ -176,7 +176,7 @@ def test_parts_that_overlap_as_much_as_they_leave_out_are_refused(tmp_path: Path
 
 
 def test_parts_of_other_dtypes_are_refused(tmp_path: Path) -> None:
-    """A tensor has one."""
+    """A tensor has one dtype."""
     shards = {**SHARDS, "1_0.distcp": {"w": W[2:].astype("f8")}}
     with pytest.raises(UnreadableError, match="do not make up"):
         read(tmp_path, {"0.metadata": metadata({"w": HALVES}), **shards})

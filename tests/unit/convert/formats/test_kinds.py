@@ -1,4 +1,4 @@
-"""A file is told by its contents, and one that cannot be read is called what it is."""
+"""Kinds of files are recognised by contents; errors for other files say in plain words what they are."""
 
 import io
 import pickle
@@ -45,7 +45,7 @@ def npy() -> bytes:
 
 
 NOISE = np.random.default_rng(0).bytes(1 << 14)
-OTHERS = {
+UNREADABLE = {
     "is empty": b"",
     "Git LFS pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
     "is a web page": b"\n<!DOCTYPE html>\n<html><body>Not found</body></html>",
@@ -61,24 +61,24 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("words", OTHERS)
+@pytest.mark.parametrize("words", UNREADABLE)
 def test_says_what_an_unreadable_file_is(words: str) -> None:
     """In plain words."""
     with pytest.raises(UnreadableError, match=words):
-        kind(memoryview(OTHERS[words]))
+        kind(memoryview(UNREADABLE[words]))
 
 
 def test_the_message_says_which_file(tmp_path: Path) -> None:
     """One line, the path first."""
     path = tmp_path / "model.pdparams"
-    path.write_bytes(OTHERS["is a web page"])
+    path.write_bytes(UNREADABLE["is a web page"])
     with pytest.raises(UnreadableError, match=r"model\.pdparams: is a web page, saved in the file's place$"):
         read_pdparams(path)
 
 
 @pytest.mark.parametrize("name", ["archive/data.pkl", "model.pdparams"])
 def test_archives_are_left_to_the_reader_of_torch(name: str, tmp_path: Path) -> None:
-    """Whatever is in them; a reader of Paddle's says that they are none of its own."""
+    """The reader of Paddle's files refuses any zip archive."""
     path = tmp_path / "model.pdparams"
     path.write_bytes(archive(name))
     assert open_path(path).kind == "zip archive"
@@ -87,7 +87,7 @@ def test_archives_are_left_to_the_reader_of_torch(name: str, tmp_path: Path) -> 
 
 
 def test_a_folder_opens_each_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However often it is asked, also for one that cannot be read; and maps none whose contents nobody asks for."""
+    """Also unreadable files are opened once; files are mapped only when their contents are used."""
     looks: list[int] = []
     monkeypatch.setattr(kinds, "kind", lambda data: looks.append(len(data)) or kind(data))
     (tmp_path / "a").write_bytes(pickle.dumps({}))
@@ -110,7 +110,7 @@ def test_a_folder_opens_each_file_once(tmp_path: Path, monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("release", cases.RELEASES)
 def test_a_conversion_looks_at_each_path_once(release: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is converted: a file, a program with its tensors, a folder; none is told twice what it is."""
+    """For a file, a program with its tensors, and a folder, no file is opened twice."""
     looks: list[Path] = []
     look = File.__init__
     monkeypatch.setattr(File, "__init__", lambda file, path: looks.append(path) or look(file, path))
@@ -130,7 +130,7 @@ def test_a_conversion_looks_at_each_path_once(release: str, tmp_path: Path, monk
     ids=["dict", "empty dict", "ordered dict", "list", "empty list", "array", "tuple", "tensor", "static tensor"],
 )
 def test_knows_pickles(value: object, protocol: int) -> None:
-    """Of every protocol; the first two do not say that they are pickles."""
+    """Every protocol; protocols 0 and 1 have no header."""
     assert kind(memoryview(pickle.dumps(value, protocol))) == "pickle"
 
 

@@ -1,4 +1,4 @@
-"""The names that Paddle's processes give to the tensors of an ST-GCN follow from where these stand, and back."""
+"""Paddle's parameter names of an ST-GCN follow from the structured names, and back."""
 
 import re
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from convert.formats.paddle_names import EXTRA_TENSORS, network_keys, parameter_
 from convert.network.keys import restore_state_dict
 from stgcn_torch.architecture import tensor_shapes
 
-# As Paddle 2.6.2 and 3.3.1 saved the article's network; the other layers are counted on between these.
+# As Paddle 2.6.2 and 3.3.1 saved the article's network; the layers between these are numbered in order.
 PADDLES_OWN = {
     "backbone.A": "generated_tensor_0",
     "backbone.data_bn.weight": "batch_norm1d_0.w_0",
@@ -28,7 +28,7 @@ PADDLES_OWN = {
     "backbone.edge_importance.9": "stgcn__back_bone_0.w_9",
     "head.fcn.bias": "conv2d_22.b_0",
 }
-# As Paddle 1.8.5 saved it in a process that had made two batch norms and a convolution before.
+# As Paddle 1.8.5 saved the network in a process that had created two batch norms and a convolution before.
 PADDLE_1S = {
     "backbone.data_bn.weight": "batch_norm_2.w_0",
     "backbone.data_bn._variance": "batch_norm_2.w_2",
@@ -44,7 +44,7 @@ WIDTHS, STRIDES = [64] * 4 + [128] * 3 + [256] * 3, [1, 1, 1, 1, 2, 1, 1, 2, 1, 
 
 
 def shapes_of(*, V: int = 25, K: int = 3, **options: Any) -> dict[str, tuple[int, ...]]:
-    """The structured key and shape of every tensor that Paddle has of an ST-GCN, by default the article's."""
+    """Structured name and shape of every tensor that Paddle saves of an ST-GCN, by default the article's."""
     model = {"channels": WIDTHS, "strides": STRIDES, "in_channels": 2, "num_classes": 30, "temporal_kernel": 9}
     model |= {"data_bn": True, "edge_importance": True} | options
     shapes = tensor_shapes((K, V, V), model)
@@ -72,7 +72,7 @@ STATISTICS = re.compile(r".*\.(A|_mean|_variance)")
 
 
 def shifted(name: str) -> str:
-    """The name in a process that made other layers before."""
+    """The name in a process that created other layers before."""
     return re.sub(r"_(\d+)(?=\.[wb]_\d+$)", lambda number: f"_{int(number[1]) + 98}", name)
 
 
@@ -121,7 +121,7 @@ def test_refuses_keys_of_other_networks(key: str) -> None:
 @pytest.mark.parametrize("paddle_1", [False, True], ids=["paddle", "paddle 1"])
 @pytest.mark.parametrize("options", NETWORKS.values(), ids=NETWORKS)
 def test_shapes_tell_the_network(options: dict[str, Any], paddle_1: bool) -> None:
-    """How many blocks it has and which have a convolution in their residual, in whatever order the tensors come."""
+    """Shapes show the blocks and their residual convolutions, in any order of the tensors."""
     shapes = shapes_of(**options)
     names = parameter_names(sorted(shapes), paddle_1=paddle_1)
     parameters = {shifted(names[key]): shapes[key] for key in names}
@@ -164,7 +164,7 @@ def test_shapes_of_another_network_are_refused(change: Callable[[dict[str, Any]]
     ["learning_rate_0", "@LR_DECAY_COUNTER@", "global_step", "conv2d_0.w_0_velocity_0", "conv2d_0.w_0_beta1_pow_acc_0"],
 )
 def test_what_is_kept_beside_weights_is_known(name: str) -> None:
-    """No parameter is called like it."""
+    """No parameter has such a name."""
     assert EXTRA_TENSORS.fullmatch(name)
     assert not any(EXTRA_TENSORS.fullmatch(parameter) for parameter in (*NETWORK, *parameter_names(NETWORK).values()))
 
@@ -179,7 +179,7 @@ def test_what_is_kept_beside_weights_is_known(name: str) -> None:
     ids=["all", "backbone", "trainable"],
 )
 def test_names_tell_where_a_tensor_stands(keys: list[str]) -> None:
-    """Wherever the process began to count, and without head or statistics."""
+    """From any first number of the process, and without head or statistics."""
     names = parameter_names(NETWORK)
     assert structured_names((names[key] for key in keys), NETWORK) == {names[key]: key for key in keys}
     assert structured_names((shifted(names[key]) for key in sorted(keys)), NETWORK) == {
@@ -188,16 +188,16 @@ def test_names_tell_where_a_tensor_stands(keys: list[str]) -> None:
 
 
 def test_edge_importance_is_counted_under_the_class_name() -> None:
-    """PaddleVideo's class is another than the article's."""
+    """PaddleVideo's class has another name than the article's."""
     names = {key: name.replace("stgcn__back_bone_0", "stgcn_3") for key, name in parameter_names(NETWORK).items()}
     assert structured_names(names.values(), NETWORK) == {name: key for key, name in names.items()}
 
 
 def of_paddle_1() -> dict[str, str]:
-    """The names of the process of ``PADDLE_1S``, with the graph as a traced network has it."""
-    moved = {"batch_norm": 2, "conv2d": 1}
+    """Parameter names of the process of ``PADDLE_1S``, with the graph's name from a traced network."""
+    offsets = {"batch_norm": 2, "conv2d": 1}
     return {
-        key: re.sub(r"^(batch_norm|conv2d)_(\d+)", lambda kind: f"{kind[1]}_{int(kind[2]) + moved[kind[1]]}", name)
+        key: re.sub(r"^(batch_norm|conv2d)_(\d+)", lambda kind: f"{kind[1]}_{int(kind[2]) + offsets[kind[1]]}", name)
         for key, name in parameter_names(NETWORK, paddle_1=True).items()
     }
 
@@ -211,16 +211,16 @@ def test_paddle_1_counts_batch_norms_together() -> None:
 
 
 @pytest.mark.parametrize(
-    "left", ["", "head.", "backbone.A", "backbone.data_bn."], ids=["none", "head", "graph", "norm"]
+    "missing", ["", "head.", "backbone.A", "backbone.data_bn."], ids=["none", "head", "graph", "norm"]
 )
-def test_names_of_paddle_1_tell_where_a_tensor_stands(left: str) -> None:
-    """Which a traced network and an optimizer's state have alone; networks may lack the input's batch norm."""
-    keys = [key for key in NETWORK if not left or not key.startswith(left)]
+def test_names_of_paddle_1_tell_where_a_tensor_stands(missing: str) -> None:
+    """Traced networks and optimizer states have only these; the input's batch norm may be missing."""
+    keys = [key for key in NETWORK if not missing or not key.startswith(missing)]
     names = parameter_names(keys, paddle_1=True)
     assert structured_names(names.values(), keys) == {name: key for key, name in names.items()}
-    whole = of_paddle_1()
-    if left != "backbone.data_bn.":
-        assert structured_names((whole[key] for key in keys), NETWORK) == {whole[key]: key for key in keys}
+    all_names = of_paddle_1()
+    if missing != "backbone.data_bn.":
+        assert structured_names((all_names[key] for key in keys), NETWORK) == {all_names[key]: key for key in keys}
 
 
 def test_names_of_two_generations_are_of_no_network() -> None:

@@ -58,7 +58,7 @@ def test_reads_state_dicts(release: str, protocol: int) -> None:
 
 
 def test_reads_state_dicts_of_paddle_1() -> None:
-    """Which counted batch norms of every kind together, and a step of the schedule by another name."""
+    """Paddle 1 numbers batch norms of every kind together, and names the schedule's step otherwise."""
     names = {key: name.replace("norm2d", "norm") for key, name in cases.NAMES.items()}
     assert same(read(cases.PADDLE_1, "state_p2.pdparams"), {**cases.STATE, NAMES: names})
     state = read(cases.PADDLE_1, "momentum.pdopt")
@@ -71,7 +71,7 @@ def test_reads_state_dicts_of_paddle_1() -> None:
 @every_release
 @every_protocol
 def test_reads_nested_checkpoints(release: str, protocol: int) -> None:
-    """Whatever people save around a state dict, its tensors are arrays wherever they are."""
+    """Tensors are arrays anywhere in a nested checkpoint."""
     nested = read(release, f"nested_p{protocol}.pdparams")
     assert same(nested, {**cases.NESTED, "model": dict(nested["model"])})
 
@@ -116,13 +116,13 @@ def test_reads_single_tensors(release: str) -> None:
 
 @every_release
 def test_reads_tensors_of_static_mode(release: str) -> None:
-    """Which are saved as a call of eval."""
+    """Static mode saves a tensor as a call of eval."""
     assert same(read(release, "static_nested_p2.pdparams"), {"tensor": W, "epoch": 3})
 
 
 @every_release
 def test_keeps_generators_opaque(release: str) -> None:
-    """The state of a random generator is kept as what the file says, and what is beside it is read."""
+    """A random generator's state becomes an opaque object; other parts are read."""
     value = read(release, "generator.pdparams")
     assert all(isinstance(state, Opaque) for state in value["state"])
     assert same(value["w"], W)
@@ -130,7 +130,7 @@ def test_keeps_generators_opaque(release: str) -> None:
 
 @every_release
 def test_joins_slices(release: str) -> None:
-    """What Paddle cut into slices, because it was large, is whole again."""
+    """Large arrays, which Paddle cuts into slices, are joined."""
     state = read(release, "sliced_p2.pdparams")
     assert state.pop(NAMES) == cases.NAMES
     assert same({name: state[name] for name in cases.STATE}, cases.STATE)
@@ -161,7 +161,7 @@ def test_refuses_slices_that_do_not_fit(value: object, tmp_path: Path) -> None:
 
 @every_protocol
 def test_arrays_are_ready_for_torch(protocol: int, tmp_path: Path) -> None:
-    """Aligned, writable, native, and each with memory of its own, wherever it lies in the file."""
+    """Arrays are aligned, writable, native and own their memory, from any position in the file."""
     for padding in range(1, 9):
         value = ["x" * padding, W, {"transposed": W.T, "big-endian": W.astype(">f4"), "bf16": W.astype(">u2")}]
         tree = read_pdparams(saved(tmp_path, value, protocol))
@@ -174,7 +174,7 @@ def test_arrays_are_ready_for_torch(protocol: int, tmp_path: Path) -> None:
 
 
 def test_user_pairs_stay_pairs_where_they_are_no_tensor(tmp_path: Path) -> None:
-    """Only a tuple of a name and an array is how Paddle saves a tensor."""
+    """Paddle saves a tensor as a tuple of a name and an array; other pairs are left."""
     assert same(read_pdparams(saved(tmp_path, ["w", W])), ["w", W])
     assert same(read_pdparams(saved(tmp_path, [Call(tuple, ("w", W)), ("w", 1)])), [W, ("w", 1)])
 
@@ -191,7 +191,7 @@ def test_tied_weights_stay_tied(tmp_path: Path) -> None:
 
 
 def test_suffix_says_nothing(tmp_path: Path) -> None:
-    """A file is what it holds."""
+    """The kind is told from the contents."""
     for name in ("model.safetensors", "model.json", "model.pdiparams", "__model__", "model"):
         write_pdparams(cases.STATE, tmp_path / name, names=cases.NAMES)
         assert same(read_pdparams(tmp_path / name), {**cases.STATE, NAMES: cases.NAMES})
@@ -223,7 +223,7 @@ def test_large_files_open_in_little_memory(tmp_path: Path) -> None:
 
 
 def test_views_are_not_written_to(tmp_path: Path) -> None:
-    """They are the file."""
+    """Views are read-only views of the file."""
     view: Any = pdparams_views(open_path(saved(tmp_path, W)))
     assert same(view, W)
     assert not view.flags.writeable
@@ -231,7 +231,7 @@ def test_views_are_not_written_to(tmp_path: Path) -> None:
 
 @every_protocol
 def test_what_is_written_reads_back(protocol: int, tmp_path: Path) -> None:
-    """Writing what was read, and reading it, changes nothing, and writing it again not a byte."""
+    """Reading a written file gives the same tree, and writing that tree gives the same bytes."""
     state = read(cases.RELEASES[-1], f"state_p{protocol}.pdparams")
     write_pdparams(state, tmp_path / "a")
     assert same(read_pdparams(tmp_path / "a"), state)
@@ -258,14 +258,14 @@ def test_what_is_written_is_a_pickle_of_python_2(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", [W.astype("u2"), W.astype(ml_dtypes.float8_e5m2), np.array(["w"]), np.array([None])])
 def test_refuses_dtypes_that_paddle_does_not_have(value: np.ndarray, tmp_path: Path) -> None:
-    """And leaves nothing behind; uint16 would come back as bfloat16."""
+    """No file is left; uint16 would be read as bfloat16."""
     with pytest.raises(ValueError, match="cannot be written for Paddle"):
         write_pdparams({"w": value}, tmp_path / "a", names={"w": "w_0"})
     assert list(tmp_path.iterdir()) == []
 
 
 def test_names_are_the_networks_where_none_are_given(tmp_path: Path) -> None:
-    """As a fresh process would count them; a key that is none of an ST-GCN's has none."""
+    """Default names are those of a fresh process; keys of other networks are refused."""
     write_pdparams(dict.fromkeys(NETWORK, W), tmp_path / "a")
     assert read_pdparams(tmp_path / "a")[NAMES] == parameter_names(NETWORK)
     with pytest.raises(MismatchError, match=r"none of an ST-GCN's: fc\.weight$"):
@@ -275,7 +275,7 @@ def test_names_are_the_networks_where_none_are_given(tmp_path: Path) -> None:
 
 
 def test_optimizers_are_written_with_velocities_for_statistics(tmp_path: Path) -> None:
-    """Zero ones: Paddle 2.0 and 2.1 demand them."""
+    """Paddle 2.0 and 2.1 demand them; they are zero."""
     velocities = {key: cases.STATE[key] for key in ("0.weight", "0.bias", "1.weight", "1.bias")}
     scheduler = {"last_epoch": 1, "last_lr": np.float64(0.05)}
     write_pdopt(velocities, scheduler, tmp_path / "a", names=cases.NAMES)

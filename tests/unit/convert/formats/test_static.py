@@ -1,4 +1,4 @@
-"""Inference models and 1.x directories are read by name, whatever of them is at hand."""
+"""Inference models and 1.x directories are read by name, from the folder or any of its files."""
 
 import json
 import os
@@ -74,7 +74,7 @@ def test_reads_inference_models(model: Path, path: str) -> None:
 
 @old
 def test_either_of_two_files_tells_the_names(model: Path) -> None:
-    """The program has the parameters' names, the list of parameters the structured ones too."""
+    """The program has parameter names; the .info file has structured names too."""
     (model / "model.pdmodel").rename(model / "moved")
     assert {*read_pdparams(model)} == {*cases.STATE}
     (model / "moved").rename(model / "model.pdmodel")
@@ -84,7 +84,7 @@ def test_either_of_two_files_tells_the_names(model: Path) -> None:
 
 @both
 def test_a_program_may_be_anywhere(model: Path) -> None:
-    """Under any name, if it is given."""
+    """Passed by the program argument, under any name."""
     program = next(path for path in model.iterdir() if path.suffix in (".pdmodel", ".json"))
     program.rename(model / "elsewhere")
     state: Any = read_static(model / "model.pdiparams", program=model / "elsewhere")
@@ -93,7 +93,7 @@ def test_a_program_may_be_anywhere(model: Path) -> None:
 
 @pytest.mark.parametrize("path", ["inference", "inference/__model__", "inference/__params__"])
 def test_reads_models_of_paddle_1(path: str) -> None:
-    """Which calls the program __model__ and the tensors __params__."""
+    """Paddle 1 names the program __model__ and the tensors __params__."""
     assert same(read_pdparams(cases.ROOT / cases.PADDLE_1 / path), VARIABLES)
 
 
@@ -108,19 +108,19 @@ def test_reads_a_file_for_each_variable(release: str) -> None:
 
 
 def state_of(options: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Paddle's tensors of a network, each with a value of its own."""
+    """Paddle's tensors of a network, each with a different value."""
     return {key: np.full(shape, index, "f4") for index, (key, shape) in enumerate(shapes_of(**options).items())}
 
 
-def in_one_file(held: dict[str, np.ndarray], program: Path, tensors_file: Path) -> None:
+def in_one_file(arrays: dict[str, np.ndarray], program: Path, tensors_file: Path) -> None:
     """An inference model of Paddle 3, under any names."""
-    program.write_text(pir({name: value.shape for name, value in held.items()}))
-    tensors_file.write_bytes(b"".join(stream(held[name]) for name in sorted(held)))
+    program.write_text(pir({name: value.shape for name, value in arrays.items()}))
+    tensors_file.write_bytes(b"".join(stream(arrays[name]) for name in sorted(arrays)))
 
 
-def in_one_file_each(held: dict[str, np.ndarray], folder: Path) -> None:
-    """What Paddle 1 saves."""
-    for name, value in held.items():
+def in_one_file_each(arrays: dict[str, np.ndarray], folder: Path) -> None:
+    """A file for each tensor, as Paddle 1 saves them."""
+    for name, value in arrays.items():
         (folder / name).write_bytes(stream(value))
 
 
@@ -142,33 +142,33 @@ def test_tensors_of_an_st_gcn_are_found_by_name_alone(options: dict[str, Any], t
 def test_tensors_in_a_file_each_are_found_by_name_alone(
     options: dict[str, Any], paddle_1: bool, tmp_path: Path
 ) -> None:
-    """A network that Paddle 1 traced has among them the graph."""
+    """Networks traced by Paddle 1 also have the graph."""
     state = state_of(options)
     in_one_file_each({name: state[key] for key, name in parameter_names(state, paddle_1=paddle_1).items()}, tmp_path)
     assert same(dict(sorted(read_pdparams(tmp_path).items())), dict(sorted(state.items())))
 
 
 def persistables(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What is kept beside weights in training."""
+    """Tensors that Paddle saves beside the weights in training."""
     names = parameter_names(state)
     velocities = {f"{names[key]}_velocity_0": state[key] + 1 for key in state if key.endswith((".weight", ".bias"))}
     return velocities | {"learning_rate_0": np.ones(1, "f4"), "@LR_DECAY_COUNTER@": np.ones(1, "i8")}
 
 
 def test_what_is_kept_beside_weights_keeps_its_name(tmp_path: Path) -> None:
-    """The weights have theirs all the same."""
+    """The weights still get structured names."""
     state = state_of(SMALL)
-    names, beside = parameter_names(state), persistables(state)
-    in_one_file_each({names[key]: state[key] for key in state} | beside, tmp_path)
-    assert same(dict(sorted(read_pdparams(tmp_path).items())), dict(sorted((state | beside).items())))
+    names, extras = parameter_names(state), persistables(state)
+    in_one_file_each({names[key]: state[key] for key in state} | extras, tmp_path)
+    assert same(dict(sorted(read_pdparams(tmp_path).items())), dict(sorted((state | extras).items())))
 
 
 def test_optimizers_and_other_networks_keep_their_names() -> None:
-    """Nothing is guessed of them, nor of what is no array."""
+    """Other tensors and values that are no arrays are left."""
     state = state_of(SMALL)
     names = parameter_names(state)
-    for held in (persistables(state), PARAMETERS, VARIABLES, {}, {"a": 1}):
-        assert by_structured_name(held) is held
+    for values in (persistables(state), PARAMETERS, VARIABLES, {}, {"a": 1}):
+        assert by_structured_name(values) is values
     pruned = {names[key]: state[key] for key in state if "networks.2.tcn.0" not in key}
     assert by_structured_name(pruned) is pruned
     twice = {names[key]: state[key] for key in state} | {"conv2d_00.w_0": state["head.fcn.weight"]}
@@ -184,12 +184,12 @@ OTHERWISE_CALLED = [
 ]
 
 
-@pytest.mark.parametrize(("program", "holder"), OTHERWISE_CALLED)
-def test_models_are_found_under_any_name(program: str, holder: str, tmp_path: Path) -> None:
-    """In a folder that has one, by the folder or either file; what is no program does not count."""
-    in_one_file(VARIABLES, tmp_path / program, tmp_path / holder)
+@pytest.mark.parametrize(("program", "parameters"), OTHERWISE_CALLED)
+def test_models_are_found_under_any_name(program: str, parameters: str, tmp_path: Path) -> None:
+    """By the folder or either file, if the folder has one model; other JSON files are ignored."""
+    in_one_file(VARIABLES, tmp_path / program, tmp_path / parameters)
     (tmp_path / "report.json").write_text('{"input": 1}')
-    for path in (tmp_path, tmp_path / program, tmp_path / holder):
+    for path in (tmp_path, tmp_path / program, tmp_path / parameters):
         assert same(read_pdparams(path), VARIABLES)
 
 
@@ -207,7 +207,7 @@ def test_of_several_models_the_namesakes_belong_together(tmp_path: Path) -> None
 
 
 def test_tensors_that_have_a_program_are_of_no_other(tmp_path: Path) -> None:
-    """Even where they are alone."""
+    """Even if they are the only tensors in the folder."""
     in_one_file(VARIABLES, tmp_path / "a.json", tmp_path / "a.pdiparams")
     (tmp_path / "train.json").write_text(pir({"x": (1,)}))
     with pytest.raises(UnreadableError, match=r"the file of its tensors, train\.pdiparams, is not beside it"):
@@ -215,14 +215,14 @@ def test_tensors_that_have_a_program_are_of_no_other(tmp_path: Path) -> None:
 
 
 def test_a_report_beside_tensors_is_no_program(tmp_path: Path) -> None:
-    """Even one that is called as a program would be."""
+    """Even a report with the usual name of a program."""
     in_one_file(VARIABLES, tmp_path / "program", tmp_path / "m.pdiparams")
     (tmp_path / "m.json").write_text('{"input": 1}')
     assert same(read_pdparams(tmp_path), VARIABLES)
 
 
 def test_the_prefix_of_a_model_will_do(tmp_path: Path) -> None:
-    """Paddle's own functions take it; what stands at the path itself comes first."""
+    """As in Paddle's functions; a file at the path itself takes precedence."""
     in_one_file(VARIABLES, tmp_path / "m.v1.json", tmp_path / "m.v1.pdiparams")
     assert same(read_pdparams(tmp_path / "m.v1"), VARIABLES)
     (tmp_path / "m.v1").write_bytes(stream(cases.ramp(3)))
@@ -256,7 +256,7 @@ def test_a_folder_with_a_state_dict_is_no_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize("dtype", BY_NUMBER.values(), ids=str)
 @pytest.mark.parametrize("levels", [0, 2])
 def test_reads_every_dtype(dtype: np.dtype, levels: int) -> None:
-    """Float8 too, whose dtype this form tells; levels of detail are passed over."""
+    """Including float8, whose dtype this format stores; levels of detail are skipped."""
     for shape in [(), (0, 3), (2, 300)]:
         array = (np.arange(np.prod(shape, dtype=int)) % 2).astype(dtype).reshape(shape)
         (read,) = tensors(memoryview(stream(array, levels)))
@@ -266,16 +266,16 @@ def test_reads_every_dtype(dtype: np.dtype, levels: int) -> None:
 
 @pytest.mark.parametrize("release", cases.RELEASES)
 def test_selected_rows_are_refused_by_name(release: str) -> None:
-    """What they hold is no tensor of any network here."""
+    """No network here has such a tensor."""
     with pytest.raises(UnreadableError, match=r"holds SelectedRows, rows of an embedding, .* \(tensor 0, at byte 0\)$"):
         read_pdparams(cases.ROOT / release / "rows.pdtensor")
 
 
 @pytest.mark.parametrize("rows", [[], [2], [9, 9], range(99)], ids=["none", "one", "twice", "all"])
 def test_rows_of_any_number_are_told_from_tensors(rows: list[int], tmp_path: Path) -> None:
-    """Even where their number might be that of levels of detail."""
-    held = selected(rows, len(rows) + 10, cases.ramp(len(rows), 2))
-    for data in (held, stream(cases.ramp(3)) + held):
+    """Even if the number of rows may be a number of levels of detail."""
+    rows_data = selected(rows, len(rows) + 10, cases.ramp(len(rows), 2))
+    for data in (rows_data, stream(cases.ramp(3)) + rows_data):
         (tmp_path / "w").write_bytes(data)
         with pytest.raises(UnreadableError, match="holds SelectedRows"):
             read_pdparams(tmp_path / "w")
@@ -297,7 +297,7 @@ def selected(rows: Sequence[int], height: int, values: np.ndarray) -> bytes:
     ids=["row", "negative", "number", "short"],
 )
 def test_what_only_looks_like_rows_is_damaged(data: bytes, tmp_path: Path) -> None:
-    """The rows are of the tensor, and as many as it has."""
+    """Row indices must be in range, and as many as the tensor's rows."""
     (tmp_path / "w").write_bytes(data)
     with pytest.raises(UnreadableError, match=r"^(?!.*SelectedRows)"):
         read_pdparams(tmp_path / "w")
@@ -349,7 +349,7 @@ def test_says_what_is_wrong_with_a_directory(files: dict[str, int | bytes], word
 
 @old
 def test_names_that_clash_are_refused(model: Path) -> None:
-    """A list of parameters that calls one as another is called loses neither."""
+    """An .info file that gives one tensor another's name is refused."""
     entry = {"structured_name": "conv2d_1.b_0"}
     (model / "model.pdiparams.info").write_bytes(pickle.dumps({"conv2d_1.w_0": entry}))
     with pytest.raises(MismatchError, match="two tensors by the same name"):

@@ -1,4 +1,4 @@
-"""What torch writes is read without it, and what is written here torch reads; nothing in a checkpoint runs."""
+"""Checkpoints of torch are read without it, torch reads those written here, and nothing in a checkpoint runs."""
 
 import argparse
 import collections
@@ -37,7 +37,7 @@ SHAPES: list[tuple[int, ...]] = [(), (0,), (2, 0, 3), (3,), (2, 1, 3)]
 DTYPES = [torch.bool, torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8, torch.float16, torch.float32]
 DTYPES += [torch.float64, torch.bfloat16, torch.complex64, torch.complex128]
 W = np.arange(6, dtype="f4").reshape(2, 3)
-# All that torch 1.13, the first that reads with weights_only, knows of what may be written.
+# Opcodes known to torch 1.13, the first with weights_only, that may be written.
 OPCODES = {"PROTO", "GLOBAL", "EMPTY_TUPLE", "REDUCE", "MARK", "BINUNICODE", "BININT", "LONG1", "TUPLE", "BINPERSID"}
 OPCODES |= {"NEWFALSE", "SETITEMS", "STOP"}
 SECONDS = 10.0  # of processor time; measured: at most 0.05
@@ -72,7 +72,7 @@ def tensors() -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("mmap", [False, True])
 def test_torch_reads_what_is_written(mmap: bool, tmp_path: Path) -> None:
-    """With the reader that runs nothing, in order, contiguous and to the bit."""
+    """With weights_only, in order, contiguous and bit for bit."""
     expected = tensors()
     write_pt({name: as_numpy(tensor) for name, tensor in expected.items()}, tmp_path / "model.pt")
     read = torch.load(tmp_path / "model.pt", weights_only=True, mmap=mmap)
@@ -89,14 +89,14 @@ def test_arrays_are_written_row_by_row(array: np.ndarray, tmp_path: Path) -> Non
 
 
 def test_the_same_state_makes_the_same_file(tmp_path: Path) -> None:
-    """Whatever it is called and whenever."""
+    """Under any name, at any time."""
     for name in ("a.pt", "b.pth"):
         write_pt({"w": W, "b": W[0]}, tmp_path / name)
     assert (tmp_path / "a.pt").read_bytes() == (tmp_path / "b.pth").read_bytes()
 
 
 def test_written_files_suit_every_torch_that_reads_safely(tmp_path: Path) -> None:
-    """Their opcodes are few, their records neither packed nor unaligned."""
+    """Few opcodes; records uncompressed and aligned."""
     write_pt({"w": W, "n": np.array(3), "l": np.zeros((1 << 16,))}, tmp_path / "model.pt")
     data = (tmp_path / "model.pt").read_bytes()
     with zipfile.ZipFile(tmp_path / "model.pt") as zipped:
@@ -108,7 +108,7 @@ def test_written_files_suit_every_torch_that_reads_safely(tmp_path: Path) -> Non
 
 
 def test_refuses_dtypes_that_torch_does_not_have(tmp_path: Path) -> None:
-    """And leaves what stood there."""
+    """An existing file stays."""
     (tmp_path / "model.pt").write_bytes(b"old")
     with pytest.raises(ValueError, match=r"arrays of str\d+, uint16 cannot be written for torch"):
         write_pt({"a": np.array(["x"]), "w": W, "b": W.astype("u2")}, tmp_path / "model.pt")
@@ -154,7 +154,7 @@ def test_reads_looks_at_storages(zipped: bool, tmp_path: Path) -> None:
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 @both_formats
 def test_reads_every_protocol(zipped: bool, protocol: int, tmp_path: Path) -> None:
-    """Plain values come back as they were, in whatever pickle they are."""
+    """Plain values are read the same from any protocol."""
     value = {
         "state_dict": torch.nn.Linear(2, 3).state_dict(),
         "epoch": 3,
@@ -168,7 +168,7 @@ def test_reads_every_protocol(zipped: bool, protocol: int, tmp_path: Path) -> No
 
 
 def test_reads_checkpoints_of_this_project(tmp_path: Path) -> None:
-    """Tensors and what the file says about them."""
+    """Tensors and hyperparameters."""
     module = module_of()
     write_ckpt(module, tmp_path / "last.ckpt")
     read: Any = read_pt(tmp_path / "last.ckpt")
@@ -191,7 +191,7 @@ class Code:
 
 
 def strange_objects() -> dict[str, object]:
-    """What training states are full of."""
+    """Objects found in training states, by the name of their class or function."""
     round_trip = Mapping()
     round_trip["me"] = round_trip
     return {
@@ -219,16 +219,16 @@ def test_strange_objects_are_inert(zipped: bool, name: str, tmp_path: Path) -> N
     """An object of any class is its class and nothing more, and the tensors beside it are read."""
     value = {"w": torch.ones(2), "object": strange_objects()[name], "again": [strange_objects()[name]], "b": W}
     read: Any = read_pt(saved(tmp_path / "model.pt", value, zipped=zipped))
-    kept = read.pop("object")
-    assert isinstance(kept, Opaque)
-    assert (str(kept.symbol), kept.args, kept.state) == (name, (), None)
+    inert = read.pop("object")
+    assert isinstance(inert, Opaque)
+    assert (str(inert.symbol), inert.args, inert.state) == (name, (), None)
     assert isinstance(read["again"][0], Opaque)
     assert (read["w"].tolist(), read["b"].tolist()) == ([1, 1], W.tolist())
 
 
 @both_formats
 def test_collections_and_numbers_are_read(zipped: bool, tmp_path: Path) -> None:
-    """Those that hold what somebody may want."""
+    """Collections and numbers that may hold useful values."""
     value = {
         "d": collections.defaultdict(list, a=[1]),
         "c": collections.Counter("aab"),
@@ -286,9 +286,9 @@ def storage(kind: str = "FloatStorage", size: object = 6, key: object = "0", mod
 
 
 def tensor(shape: object = (2, 3), strides: object = (3, 1), offset: object = 0, of: bytes | None = None) -> bytes:
-    """The opcodes for a tensor, which is that of ``records`` unless told otherwise."""
-    look = stacked(offset) + stacked(shape) + stacked(strides)
-    return b"ctorch._utils\n_rebuild_tensor_v2\n(" + (of or storage()) + look + b"\x89)tR"
+    """The opcodes for a tensor, by default that of ``records``."""
+    layout = stacked(offset) + stacked(shape) + stacked(strides)
+    return b"ctorch._utils\n_rebuild_tensor_v2\n(" + (of or storage()) + layout + b"\x89)tR"
 
 
 def records(opcodes: bytes, payload: bytes = W.tobytes()) -> bytes:
@@ -297,13 +297,13 @@ def records(opcodes: bytes, payload: bytes = W.tobytes()) -> bytes:
 
 
 def read_bytes(data: bytes, path: Path) -> Any:
-    """What a file of these bytes holds."""
+    """Read a file of these bytes."""
     path.write_bytes(data)
     return read_pt(path)
 
 
 def test_the_tensor_of_these_tests_is_read(tmp_path: Path) -> None:
-    """Unless it lies."""
+    """With consistent values."""
     assert np.array_equal(read_bytes(records(tensor()), tmp_path / "model.pt"), W)
 
 
@@ -341,7 +341,7 @@ LIES = {
 
 @pytest.mark.parametrize("name", LIES)
 def test_lies_are_unreadable(name: str, tmp_path: Path) -> None:
-    """Soon, in one line, and nothing outside the storage is looked at."""
+    """Refused quickly, in one line, and without reading outside the storage."""
     start = time.process_time()
     with pytest.raises(UnreadableError, match=r"model\.pt: .{1,200}$"):
         read_bytes(records(LIES[name]), tmp_path / "model.pt")
@@ -359,7 +359,7 @@ def test_oldest_ways_to_run_code_are_unsafe(opcodes: bytes, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("of", [storage("QInt8Storage"), storage("UntypedStorage", 24, module="torch.storage")])
 def test_tensors_of_other_dtypes_are_inert(of: bytes, tmp_path: Path) -> None:
-    """A storage that cannot be told in NumPy makes an inert tensor, not a wrong one."""
+    """Storages of dtypes that NumPy lacks give inert tensors, not wrong ones."""
     assert isinstance(read_bytes(records(tensor(of=of)), tmp_path / "model.pt"), Opaque)
 
 
@@ -373,7 +373,7 @@ def repacked(data: bytes, path: Path, **options: Any) -> bytes:
 
 
 def test_archives_are_not_unpacked(tmp_path: Path) -> None:
-    """Torch packs nothing, so what is packed may be a bomb."""
+    """Torch compresses nothing, so a compressed record may be a zip bomb."""
     whole = records(tensor())
     assert np.array_equal(read_bytes(repacked(whole, tmp_path / "a"), tmp_path / "model.pt"), W)
     with pytest.raises(UnreadableError, match="encrypted or compressed"):
@@ -396,7 +396,7 @@ def test_archives_of_something_else_are_unreadable(tmp_path: Path) -> None:
 
 
 def test_archives_of_a_nameless_record_are_unreadable(tmp_path: Path) -> None:
-    """Zipfile itself looks for the last character of the name."""
+    """Zipfile itself fails on an empty name."""
     with zipfile.ZipFile(tmp_path / "model.pt", "w") as zipped:
         zipped.writestr(zipfile.ZipInfo("x"), b"")
     data = (tmp_path / "model.pt").read_bytes()
@@ -438,7 +438,7 @@ def test_other_files_are_unreadable(data: bytes, tmp_path: Path) -> None:
 
 
 def assert_harmless(data: bytes, path: Path) -> None:
-    """It is read as plain data, or one line says why not."""
+    """The file is read as plain data, or refused in one line."""
     try:
         value = read_bytes(data, path)
     except ConvertError as problem:
@@ -448,7 +448,7 @@ def assert_harmless(data: bytes, path: Path) -> None:
 
 
 def assert_plain(value: object) -> None:
-    """Nothing of the reader's own is left in it."""
+    """No object of the reader is left in a tree."""
     if isinstance(value, dict):
         assert_plain([*value, *value.values()])
     elif isinstance(value, list | tuple | set):
@@ -473,7 +473,7 @@ def changed(data: bytes, changes: list[tuple[float, int]]) -> bytes:
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
-    """A checkpoint in both formats, and where they may be written again."""
+    """A checkpoint in both formats, and a path to write to."""
     path = tmp_path_factory.mktemp("samples") / "model.pt"
     value = {"w": torch.tensor(W), "t": torch.tensor(W).t(), "a": np.arange(3), "n": argparse.Namespace(x=1), "s": {1}}
     return [saved(path, value, zipped=zipped).read_bytes() for zipped in (True, False)] + [str(path).encode()]
@@ -491,10 +491,10 @@ def test_changed_files_are_refused_or_plain(
 @fuzzing
 @given(changes=CHANGES)
 def test_changed_pickles_are_refused_or_plain(samples: list[bytes], changes: list[tuple[float, int]]) -> None:
-    """So does one whose sums are right again."""
+    """A changed pickle with correct checksums does no harm either."""
     path = Path(samples[2].decode())
     path.write_bytes(samples[0])
     with zipfile.ZipFile(path) as zipped:
-        held = {name.partition("/")[2]: zipped.read(name) for name in zipped.namelist()}
-    held["data.pkl"] = changed(held["data.pkl"], changes)
-    assert_harmless(archive(held.items()), path)
+        contents = {name.partition("/")[2]: zipped.read(name) for name in zipped.namelist()}
+    contents["data.pkl"] = changed(contents["data.pkl"], changes)
+    assert_harmless(archive(contents.items()), path)

@@ -117,25 +117,25 @@ HEADS = {"mmaction2-0.x": "cls_head.fc", "mmaction2-1.x": "cls_head.fc", "pyskl"
 
 def spoken(state: dict[str, np.ndarray], dialect: str) -> dict[str, np.ndarray]:
     """A state as a foreign project would have saved it, by its published names."""
-    told: dict[str, np.ndarray] = {}
+    foreign: dict[str, np.ndarray] = {}
     for name, value in state.items():
         parts = name.split(".")
         if dialect == "st-gcn":
-            told[".".join(parts[1:])] = value
+            foreign[".".join(parts[1:])] = value
         elif parts[0] == "head":
-            told[f"{HEADS[dialect]}.{parts[-1]}"] = (
+            foreign[f"{HEADS[dialect]}.{parts[-1]}"] = (
                 value[:, :, 0, 0] if value.ndim == 4 and dialect != "mmaction2-0.x" else value
             )
         elif dialect == "mmaction2-0.x" or parts[1] == "data_bn":
-            told[name] = value
+            foreign[name] = value
         elif parts[1] == "A":
             blocks = {key.split(".")[2] for key in state if ".st_gcn_networks." in key}
-            told |= {f"backbone.gcn.{i}.gcn.A": value.copy() for i in blocks}
+            foreign |= {f"backbone.gcn.{i}.gcn.A": value.copy() for i in blocks}
         elif parts[1] == "edge_importance":
-            told[f"backbone.gcn.{parts[2]}.gcn.PA"] = value
+            foreign[f"backbone.gcn.{parts[2]}.gcn.PA"] = value
         else:
-            told[f"backbone.gcn.{parts[2]}.{BY_PURPOSE['.'.join(parts[3:5])]}.{parts[5]}"] = value
-    return told
+            foreign[f"backbone.gcn.{parts[2]}.{BY_PURPOSE['.'.join(parts[3:5])]}.{parts[5]}"] = value
+    return foreign
 
 
 @every_network
@@ -176,7 +176,7 @@ def test_blocks_with_different_graphs_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "words"),
     [
         ("backbone.gcn.0.tcn.branches.0.0.weight", r"ST-GCN\+\+"),
         ("l1.gcn1.PA", "AGCN or CTR-GCN"),
@@ -185,6 +185,6 @@ def test_blocks_with_different_graphs_are_refused() -> None:
         ("conv1.weight", r"none of its 2 tensors is named as an ST-GCN.s \(conv1\.weight, fc\.bogus\)"),
     ],
 )
-def test_another_kind_of_network_is_named(name: str, told: str) -> None:
-    with pytest.raises(MismatchError, match=told):
+def test_another_kind_of_network_is_named(name: str, words: str) -> None:
+    with pytest.raises(MismatchError, match=words):
         dialect_of([name, "fc.bogus"])

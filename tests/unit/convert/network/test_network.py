@@ -1,4 +1,4 @@
-"""The network in a file is found wherever it lies, with its parameter names, and what is left is told."""
+"""The network in a file is found at any place, with its parameter names; unused entries are reported."""
 
 import re
 from typing import Any
@@ -20,22 +20,22 @@ from stgcn_torch.model import STGCN
 def paddles(**options: Any) -> dict[str, np.ndarray]:
     """A network's tensors under Paddle's names."""
     torch.manual_seed(0)
-    made = STGCN(**{"num_classes": 5, "channels": [4, 8], "strides": [1, 2]} | options)
-    return restore_state_dict({name: tensor.numpy() for name, tensor in made.state_dict().items()})
+    model = STGCN(**{"num_classes": 5, "channels": [4, 8], "strides": [1, 2]} | options)
+    return restore_state_dict({name: tensor.numpy() for name, tensor in model.state_dict().items()})
 
 
 def test_tensors_come_in_the_order_of_the_network_whatever_the_file_s() -> None:
     state = paddles()
-    found = find_network(dict(sorted(state.items())))
-    assert list(found.state) == list(find_network(state).state)
-    assert found.model["channels"] == [4, 8]
+    network = find_network(dict(sorted(state.items())))
+    assert list(network.state) == list(find_network(state).state)
+    assert network.model["channels"] == [4, 8]
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float64", ">f4"])
 def test_weights_become_float32(dtype: str) -> None:
     state = {name: value.astype(dtype) for name, value in paddles().items()}
-    found = find_network(state)
-    for name, value in found.state.items():
+    network = find_network(state)
+    for name, value in network.state.items():
         assert value.dtype == (np.int64 if name.endswith("num_batches_tracked") else np.float32)
         assert value.dtype.isnative
         assert value.flags.aligned
@@ -46,10 +46,10 @@ def test_weights_become_float32(dtype: str) -> None:
 def test_parameter_names_follow_their_tensors(wrapper: str) -> None:
     state = paddles()
     table = parameter_names(state)
-    held = {wrapper + name: value for name, value in state.items()}
-    found = find_network(held | {NAMES: {wrapper + name: parameter for name, parameter in table.items()}})
-    assert found.names == table
-    assert found.left == []
+    tensors = {wrapper + name: value for name, value in state.items()}
+    network = find_network(tensors | {NAMES: {wrapper + name: parameter for name, parameter in table.items()}})
+    assert network.names == table
+    assert network.left == []
 
 
 def test_a_table_that_lacks_a_name_is_no_table() -> None:
@@ -61,9 +61,9 @@ def test_a_table_that_lacks_a_name_is_no_table() -> None:
 
 
 def test_what_trainers_keep_beside_the_weights_is_left_and_told() -> None:
-    beside = {"LearningRate": np.ones(1), "head.fcn.bias_velocity_0": np.ones(5), "epoch": 3}
-    found = find_network(paddles() | beside)
-    assert found.left == list(beside)
+    extras = {"LearningRate": np.ones(1), "head.fcn.bias_velocity_0": np.ones(5), "epoch": 3}
+    network = find_network(paddles() | extras)
+    assert network.left == list(extras)
 
 
 def test_an_object_in_the_place_of_a_tensor_is_missing() -> None:
@@ -75,9 +75,9 @@ def test_an_object_in_the_place_of_a_tensor_is_missing() -> None:
 
 @pytest.mark.parametrize("usual", ["state_dict", "model"])
 def test_of_several_the_usual_name_is_taken(usual: str) -> None:
-    found = find_network({"ema": paddles(num_classes=6), usual: paddles(), "epoch": 1})
-    assert found.model["num_classes"] == 5
-    assert found.left == ["ema", "epoch"]
+    network = find_network({"ema": paddles(num_classes=6), usual: paddles(), "epoch": 1})
+    assert network.model["num_classes"] == 5
+    assert network.left == ["ema", "epoch"]
 
 
 def test_a_network_deep_in_a_file_is_found() -> None:
@@ -102,11 +102,11 @@ def test_strides_must_be_as_many_as_blocks() -> None:
 
 @pytest.mark.parametrize("damage", [{"model": 3}, {"preprocessing": 4}, {"classes": 5}])
 def test_damaged_hyperparameters_are_not_believed(damage: dict[str, Any]) -> None:
-    told = {"model": {"strides": [2, 2]}, "preprocessing": {"window": 9}, "classes": list("abcde")}
-    held = {"state_dict": paddles(), "hyper_parameters": told}
-    assert find_network(held).model["strides"] == [2, 2]
-    found = find_network(held | {"hyper_parameters": told | damage})
-    assert (found.model["strides"], found.preprocessing, found.classes) == ([1, 2], None, None)
+    hparams = {"model": {"strides": [2, 2]}, "preprocessing": {"window": 9}, "classes": list("abcde")}
+    checkpoint = {"state_dict": paddles(), "hyper_parameters": hparams}
+    assert find_network(checkpoint).model["strides"] == [2, 2]
+    network = find_network(checkpoint | {"hyper_parameters": hparams | damage})
+    assert (network.model["strides"], network.preprocessing, network.classes) == ([1, 2], None, None)
 
 
 @pytest.mark.parametrize(
@@ -126,10 +126,10 @@ def test_damaged_hyperparameters_are_not_believed(damage: dict[str, Any]) -> Non
     ids=["list", "tuple", "prefix and rate", "criterion", "average", "compiled", "buffers of averages"],
 )
 def test_a_network_is_found_among_what_lies_beside_it(wrap: Any, left: list[str]) -> None:
-    found = find_network(wrap(paddles()))
-    assert found.state.keys() == find_network(paddles()).state.keys()
-    assert all(any(name.endswith(wanted) for name in found.left) for wanted in left)
-    assert bool(found.left) == bool(left)
+    network = find_network(wrap(paddles()))
+    assert network.state.keys() == find_network(paddles()).state.keys()
+    assert all(any(name.endswith(wanted) for name in network.left) for wanted in left)
+    assert bool(network.left) == bool(left)
 
 
 def half(dtype: str) -> dict[str, Any]:
@@ -139,17 +139,17 @@ def half(dtype: str) -> dict[str, Any]:
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 @pytest.mark.parametrize("layout", [None, "fsd10"])
 def test_a_graph_in_half_precision_is_made_exact(dtype: str, layout: str | None) -> None:
-    found = find_network(half(dtype), layout=layout)
-    assert (found.model["layout"], found.model["strategy"]) == ("fsd10", "spatial")
-    np.testing.assert_array_equal(found.state["backbone.A"], adjacency("fsd10").astype("f4"))
-    assert any(f"graph in {dtype}" in warning for warning in found.warnings)
+    network = find_network(half(dtype), layout=layout)
+    assert (network.model["layout"], network.model["strategy"]) == ("fsd10", "spatial")
+    np.testing.assert_array_equal(network.state["backbone.A"], adjacency("fsd10").astype("f4"))
+    assert any(f"graph in {dtype}" in warning for warning in network.warnings)
 
 
 HAND = {"joints": ["a", "b", "c"], "bones": [["b", "a"], ["c", "b"]], "center": "b", "name": "hand"}
 
 
-def told(**model: Any) -> dict[str, Any]:
-    """A checkpoint of this project, of a layout of its own."""
+def checkpoint_of_this_project(**model: Any) -> dict[str, Any]:
+    """A checkpoint of this project with a custom layout."""
     options = {"layout": HAND, "channels": [4, 8], "strides": [1, 1], "max_hop": 2, "dropout": 0.25} | model
     state = {name: tensor.numpy() for name, tensor in STGCN(5, **options).state_dict().items()}
     return {
@@ -159,13 +159,13 @@ def told(**model: Any) -> dict[str, Any]:
 
 
 def test_what_a_checkpoint_tells_of_its_network_is_kept() -> None:
-    model = find_network(told()).model
+    model = find_network(checkpoint_of_this_project()).model
     assert (model["layout"], model["max_hop"], model["dropout"], model["strides"]) == (HAND, 2, 0.25, [1, 1])
     assert STGCN(**model).backbone.A.shape == (5, 3, 3)
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "words"),
     [
         ({"layout": 3}, "describe no graph"),
         ({"layout": "moon"}, "layout 'moon' is unknown"),
@@ -175,22 +175,22 @@ def test_what_a_checkpoint_tells_of_its_network_is_kept() -> None:
         ({"dropout": 1.0}, "describe no graph"),
     ],
 )
-def test_hyperparameters_that_cannot_be_are_refused(damage: dict[str, Any], said: str) -> None:
-    held = told()
-    held["hyper_parameters"]["model"] |= damage
-    with pytest.raises(MismatchError, match=said):
-        find_network(held)
+def test_hyperparameters_that_cannot_be_are_refused(damage: dict[str, Any], words: str) -> None:
+    tree = checkpoint_of_this_project()
+    tree["hyper_parameters"]["model"] |= damage
+    with pytest.raises(MismatchError, match=words):
+        find_network(tree)
 
 
 def test_as_many_classes_are_named_as_the_head_has() -> None:
-    held = told()
-    held["hyper_parameters"]["classes"] = ["a"]
+    tree = checkpoint_of_this_project()
+    tree["hyper_parameters"]["classes"] = ["a"]
     with pytest.raises(MismatchError, match="names 1 classes, and its head has 5"):
-        find_network(held)
+        find_network(tree)
 
 
 def test_importances_that_are_added_are_refused() -> None:
-    """PYSKL's two ways have the same names."""
+    """Both of PYSKL's modes have the same names."""
     model = STGCN(5, channels=[4, 8], strides=[1, 2])
     ours = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
     names = {ours: theirs for theirs, ours in DIALECTS["pyskl"].names()}
@@ -206,7 +206,7 @@ def test_importances_that_are_added_are_refused() -> None:
 
 @pytest.mark.parametrize("strides", [[1, 10**9], [0, 1], "12", [1.0, 2.0], 3])
 def test_strides_that_cannot_be_are_refused(strides: Any) -> None:
-    held = told()
-    held["hyper_parameters"]["model"]["strides"] = strides
+    tree = checkpoint_of_this_project()
+    tree["hyper_parameters"]["model"]["strides"] = strides
     with pytest.raises(MismatchError, match="its strides are damaged"):
-        find_network(held)
+        find_network(tree)

@@ -50,7 +50,7 @@ def network() -> Network:
 
 
 def optimizer(names: dict[str, str], number: int = 0) -> dict[str, Any]:
-    """The state of a Momentum optimizer that calls the parameters so."""
+    """The state of a Momentum optimizer with these parameter names."""
     slots = {f"{names[name]}_velocity_{number}": value for name, value in restore_state_dict(VELOCITIES).items()}
     return {**slots, "LR_Scheduler": PROGRESS, NAMES: {slot: slot for slot in slots}}
 
@@ -59,8 +59,8 @@ FRESH = parameter_names(restore_state_dict(STATE))
 SHIFTED = {key: re.sub(r"_(\d+)(?=\.)", lambda match: f"_{int(match[1]) + 9}", name) for key, name in FRESH.items()}
 
 
-def found(momentum: Momentum) -> bool:
-    """Whether each parameter has the velocity that is its own."""
+def matches(momentum: Momentum) -> bool:
+    """Whether each parameter has its own velocity."""
     same = [np.array_equal(momentum.velocities[name], value) for name, value in VELOCITIES.items()]
     return list(momentum.velocities) == list(VELOCITIES) and all(same)
 
@@ -68,7 +68,7 @@ def found(momentum: Momentum) -> bool:
 @pytest.mark.parametrize("number", [0, 1, 12])
 def test_velocities_are_matched_whichever_optimizer_of_its_process_it_was(network: Network, number: int) -> None:
     momentum = find_momentum(optimizer(FRESH, number), network)
-    assert found(momentum)
+    assert matches(momentum)
     assert momentum.schedule == PROGRESS
     assert progress(momentum) == (1, PROGRESS["last_lr"])
     assert momentum.warnings == []
@@ -76,28 +76,28 @@ def test_velocities_are_matched_whichever_optimizer_of_its_process_it_was(networ
 
 @pytest.mark.parametrize("wrapper", ["", "_layers."])
 def test_the_table_of_names_is_believed_where_it_has_them(network: Network, wrapper: str) -> None:
-    """It alone can know names that users gave."""
-    own = {key: f"mine_{number}" for number, key in enumerate(FRESH)}
-    table = {wrapper + key: name for key, name in own.items()}
-    assert found(find_momentum(optimizer(own), replace(network, names=table)))
+    """Names given by users can be matched only by the table."""
+    custom = {key: f"mine_{number}" for number, key in enumerate(FRESH)}
+    table = {wrapper + key: name for key, name in custom.items()}
+    assert matches(find_momentum(optimizer(custom), replace(network, names=table)))
 
 
 @pytest.mark.parametrize("table", [None, FRESH, {}], ids=["none", "of another process", "empty"])
 def test_without_the_table_the_order_of_layers_tells(network: Network, table: dict[str, str] | None) -> None:
-    assert found(find_momentum(optimizer(SHIFTED), replace(network, names=table)))
+    assert matches(find_momentum(optimizer(SHIFTED), replace(network, names=table)))
 
 
 @pytest.mark.parametrize("names", [FRESH, SHIFTED], ids=["named", "shifted"])
 def test_velocities_of_statistics_are_left(network: Network, names: dict[str, str]) -> None:
-    """Paddle 2.0 and 2.1 have them; the edge importance of the second block is called .w_1 too, and is none."""
+    """Paddle 2.0 and 2.1 save them; the second block's edge importance also ends in .w_1, and is no statistic."""
     statistics = [name for name in names.values() if re.fullmatch(r"batch_norm.*\.w_[12]", name)]
     assert statistics
     state = {f"{name}_velocity_0": np.zeros(4, np.float32) for name in statistics} | optimizer(names)
-    assert found(find_momentum(state, network))
+    assert matches(find_momentum(state, network))
 
 
 def test_before_the_first_step_all_velocities_are_zero(network: Network) -> None:
-    """Paddle saves none of them then."""
+    """Paddle saves no velocities then."""
     momentum = find_momentum({"LR_Scheduler": {"last_epoch": 0, "last_lr": 0.05}, NAMES: {}}, network)
     assert {name: value.shape for name, value in momentum.velocities.items()} == {
         name: value.shape for name, value in VELOCITIES.items()
@@ -107,7 +107,7 @@ def test_before_the_first_step_all_velocities_are_zero(network: Network) -> None
 
 @pytest.mark.parametrize("schedule", [PROGRESS, {"last_epoch": 2, "last_lr": 0.05}, {"step_num": 0}, None])
 def test_no_velocities_after_an_epoch_are_no_momentum_s(network: Network, schedule: object) -> None:
-    """Plain SGD has none; taken for zeros, they would go on as a Momentum's."""
+    """Plain SGD has none; zeros in their place would make it a Momentum."""
     state = {"LR_Scheduler": schedule} if schedule else {NAMES: {}}
     with pytest.raises(MismatchError, match=r"no velocities: it is no Momentum's, or was saved before.*init_from="):
         find_momentum(state, network)
@@ -165,15 +165,15 @@ def test_no_progress_is_read_out_of_a_schedule_that_remembers_more(network: Netw
 def test_without_a_schedule_the_rate_is_constant(network: Network) -> None:
     state = optimizer(FRESH)
     del state["LR_Scheduler"]
-    assert found(find_momentum(state, network))
+    assert matches(find_momentum(state, network))
     assert find_momentum(state, network).schedule is None
 
 
 def test_numpy_s_numbers_are_plain_ones(network: Network) -> None:
     schedule = {"last_epoch": np.int64(2), "last_lr": np.float32(0.05)}
-    kept = find_momentum(optimizer(FRESH) | {"LR_Scheduler": schedule}, network).schedule
-    assert kept == {"last_epoch": 2, "last_lr": float(np.float32(0.05))}
-    assert [type(value) for value in kept.values()] == [int, float]
+    plain = find_momentum(optimizer(FRESH) | {"LR_Scheduler": schedule}, network).schedule
+    assert plain == {"last_epoch": 2, "last_lr": float(np.float32(0.05))}
+    assert [type(value) for value in plain.values()] == [int, float]
 
 
 @pytest.mark.parametrize("place", ["optimizer", "state.momentum"])
@@ -181,11 +181,11 @@ def test_it_is_found_in_a_nested_file(network: Network, place: str) -> None:
     tree: dict[str, Any] = optimizer(SHIFTED)
     for key in reversed(place.split(".")):
         tree = {"model": restore_state_dict(STATE), key: tree, "epoch": 2}
-    assert found(find_momentum(tree, network))
+    assert matches(find_momentum(tree, network))
 
 
 def test_it_is_found_in_a_list(network: Network) -> None:
-    assert found(find_momentum({"states": [restore_state_dict(STATE), optimizer(SHIFTED)]}, network))
+    assert matches(find_momentum({"states": [restore_state_dict(STATE), optimizer(SHIFTED)]}, network))
 
 
 def test_of_several_optimizers_none_is_guessed(network: Network) -> None:
@@ -194,7 +194,7 @@ def test_of_several_optimizers_none_is_guessed(network: Network) -> None:
 
 
 def lightning(**changed: Any) -> dict[str, Any]:
-    """A checkpoint of this project, whose parameters have their momentum by number."""
+    """A checkpoint of this project, which stores momentum by the number of the parameter."""
     slots = {number: {"momentum_buffer": value} for number, value in enumerate(VELOCITIES.values())}
     schedule = {"T_max": 60, "last_epoch": 1, "_step_count": 2, "_last_lr": [PROGRESS["last_lr"]]}
     return {"state_dict": STATE, "optimizer_states": [{"state": slots}], "lr_schedulers": [schedule]} | changed
@@ -202,7 +202,7 @@ def lightning(**changed: Any) -> dict[str, Any]:
 
 def test_a_checkpoint_of_this_project_gives_its_momentum(network: Network) -> None:
     momentum = find_momentum(lightning(), network)
-    assert found(momentum)
+    assert matches(momentum)
     assert momentum.schedule == PROGRESS
     assert find_momentum(lightning(lr_schedulers=[]), network).schedule is None
 
@@ -279,8 +279,8 @@ def uncounted(state: dict[str, Any]) -> None:
 
 
 def scheduled(state: Any) -> Any:
-    def change(held: dict[str, Any]) -> None:
-        held["LR_Scheduler"] = state
+    def change(tree: dict[str, Any]) -> None:
+        tree["LR_Scheduler"] = state
 
     return change
 

@@ -1,4 +1,4 @@
-"""A learning rate tells its recipe, and what no file of Paddle's holds is assumed and told."""
+"""A recipe is recognised by its learning rate; values missing in Paddle's files are assumed and reported."""
 
 import re
 from pathlib import Path
@@ -26,7 +26,7 @@ CONSTANT = Momentum({}, None)
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipes_are_those_of_the_experiments(name: str) -> None:
-    """So that training with the experiment goes on from what is found."""
+    """So training can resume with the experiment."""
     with initialize_config_dir(str(Path(__file__).parents[4] / "conf"), version_base="1.3"):
         config = compose("train", [f"experiment={name}", "data.root=folder"])
     assert RECIPES[name] == {part: OmegaConf.to_container(config[part], resolve=True) for part in RECIPES[name]}
@@ -89,7 +89,7 @@ def test_refuses_a_rate_that_does_not_tell(momentum: Momentum, problem: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("momentum", "given", "problem"),
+    ("momentum", "options", "problem"),
     [
         (after(0, 0.05), {"t_max": 60}, "one of the two is not enough"),
         (after(0, 0.05), {"lr": 0.05}, "one of the two is not enough"),
@@ -100,14 +100,14 @@ def test_refuses_a_rate_that_does_not_tell(momentum: Momentum, problem: str) -> 
         (CONSTANT, {"lr": 0.05, "t_max": 60}, "it has no schedule, and so no --t-max"),
     ],
 )
-def test_what_is_given_wrongly_is_the_user_s_error(momentum: Momentum, given: dict[str, Any], problem: str) -> None:
+def test_what_is_given_wrongly_is_the_user_s_error(momentum: Momentum, options: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=re.escape(problem)) as refused:
-        find_recipe(momentum, **given)
+        find_recipe(momentum, **options)
     assert refused.type is ValueError
 
 
 @pytest.mark.parametrize(
-    ("momentum", "recipe", "said"),
+    ("momentum", "recipe", "summary"),
     [
         (
             after(2, 0.049863047384206834),
@@ -132,5 +132,5 @@ def test_what_is_given_wrongly_is_the_user_s_error(momentum: Momentum, given: di
         (Momentum({}, {"step_num": 3}), None, "Momentum, its schedule as it is (step_num)"),
     ],
 )
-def test_what_is_assumed_is_told(momentum: Momentum, recipe: Recipe | None, said: str) -> None:
-    assert optimizer_summary(momentum, recipe) == said
+def test_what_is_assumed_is_told(momentum: Momentum, recipe: Recipe | None, summary: str) -> None:
+    assert optimizer_summary(momentum, recipe) == summary

@@ -1,4 +1,4 @@
-"""A converted network is a checkpoint like any other, which says no more than its file did."""
+"""A converted network is a usual checkpoint, with no more values than its source file."""
 
 import re
 import subprocess
@@ -36,7 +36,7 @@ MODEL = {
     "layout": "fsd10",
     "strategy": "spatial",
 }
-# What training composes beside it, which tensors do not tell.
+# Further arguments that training composes and no tensor shows.
 UNTOLD = {"max_hop": 1, "dilation": 1, "dropout": 0.5, "aggregation": "einsum", "initialization": "paddlevideo"}
 ARTICLE = PREPROCESSINGS["article"]
 RATE = 0.049863046  # of the article's recipe, about, after two epochs
@@ -70,9 +70,9 @@ def checkpoint(network: Network, momentum: Momentum, tmp_path: Path) -> Path:
     return tmp_path / "out.ckpt"
 
 
-def module(recipe: Recipe = RECIPES["article"], **changed: Any) -> LitSTGCN:
-    """As training composes it."""
-    given = {
+def module(recipe: Recipe = RECIPES["article"], **changes: Any) -> LitSTGCN:
+    """A module as training composes it."""
+    arguments = {
         "model": UNTOLD | MODEL,
         "preprocessing": ARTICLE.plain,
         "classes": ["axel", "loop", "lutz", "spin"],
@@ -80,7 +80,7 @@ def module(recipe: Recipe = RECIPES["article"], **changed: Any) -> LitSTGCN:
         "label_smoothing": 0.1,
         "seed": 7,
     }
-    return LitSTGCN(**given | recipe | changed)
+    return LitSTGCN(**arguments | recipe | changes)
 
 
 def test_a_process_that_has_only_the_file_loads_it(checkpoint: Path, network: Network) -> None:
@@ -97,19 +97,19 @@ def test_a_process_that_has_only_the_file_loads_it(checkpoint: Path, network: Ne
 
 
 def test_it_says_what_the_file_said_and_nothing_else(checkpoint: Path) -> None:
-    held = read_checkpoint(checkpoint)
-    assert held.hyperparameters == {
+    stored = read_checkpoint(checkpoint)
+    assert stored.hyperparameters == {
         "model": MODEL,
         "preprocessing": ARTICLE.plain,
         "classes": ["0", "1", "2", "3"],
         **RECIPES["article"],
     }
-    assert held.preprocessing == ARTICLE
-    assert held.recipe is None
+    assert stored.preprocessing == ARTICLE
+    assert stored.recipe is None
 
 
 def test_each_parameter_has_its_momentum(checkpoint: Path, momentum: Momentum) -> None:
-    """The order in which they are given does not matter; torch knows them by their place in the module."""
+    """In any order of the velocities; torch matches them by the order of the module's parameters."""
     (optimizer,) = torch.load(checkpoint, weights_only=True)["optimizer_states"]
     names = [name for name, _ in module().named_parameters()]
     assert len(optimizer["state"]) == len(names) == len(momentum.velocities)
@@ -118,10 +118,10 @@ def test_each_parameter_has_its_momentum(checkpoint: Path, momentum: Momentum) -
 
 
 def test_epoch_and_rate_are_the_file_s(checkpoint: Path) -> None:
-    held = torch.load(checkpoint, weights_only=True)
-    (optimizer,), (schedule,) = held["optimizer_states"], held["lr_schedulers"]
-    assert held["epoch"] == schedule["last_epoch"] == 2
-    assert held["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"] == 2
+    contents = torch.load(checkpoint, weights_only=True)
+    (optimizer,), (schedule,) = contents["optimizer_states"], contents["lr_schedulers"]
+    assert contents["epoch"] == schedule["last_epoch"] == 2
+    assert contents["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"] == 2
     assert optimizer["param_groups"][0]["lr"] == RATE
     assert optimizer["param_groups"][0]["initial_lr"] == schedule["base_lrs"][0] == 0.05
 
@@ -139,9 +139,9 @@ def test_a_constant_rate_has_no_schedule_and_counts_from_0(
 ) -> None:
     out = tmp_path / "out.ckpt"
     write_ckpt(network, ARTICLE, out, replace(momentum, schedule=None), constant(0.02))
-    held = torch.load(out, weights_only=True)
-    (optimizer,) = held["optimizer_states"]
-    assert (held["epoch"], held["lr_schedulers"], optimizer["param_groups"][0]["lr"]) == (0, [], 0.02)
+    contents = torch.load(out, weights_only=True)
+    (optimizer,) = contents["optimizer_states"]
+    assert (contents["epoch"], contents["lr_schedulers"], optimizer["param_groups"][0]["lr"]) == (0, [], 0.02)
     assert len(optimizer["state"]) == len(momentum.velocities)
     check_resumes(str(out), module(constant(0.02)), {})
 
@@ -192,8 +192,8 @@ def test_what_it_says_must_be_repeated(checkpoint: Path) -> None:
     ids=["changed", "new", "new in the optimizer", "classes"],
 )
 def test_a_run_s_own_checkpoint_says_everything(checkpoint: Path, changed: dict[str, Any], difference: str) -> None:
-    held = torch.load(checkpoint, weights_only=True)
-    torch.save(held | {"hyper_parameters": dict(module().hparams)}, checkpoint)
+    contents = torch.load(checkpoint, weights_only=True)
+    torch.save(contents | {"hyper_parameters": dict(module().hparams)}, checkpoint)
     check_resumes(str(checkpoint), module(), {})
     with pytest.raises(ValueError, match=re.escape(f"({difference})")):
         check_resumes(str(checkpoint), module(**changed), {})

@@ -1,4 +1,4 @@
-"""What is written for Paddle is a pickle that Python's own unpickler, as Paddle uses it, reads back the same."""
+"""Pickles written for Paddle are read back the same by Python's own unpickler, which Paddle uses."""
 
 import pickle
 import pickletools
@@ -38,28 +38,28 @@ def test_reads_back_the_same(value: object) -> None:
 @pytest.mark.parametrize("byte_order", "<>")
 @pytest.mark.parametrize("shape", [(), (0,), (2, 0, 3), (3,), (2, 1, 3)], ids=str)
 def test_arrays_read_back_the_same(shape: tuple[int, ...], byte_order: str, code: str) -> None:
-    """Little-endian and row by row, whatever they were."""
+    """Arrays in any byte order and layout are written little-endian and row by row."""
     array = np.arange(np.prod(shape, dtype=int)).reshape(shape).astype(byte_order + code)
     for value in (array, array.T, np.asfortranarray(array)):
         assert same(unpickle(b"".join(dump(value))), value.copy("C"))
 
 
 def test_opcodes_are_those_of_protocol_2() -> None:
-    """And of its strings those of Python 2, for what NumPy's own code reads."""
+    """Strings for NumPy's own code are those of Python 2."""
     data = b"".join(dump({"w": np.ones(3, "f4"), "n": [1, 2**40, 0.5, None, True, ("x",)]}))
     assert max(opcode.proto for opcode, _, _ in pickletools.genops(data)) == 2
     assert {"BINSTRING", "SHORT_BINSTRING"} < {opcode.name for opcode, _, _ in pickletools.genops(data)}
 
 
 def test_numbers_of_numpy_become_pythons() -> None:
-    """Paddle 1 and 2 may run under a NumPy that writes them otherwise."""
+    """NumPy's own pickles of numbers differ between versions."""
     value = OrderedDict(a=np.float32(0.5), b=np.int64(3), c=np.bool_(True))
     assert same(unpickle(b"".join(dump(value))), {"a": 0.5, "b": 3, "c": True})
 
 
 @pytest.mark.parametrize("value", [{1}, b"x", 2**63, 1j], ids=["set", "bytes", "integer", "complex"])
 def test_refuses_what_no_state_dict_holds(value: object) -> None:
-    """One line says what."""
+    """The error is one line."""
     with pytest.raises(ValueError, match="cannot be written for Paddle"):
         b"".join(dump([value]))
 

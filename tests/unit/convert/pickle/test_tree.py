@@ -1,4 +1,4 @@
-"""What a file held, changed part by part."""
+"""Trees are changed part by part."""
 
 import gc
 import weakref
@@ -9,7 +9,7 @@ from convert.pickle.tree import mapped
 
 
 def test_what_is_changed_is_let_go_of_at_once() -> None:
-    """Arrays lie in a mapped file, which Windows replaces only when nothing looks at it any more."""
+    """Arrays are views of a mapped file, which Windows replaces only if no view is left."""
     array = np.ones(3)
     alive = weakref.ref(array)
     gc.disable()

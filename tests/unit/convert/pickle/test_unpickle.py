@@ -155,7 +155,7 @@ def test_arrays_outlive_their_dtype() -> None:
 
 
 def test_reads_files_as_bytes(tmp_path: Path) -> None:
-    """A mapped file gives what its bytes give, and stays readable arrays when it is gone."""
+    """A mapped file gives the same tree as its bytes; its arrays survive the file."""
     path = tmp_path / "model.pdparams"
     path.write_bytes(pickle.dumps({"w": W}, 4))
     value = unpickle_file(path)
@@ -218,14 +218,14 @@ def test_reads_lod_tensors_as_array(protocol: int) -> None:
 
 
 def test_reads_dense_tensors_as_array() -> None:
-    """Paddle after 3.3 saves it as a call of its own."""
+    """Paddle after 3.3 saves a DenseTensor as a call of its own function."""
     name = b"cpaddle.framework.io_utils\n_reconstruct_dense_tensor_data\n"
     assert same(unpickle(name + pickle.dumps(W, 2)[2:-1] + b"\x85R."), W)
 
 
 @pytest.mark.parametrize("module", sorted(convert.pickle.symbols.OPAQUE))
 def test_keeps_paddle_objects_as_what_the_file_says(module: str) -> None:
-    """An object of a Paddle class holds its class, arguments and state, and may be a key."""
+    """An object of a Paddle class keeps its class, arguments and state, and may be a key."""
     name = min(convert.pickle.symbols.OPAQUE[module])
     data = b"\x80\x02c" + f"{module}\n{name}\n".encode() + b"K\x05\x85\x81}X\x01\x00\x00\x00kK\x07sb"
     value = unpickle(data + b".")
