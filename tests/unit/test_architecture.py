@@ -1,4 +1,4 @@
-"""The network is told from its tensors, and its tensors from the network."""
+"""The architecture follows from the tensors, and the tensors from the architecture."""
 
 import subprocess
 import sys
@@ -53,19 +53,19 @@ def test_every_tensor_has_the_shape_that_is_foretold(options: dict[str, Any]) ->
 @pytest.mark.parametrize("layout", sorted(LAYOUTS))
 @pytest.mark.parametrize("strategy", ["spatial", "spatial_fixed", "uniform", "distance"])
 def test_layout_and_strategy_are_read_from_the_graph(layout: str, strategy: str) -> None:
-    found = architecture(state_of(layout=layout, strategy=strategy))
-    assert (found["layout"], found["strategy"]) == (layout, strategy)
+    model = architecture(state_of(layout=layout, strategy=strategy))
+    assert (model["layout"], model["strategy"]) == (layout, strategy)
 
 
 def test_the_article_s_network_is_recognised() -> None:
-    found = architecture(state_of())
-    assert (found["num_classes"], found["in_channels"], found["temporal_kernel"]) == (6, 2, 9)
-    assert found["channels"] == [64, 64, 64, 64, 128, 128, 128, 256, 256, 256]
-    assert found["strides"] == [1, 1, 1, 1, 2, 1, 1, 2, 1, 1]
+    model = architecture(state_of())
+    assert (model["num_classes"], model["in_channels"], model["temporal_kernel"]) == (6, 2, 9)
+    assert model["channels"] == [64, 64, 64, 64, 128, 128, 128, 256, 256, 256]
+    assert model["strides"] == [1, 1, 1, 1, 2, 1, 1, 2, 1, 1]
 
 
 def test_a_letter_is_told_by_any_tensor_that_has_it() -> None:
-    """Also by a product, once its other letter is known."""
+    """Also from an axis that is a product, once the other factor is known."""
     state = state_of(**TINY)
     first = "backbone.st_gcn_networks.0"
     assert lengths(state, BLOCK) == {"C": 2, "D": 4, "F": 3, "K": 3}
@@ -80,11 +80,11 @@ def test_a_letter_is_told_by_any_tensor_that_has_it() -> None:
 
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.name)
 def test_a_layer_is_there_when_its_argument_says_so(layer: Layer) -> None:
-    whole = state_of(**TINY | ({layer.when: True} if layer.when in SWITCHES else {}))
-    named = {name for block in range(2) for name, _ in layer.tensor_axes(block)}
-    assert named & whole.keys()
+    state = state_of(**TINY | ({layer.when: True} if layer.when in SWITCHES else {}))
+    names = {name for block in range(2) for name, _ in layer.tensor_axes(block)}
+    assert names & state.keys()
     if layer.when in SWITCHES:
-        assert not named & state_of(**TINY | {layer.when: False}).keys()
+        assert not names & state_of(**TINY | {layer.when: False}).keys()
 
 
 def test_misfits_are_all_told() -> None:

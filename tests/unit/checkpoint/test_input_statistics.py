@@ -1,4 +1,4 @@
-"""A network's input batch norm tells whether it was trained on centred clips, and nothing else does it mistake."""
+"""A network's input batch norm shows whether it was trained on centred clips, without false alarms."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -47,14 +47,14 @@ def settings(name: str) -> Preprocessing:
 
 @pytest.fixture(scope="module")
 def skating() -> Clips:
-    """Clips of the synthetic set, with joints that were not detected, each with some padding at its end."""
-    made = [skating_clip(ELEMENTS[i % len(ELEMENTS)], np.random.default_rng((0, i))) for i in range(3 * BATCH)]
-    return [np.pad(clip, ((0, 0), (0, 5), (0, 0), (0, 0))) for clip in made]
+    """Clips of the synthetic set, with undetected joints and some padding at the end."""
+    clips = [skating_clip(ELEMENTS[i % len(ELEMENTS)], np.random.default_rng((0, i))) for i in range(3 * BATCH)]
+    return [np.pad(clip, ((0, 0), (0, 5), (0, 0), (0, 0))) for clip in clips]
 
 
 @pytest.fixture(scope="module")
 def pairs() -> Clips:
-    """NTU-like clips (3, T, 25, 2) in metres from the camera, the second person there in every other clip."""
+    """NTU-like clips (3, T, 25, 2) in metres from the camera, with a second person in every other clip."""
     rng = np.random.default_rng(0)
     clips = []
     for i in range(3 * BATCH):
@@ -69,22 +69,22 @@ def pairs() -> Clips:
 def stepped(
     clips: Clips, preprocessing: Preprocessing, steps: int, body: Skeleton = LAYOUTS["fsd10"]
 ) -> tuple[LitSTGCN, list[Tensor]]:
-    """A network whose input batch norm made so many training steps, and the batches that this has seen.
+    """A network whose input batch norm has made this many training steps, and the inputs of that batch norm.
 
-    Two steps are the whole network's; after them the batch norm goes on alone, over the same batches.
+    The first two steps run the whole network; the others only the batch norm, on the same batches.
     """
     module = LitSTGCN(MODEL | {"layout": body.name}, preprocessing.plain, ["a", "b"]).train()
     data_bn = module.backbone.data_bn
-    seen: list[Tensor] = []
-    made = torch.from_numpy(np.stack([preprocess(clip, preprocessing, body) for clip in clips]))
+    inputs: list[Tensor] = []
+    data = torch.from_numpy(np.stack([preprocess(clip, preprocessing, body) for clip in clips]))
     with torch.no_grad():
-        hook = data_bn.register_forward_pre_hook(lambda _, x: seen.append(x[0]))
-        for batch in made.split(BATCH)[: min(steps, 2)]:
+        hook = data_bn.register_forward_pre_hook(lambda _, x: inputs.append(x[0]))
+        for batch in data.split(BATCH)[: min(steps, 2)]:
             module.logits(batch)
         hook.remove()
         for i in range(2, steps):
-            data_bn(seen[i % 2])
-    return module, seen
+            data_bn(inputs[i % 2])
+    return module, inputs
 
 
 def warned(module: LitSTGCN, preprocessing: Preprocessing | None = None) -> str | None:
@@ -124,42 +124,42 @@ def test_a_network_does_not_contradict_its_own_preprocessing(skating: Clips, nam
     assert warned(stepped(skating, settings(name), steps)[0]) is None
 
 
-@pytest.mark.parametrize(("name", "found"), [("paddlevideo", "centred"), ("article", "raw")])
+@pytest.mark.parametrize(("name", "result"), [("paddlevideo", "centred"), ("article", "raw")])
 @pytest.mark.parametrize("steps", STEPS)
-def test_paddles_statistics_tell_without_a_count(skating: Clips, name: str, found: str, steps: int) -> None:
-    module, seen = stepped(skating, settings(name), 2)
+def test_paddles_statistics_tell_without_a_count(skating: Clips, name: str, result: str, steps: int) -> None:
+    module, inputs = stepped(skating, settings(name), 2)
     mean, variance = np.zeros(50, np.float32), np.ones(50, np.float32)
     for i in range(steps):
-        x = seen[i % 2].numpy()
+        x = inputs[i % 2].numpy()
         mean = np.float32(0.9) * mean + np.float32(0.1) * x.mean(axis=(0, 2))
         variance = np.float32(0.9) * variance + np.float32(0.1) * x.var(axis=(0, 2))  # biased, as Paddle's on CPU
     state = {key: value.numpy() for key, value in module.state_dict().items()}
     state |= {"backbone.data_bn.running_mean": mean, "backbone.data_bn.running_var": variance}
     for count in ({"backbone.data_bn.num_batches_tracked": np.array(0)}, {}):
-        assert centring({key: value for key, value in state.items() if "num_batches" not in key} | count, HIP) == found
+        assert centring({key: value for key, value in state.items() if "num_batches" not in key} | count, HIP) == result
 
 
 @pytest.mark.parametrize("decay", [0.98, 0.999])
-@pytest.mark.parametrize(("name", "found"), [("paddlevideo", "centred"), ("fixed", "centred"), ("article", "raw")])
-def test_averaged_weights_tell(skating: Clips, name: str, found: str, decay: float) -> None:
-    module, seen = stepped(skating, settings(name), 2)
+@pytest.mark.parametrize(("name", "result"), [("paddlevideo", "centred"), ("fixed", "centred"), ("article", "raw")])
+def test_averaged_weights_tell(skating: Clips, name: str, result: str, decay: float) -> None:
+    module, inputs = stepped(skating, settings(name), 2)
     averaged = AveragedModel(module.backbone, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
     for i in range(2000):
-        module.backbone.data_bn(seen[i % 2])
+        module.backbone.data_bn(inputs[i % 2])
         averaged.update_parameters(module.backbone)
     state = {f"backbone.{key}": value for key, value in averaged.module.state_dict().items()}
-    assert centring(state, HIP) == found
+    assert centring(state, HIP) == result
 
 
-@pytest.mark.parametrize(("noise", "found"), [(1e-4, "centred"), (1e-3, "centred"), (0.01, "unknown"), (0.05, "raw")])
+@pytest.mark.parametrize(("noise", "result"), [(1e-4, "centred"), (1e-3, "centred"), (0.01, "unknown"), (0.05, "raw")])
 def test_a_centre_that_trembles_is_centred_until_it_moves_like_the_others(
-    skating: Clips, noise: float, found: str
+    skating: Clips, noise: float, result: str
 ) -> None:
-    module, seen = stepped(skating, settings("fixed"), 2)
+    module, inputs = stepped(skating, settings("fixed"), 2)
     torch.manual_seed(0)
     for i in range(200):
-        module.backbone.data_bn(seen[i % 2] + noise * torch.randn(seen[i % 2].shape))
-    assert centring(module.state_dict(), HIP) == found
+        module.backbone.data_bn(inputs[i % 2] + noise * torch.randn(inputs[i % 2].shape))
+    assert centring(module.state_dict(), HIP) == result
 
 
 Change = Callable[[Tensor], Tensor]
@@ -182,7 +182,7 @@ def pinned(at: float) -> Change:
 
 
 @pytest.mark.parametrize(
-    ("name", "change", "steps", "found"),
+    ("name", "change", "steps", "result"),
     [
         ("fixed", hip_becomes(lambda hip: hip + 1e-3 * torch.randn(hip.shape)), 50, "centred"),
         ("raw", pinned(0.4), 50, "raw"),
@@ -191,20 +191,20 @@ def pinned(at: float) -> Change:
     ],
     ids=["variance by its decay", "the mean's square", "the mean by its growth", "y where x is centred"],
 )
-def test_each_term_of_the_statistics_counts(skating: Clips, name: str, change: Change, steps: int, found: str) -> None:
-    _, seen = stepped(skating, settings(name), 2)
+def test_each_term_of_the_statistics_counts(skating: Clips, name: str, change: Change, steps: int, result: str) -> None:
+    _, inputs = stepped(skating, settings(name), 2)
     module = stepped(skating, settings(name), 0)[0]
     torch.manual_seed(0)
     for i in range(steps):
-        module.backbone.data_bn(change(seen[i % 2]))
-    assert centring(module.state_dict(), HIP) == found
+        module.backbone.data_bn(change(inputs[i % 2]))
+    assert centring(module.state_dict(), HIP) == result
 
 
 def test_a_count_that_began_anew_is_not_believed(skating: Clips) -> None:
-    module, seen = stepped(skating, settings("raw"), 300)
+    module, inputs = stepped(skating, settings("raw"), 300)
     data_bn = module.backbone.data_bn
     data_bn.num_batches_tracked.zero_()
-    data_bn(seen[0])
+    data_bn(inputs[0])
     assert centring(module.state_dict(), HIP) == "unknown"
 
 
@@ -271,10 +271,10 @@ def test_a_network_without_input_normalisation_contradicts_nothing() -> None:
     ],
 )
 def test_a_contradiction_is_told_in_one_line(skating: Clips, trained: str, used: str, words: tuple[str, ...]) -> None:
-    said = warned(stepped(skating, settings(trained), 300)[0], settings(used))
-    assert said is not None
-    assert "\n" not in said
-    assert [word for word in words if word not in said] == []
+    warning = warned(stepped(skating, settings(trained), 300)[0], settings(used))
+    assert warning is not None
+    assert "\n" not in warning
+    assert [word for word in words if word not in warning] == []
 
 
 def test_another_centring_of_the_same_joint_is_no_contradiction(skating: Clips) -> None:
@@ -282,9 +282,9 @@ def test_another_centring_of_the_same_joint_is_no_contradiction(skating: Clips) 
     assert [warned(module, settings(name)) for name in ("fixed", "every joint", "crops")] == [None, None, None]
 
 
-@pytest.mark.parametrize(("unit", "told"), [(1.0, None), (5.0, None), (1000.0, "1e+03 times"), (0.001, "0.001 times")])
-def test_clips_in_another_unit_are_told(unit: float, told: str | None) -> None:
-    """Weights that saw coordinates of size 0.5, and a clip of that size in several units."""
+@pytest.mark.parametrize(("unit", "words"), [(1.0, None), (5.0, None), (1000.0, "1e+03 times"), (0.001, "0.001 times")])
+def test_clips_in_another_unit_are_told(unit: float, words: str | None) -> None:
+    """Weights trained on coordinates of size 0.5, and a clip of this size in several units."""
     state = {
         "backbone.A": np.zeros((3, 25, 25)),
         "backbone.data_bn.running_mean": np.full(50, 0.3),
@@ -292,8 +292,8 @@ def test_clips_in_another_unit_are_told(unit: float, told: str | None) -> None:
     }
     clip = np.random.default_rng(0).choice([-0.5, 0.5], (2, 350, 25, 1)) * unit
     clip[:, 100:] = 0
-    said = other_scale(state, PREPROCESSINGS["fixed"], clip)
-    assert said is None if told is None else said is not None and told in said
+    warning = other_scale(state, PREPROCESSINGS["fixed"], clip)
+    assert warning is None if words is None else warning is not None and words in warning
 
 
 def test_a_short_training_does_not_pass_for_one_on_large_clips() -> None:
@@ -307,9 +307,9 @@ def test_a_short_training_does_not_pass_for_one_on_large_clips() -> None:
     }
     clip = np.random.default_rng(0).choice([-0.05, 0.05], (2, 350, 25, 1))
     assert other_scale(state, PREPROCESSINGS["fixed"], clip) is None
-    said = other_scale(state, PREPROCESSINGS["fixed"], 20 * clip)
-    assert said is not None
-    assert "are 20 times" in said
+    warning = other_scale(state, PREPROCESSINGS["fixed"], 20 * clip)
+    assert warning is not None
+    assert "are 20 times" in warning
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
@@ -321,13 +321,13 @@ def test_of_a_clip_without_a_size_nothing_is_told(value: float) -> None:
 
 
 class OnDevice:
-    """A tensor that NumPy cannot look at, as one on a GPU."""
+    """A tensor that NumPy cannot convert, as one on a GPU."""
 
     def __init__(self, value: np.ndarray[Any, Any]) -> None:
         self.value, self.shape = value, value.shape
 
     def cpu(self) -> np.ndarray[Any, Any]:
-        """Where NumPy can."""
+        """The values on the CPU."""
         return self.value
 
     def __array__(self, *_: object, **__: object) -> np.ndarray[Any, Any]:
@@ -336,8 +336,8 @@ class OnDevice:
 
 def test_weights_may_lie_on_any_device() -> None:
     state = {f"backbone.data_bn.{name}": np.full(50, 0.3) for name in ("running_mean", "running_var")}
-    there: dict[str, Any] = {name: OnDevice(value) for name, value in state.items()}
+    on_device: dict[str, Any] = {name: OnDevice(value) for name, value in state.items()}
     A, clip = np.zeros((3, 25, 25)), np.full((2, 9, 25, 1), 1000.0)
-    told = other_scale(there | {"backbone.A": OnDevice(A)}, PREPROCESSINGS["fixed"], clip)
-    assert told is not None
-    assert told == other_scale(state | {"backbone.A": A}, PREPROCESSINGS["fixed"], clip)
+    warning = other_scale(on_device | {"backbone.A": OnDevice(A)}, PREPROCESSINGS["fixed"], clip)
+    assert warning is not None
+    assert warning == other_scale(state | {"backbone.A": A}, PREPROCESSINGS["fixed"], clip)

@@ -1,4 +1,4 @@
-"""Any kind of checkpoint is read as it was written, and what is none is refused in one line."""
+"""Every kind of checkpoint is read as written; other files are refused in one line."""
 
 import os
 import pickle
@@ -29,11 +29,11 @@ def seeded() -> None:
 def test_a_lightning_checkpoint_says_all_about_itself(tmp_path: Path) -> None:
     module = module_of(strategy="distance", edge_importance=False)
     write_ckpt(module, tmp_path / "last.ckpt")
-    held = read_checkpoint(tmp_path / "last.ckpt")
-    assert held.preprocessing == module.preprocessing
-    assert held.classes == tuple(CLASSES)
-    assert held.model == {"in_channels": 2} | module.hparams["model"]
-    assert same_state(held.state, module.state_dict())
+    contents = read_checkpoint(tmp_path / "last.ckpt")
+    assert contents.preprocessing == module.preprocessing
+    assert contents.classes == tuple(CLASSES)
+    assert contents.model == {"in_channels": 2} | module.hparams["model"]
+    assert same_state(contents.state, module.state_dict())
 
 
 @pytest.mark.parametrize("suffix", [".ckpt", ".pt", ".pth", ".safetensors"])
@@ -90,11 +90,11 @@ def test_the_architecture_is_read_from_the_shapes(tmp_path: Path, options: dict[
 def test_a_graph_of_no_known_layout_becomes_one_of_its_own(tmp_path: Path) -> None:
     network = trained()
     torch.save(network.state_dict(), tmp_path / "weights.pt")
-    held = read_checkpoint(tmp_path / "weights.pt")
-    joints, bones = held.model["layout"]["joints"], held.model["layout"]["bones"]
+    contents = read_checkpoint(tmp_path / "weights.pt")
+    joints, bones = contents.model["layout"]["joints"], contents.model["layout"]["bones"]
     assert len(joints) == 3
     assert {frozenset(map(int, bone)) for bone in bones} == {frozenset({0, 1}), frozenset({1, 2})}
-    assert torch.equal(held.build().backbone.A, network.backbone.A)
+    assert torch.equal(contents.build().backbone.A, network.backbone.A)
 
 
 def test_the_graph_in_the_file_is_the_one_that_is_used(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_a_paddle_file_is_sent_to_the_converter(tmp_path: Path, suffix: str) -> 
 
 
 def written(path: Path) -> bytes:
-    """A good checkpoint in the format that the name says."""
+    """Write a valid checkpoint in the format of the file name, and return its bytes."""
     state = trained().state_dict()
     if path.suffix == ".safetensors":
         save_file(state, path)
@@ -164,17 +164,17 @@ def written(path: Path) -> bytes:
 @pytest.mark.parametrize("name", ["weights.pt", "older.pt", "weights.safetensors"])
 def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
-    whole = written(path)
+    data = written(path)
     assert load_model(path)
-    for length in [*range(64), *range(64, len(whole) - 1, len(whole) // 97)]:
-        path.write_bytes(whole[:length])
+    for length in [*range(64), *range(64, len(data) - 1, len(data) // 97)]:
+        path.write_bytes(data[:length])
         with pytest.raises(ValueError, match=r"is no readable checkpoint|is refused|holds no state dict") as refusal:
             read_checkpoint(path)
         assert one_line(refusal).startswith(str(path))
 
 
 def refusal_of(path: Path) -> str:
-    """Why a file is refused; empty if it is read, for a weight may have changed and nobody can tell."""
+    """The error of a file; empty if the file is read, as a changed weight cannot be noticed."""
     try:
         read_checkpoint(path)
     except ValueError as error:
@@ -186,12 +186,12 @@ def refusal_of(path: Path) -> str:
 @pytest.mark.parametrize("name", ["weights.pt", "older.pt", "weights.safetensors"])
 def test_a_damaged_file_is_read_or_refused_but_never_dies(tmp_path: Path, name: str) -> None:
     path, rng = tmp_path / name, random.Random(0)
-    whole = written(path)
+    data = written(path)
     refused: list[str] = []
     for _ in range(150):
-        damaged = bytearray(whole)
+        damaged = bytearray(data)
         for _ in range(rng.choice([1, 2, 8])):
-            damaged[rng.randrange(min(len(whole), 4000))] = rng.randrange(256)
+            damaged[rng.randrange(min(len(data), 4000))] = rng.randrange(256)
         path.write_bytes(damaged)
         refused.append(refusal_of(path))
     assert any(refused)
@@ -225,9 +225,9 @@ class Canary:
 @pytest.mark.parametrize("protocol", [None, 2, 4], ids=["in a torch file", "protocol 2", "protocol 4"])
 def test_refuses_code_in_a_pickle_and_runs_none(tmp_path: Path, suffix: str, protocol: int | None) -> None:
     path, folder = tmp_path / f"weights{suffix}", tmp_path / "ran"
-    held = trained().state_dict() | {"backbone.A": Canary(folder)}
+    contents = trained().state_dict() | {"backbone.A": Canary(folder)}
     if protocol is None:
-        torch.save(held, path)
+        torch.save(contents, path)
     else:
         path.write_bytes(pickle.dumps({"weights": Canary(folder)}, protocol))
     for read in (load_model, load_module, read_checkpoint):
@@ -253,10 +253,10 @@ NO_CHECKPOINTS: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize(("held", "message"), NO_CHECKPOINTS.values(), ids=NO_CHECKPOINTS)
-def test_a_torch_file_of_something_else_is_refused(tmp_path: Path, held: Any, message: str) -> None:
+@pytest.mark.parametrize(("contents", "message"), NO_CHECKPOINTS.values(), ids=NO_CHECKPOINTS)
+def test_a_torch_file_of_something_else_is_refused(tmp_path: Path, contents: Any, message: str) -> None:
     path = tmp_path / "weights.pt"
-    torch.save(held, path)
+    torch.save(contents, path)
     with pytest.raises(ValueError, match=r".") as refusal:
         load_model(path)
     assert message in one_line(refusal)
@@ -293,9 +293,9 @@ def test_weights_that_are_nearly_a_network_s_are_refused(
 def test_weights_of_other_widths_are_refused(tmp_path: Path) -> None:
     module = module_of()
     write_ckpt(module, tmp_path / "last.ckpt")
-    held = torch.load(tmp_path / "last.ckpt", weights_only=True)
-    held["hyper_parameters"]["model"]["channels"] = [4, 6]
-    torch.save(held, tmp_path / "last.ckpt")
+    contents = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    contents["hyper_parameters"]["model"]["channels"] = [4, 6]
+    torch.save(contents, tmp_path / "last.ckpt")
     with pytest.raises(ValueError, match=r"1\.gcn\.conv\.weight has shape \(24, 4, 1, 1\), wanted \(18, ") as refusal:
         load_model(tmp_path / "last.ckpt")
     one_line(refusal)

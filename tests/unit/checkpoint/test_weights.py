@@ -16,11 +16,11 @@ def seeded() -> None:
 
 
 def test_all_that_does_not_fit_is_listed_at_once() -> None:
-    wanted = {"a": torch.zeros(2), "b": torch.zeros(3), "c": torch.zeros(1)}
+    expected = {"a": torch.zeros(2), "b": torch.zeros(3), "c": torch.zeros(1)}
     with pytest.raises(ValueError, match=r"the weights do not fit the network") as refusal:
-        check_fits({"b": torch.zeros(4), "c": torch.zeros(1), "d": torch.zeros(1)}, wanted)
+        check_fits({"b": torch.zeros(4), "c": torch.zeros(1), "d": torch.zeros(1)}, expected)
     assert one_line(refusal).endswith(": missing a; unexpected d; b has shape (4,), wanted (3,)")
-    check_fits(wanted, wanted)
+    check_fits(expected, expected)
 
 
 def test_more_problems_than_a_line_holds_are_counted() -> None:

@@ -1,4 +1,4 @@
-"""A checkpoint is there entirely, or as it was."""
+"""A checkpoint is written whole, or the old one stays."""
 
 import os
 import resource
@@ -19,14 +19,14 @@ def seeded() -> None:
 
 @pytest.fixture
 def limited() -> Iterator[Callable[[int], None]]:
-    """A disk that takes files of so many bytes, as far as this process sees."""
+    """Limit the size of files that this process can write, as a full disk would."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def assert_only(path: Path, content: bytes) -> None:
-    """The file is alone in its folder and as it was."""
+    """The file is alone in its folder, with this content."""
     assert [file.name for file in path.parent.iterdir()] == [path.name]
     assert path.read_bytes() == content
 
@@ -41,8 +41,8 @@ def test_a_checkpoint_replaces_the_one_before(tmp_path: Path) -> None:
 
 def test_lightning_reads_what_it_wrote_through_it(tmp_path: Path) -> None:
     WholeFileCheckpointIO().save_checkpoint({"a": torch.ones(2)}, tmp_path / "last.ckpt")
-    held = WholeFileCheckpointIO().load_checkpoint(tmp_path / "last.ckpt", weights_only=True)
-    assert torch.equal(held["a"], torch.ones(2))
+    checkpoint = WholeFileCheckpointIO().load_checkpoint(tmp_path / "last.ckpt", weights_only=True)
+    assert torch.equal(checkpoint["a"], torch.ones(2))
 
 
 def test_a_write_that_breaks_off_leaves_the_checkpoint_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,17 +62,17 @@ def test_a_write_that_breaks_off_leaves_the_checkpoint_before(tmp_path: Path, mo
 
 
 def test_an_error_keeps_no_view_of_the_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A view in an error's frames would stop the memory it looks at from being closed when garbage is collected."""
-    given: list[object] = []
+    """A view in the frames of an error would keep its memory from being released."""
+    payloads: list[object] = []
 
     def full(_: Path, data: object) -> None:
-        given.append(data)
+        payloads.append(data)
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space left"):
         WholeFileCheckpointIO().save_checkpoint({"epoch": 1}, tmp_path / "last.ckpt")
-    assert [type(data) for data in given] == [bytes]
+    assert [type(data) for data in payloads] == [bytes]
 
 
 def test_a_disk_that_is_full_when_flushed_leaves_the_checkpoint_before(

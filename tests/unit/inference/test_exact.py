@@ -1,4 +1,4 @@
-"""A network made for inference gives the same answers, and does not work for padding and absent people."""
+"""A network for inference gives the same outputs, without computing padding and absent people."""
 
 import copy
 from collections.abc import Callable
@@ -30,7 +30,7 @@ SMALL = {"channels": [4, 6, 6, 8], "strides": [1, 2, 1, 2], "temporal_kernel": 5
 
 
 def clips(lengths: list[list[int]], T: int = 45) -> Tensor:
-    """Clips (N, 2, T, 25, M), each person of them live for so many frames."""
+    """Clips (N, 2, T, 25, M), each person live for the given number of frames."""
     torch.manual_seed(1)
     x = torch.randn(len(lengths), 2, T, 25, len(lengths[0]))
     for n, people in enumerate(lengths):
@@ -46,7 +46,7 @@ def assert_same(actual: Tensor, expected: Tensor) -> None:
 
 
 def operations(work: Callable[[], object]) -> int:
-    """Operations of the convolutions and matrix products in it."""
+    """Number of operations of convolutions and matrix products in a call."""
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         work()
     return counter.get_total_flops()
@@ -58,10 +58,10 @@ def backbone_of(network: STGCN | LitSTGCN) -> InferenceBackbone:
 
 
 def zero_clip(network: STGCN | LitSTGCN, x: Tensor) -> ZeroClip:
-    """Made where it is not kept."""
-    made = backbone_of(network).zero_clip(x)
-    assert made is not None
-    return made
+    """The zero clip, computed if it is not cached."""
+    clip = backbone_of(network).zero_clip(x)
+    assert clip is not None
+    return clip
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_no_clips_get_no_answers() -> None:
 
 @pytest.mark.parametrize("shape", [(2, 2, 0, 25, 1), (2, 2, 9, 25, 0), (0, 2, 9, 25, 0)])
 def test_clips_without_frames_or_people_are_refused(shape: tuple[int, ...]) -> None:
-    """The network itself ends in an error of torch's, or in NaN: the mean of nothing."""
+    """The original network raises torch's error, or returns NaN, the mean of no values."""
     network = lived_in(**SMALL)
     with suppress(RuntimeError):
         assert network(torch.zeros(shape)).isnan().all()
@@ -117,7 +117,7 @@ def test_clips_without_frames_or_people_are_refused(shape: tuple[int, ...]) -> N
 @pytest.mark.parametrize("shape", [(1, 2, 45, 24, 1), (1, 1, 45, 25, 1), (1, 3, 45, 25, 1)])
 def test_clips_of_another_body_are_refused(shape: tuple[int, ...]) -> None:
     fast = for_inference(lived_in(**SMALL))
-    fast(clips([[0]]))  # what is known of 45 frames without anybody is not known of others
+    fast(clips([[0]]))  # zero clips of 45 frames do not serve other lengths
     with pytest.raises(ValueError, match=rf"must have 2 channels and 25 joints, got {shape[1]} and {shape[3]}"):
         fast(torch.zeros(shape))
 
@@ -205,11 +205,11 @@ def test_answers_may_be_differentiated() -> None:
     network = lived_in(**SMALL).double()
     fast, x = for_inference(network), clips([[20, 0], [5, 45]]).double().requires_grad_()
     with torch.inference_mode():
-        fast(x)  # what is kept of it must serve afterwards
+        fast(x)  # the cached zero clip must be usable afterwards
     weigh = torch.randn(2, 7, dtype=torch.float64)
     (actual,) = torch.autograd.grad((fast(x) * weigh).sum(), x)
     (expected,) = torch.autograd.grad((network(x) * weigh).sum(), x)
-    live = x != 0  # what padding could become is not asked of a network that takes it as given
+    live = x != 0  # gradients of padding are not computed
     torch.testing.assert_close(actual[live], expected[live])
 
 
@@ -245,19 +245,19 @@ def test_each_block_computes_the_frames_that_its_kernel_reaches_from_live_ones()
     fast = for_inference(STGCN(7))
     backbone, x = backbone_of(fast), clips([[117]], 350)
     zero = zero_clip(fast, x)
-    people, found = backbone.people(x[:, :, :117]), []
+    people, lengths = backbone.people(x[:, :, :117]), []
     for block, hidden, residual in zip(backbone.blocks, zero.hidden, zero.residual, strict=True):
         assert isinstance(block, FoldedBlock)
         people = live_output(block, people, hidden, residual)
-        found.append(people.shape[2])
-    assert found == [121, 125, 129, 133, 69, 73, 77, 41, 45, 49]
+        lengths.append(people.shape[2])
+    assert lengths == [121, 125, 129, 133, 69, 73, 77, 41, 45, 49]
 
 
 def test_padding_of_the_articles_network_costs_only_what_kernels_reach() -> None:
     fast = for_inference(STGCN(7))
     padded, dense = clips([[117]], 350), clips([[350]], 350)
     zero_clip(fast, padded)
-    # Of 350, 175 and 88 frames those above are between 0.35 and 0.56, least where most of the frames are.
+    # The frames above are 0.35 to 0.56 of 350, 175 and 88 frames; the share is smallest where frames are most.
     assert operations(lambda: fast(padded)) < 0.46 * operations(lambda: fast(dense))  # measured: 0.451
 
 
@@ -273,51 +273,51 @@ def test_the_zero_clip_is_kept_by_length_dtype_and_precision() -> None:
 
 
 def test_the_zero_clip_is_made_when_it_pays_or_comes_back() -> None:
-    """45 frames; of these networks a person of 5 computes up to 23."""
+    """45 frames; in these networks, a person of 5 live frames takes up to 23."""
     fast = for_inference(lived_in(**SMALL))
     alone, four = clips([[5]]), clips([[5], [5], [5], [5]])
-    whole = operations(lambda: fast(clips([[45]])))
+    full = operations(lambda: fast(clips([[45]])))
     first, second, third = (operations(lambda: fast(alone)) for _ in range(3))
-    assert first == whole
-    assert whole < second < 1.5 * whole
-    assert third < 0.5 * whole
+    assert first == full
+    assert full < second < 1.5 * full
+    assert third < 0.5 * full
     fast = for_inference(lived_in(**SMALL))
     at_once = operations(lambda: fast(four))
     assert at_once < operations(lambda: fast(clips([[45]] * 4)))
     assert at_once > operations(lambda: fast(four))
 
 
-def asked(clips: ZeroClips, windows: str, pays: bool = False) -> str:
-    """What becomes of windows: whose zero clip is made (capital), known, or neither (a point)."""
-    told = ""
+def requests(clips: ZeroClips, windows: str, pays: bool = False) -> str:
+    """For each requested window, whether its zero clip is computed (capital), cached (small), or neither (a point)."""
+    results = ""
     for window in windows:
-        made: list[str] = []
+        computed: list[str] = []
 
-        def make(window: str = window, made: list[str] = made) -> ZeroClip:
-            made.append(window)
+        def make(window: str = window, computed: list[str] = computed) -> ZeroClip:
+            computed.append(window)
             return ZeroClip([], [], torch.zeros(1), torch.float32)
 
-        found = clips.get(window, make, pays)
-        told += "." if found is None else window.upper() if made else window
-    return told
+        clip = clips.get(window, make, pays)
+        results += "." if clip is None else window.upper() if computed else window
+    return results
 
 
 def test_windows_in_turn_are_not_made_anew_in_every_call() -> None:
     clips, (some, more) = ZeroClips(), ("abcd", "abcdefg")
     assert MAX_ZERO_CLIPS == len(some)
-    assert asked(clips, 3 * some) == "....ABCDabcd"
+    assert requests(clips, 3 * some) == "....ABCDabcd"
     clips = ZeroClips()
-    assert asked(clips, 5 * more) == "......." + "ABCD..." + 3 * "abcd..."
+    assert requests(clips, 5 * more) == "......." + "ABCD..." + 3 * "abcd..."
     assert len(clips) == MAX_ZERO_CLIPS
 
 
 def test_a_window_gives_way_to_one_that_came_back_since() -> None:
     clips = ZeroClips()
-    assert asked(clips, "aabbccdd") == ".A.B.C.D"
-    assert asked(clips, "aee") == "a.E"  # b was not asked for since
-    assert asked(clips, "acdebb") == "acde.B"  # and is new again
-    assert asked(clips, "xyzwxyzw", pays=True) == "XYZWXYZW"  # worth it once; kept when they came back
-    assert asked(clips, "xyzw") == "xyzw"
+    assert requests(clips, "aabbccdd") == ".A.B.C.D"
+    assert requests(clips, "aee") == "a.E"  # b was not requested since
+    assert requests(clips, "acdebb") == "acde.B"  # and is new again
+    assert requests(clips, "xyzwxyzw", pays=True) == "XYZWXYZW"  # each pays once; cached when requested again
+    assert requests(clips, "xyzw") == "xyzw"
 
 
 def halved(backbone: InferenceBackbone) -> None:

@@ -11,7 +11,7 @@ TOLERANCE = 1e-5  # of the largest logit, float32; measured: 3e-7
 
 
 def lived_in(**options: object) -> STGCN:
-    """A network whose statistics, biases and edge importance are as training leaves them: none is at its start."""
+    """A network with statistics, biases and edge importance away from their initial values, as after training."""
     torch.manual_seed(0)
     network = STGCN(7, **options)  # type: ignore[arg-type]
     for module in network.modules():
@@ -52,7 +52,7 @@ def test_folding_changes_nothing(options: dict[str, object]) -> None:
 @pytest.mark.parametrize("spread", [1.0, 0.1, 0.01])
 @pytest.mark.parametrize("mean", [0.0, 5.0, 500.0])
 def test_however_far_from_the_origin_folding_loses_no_digits(mean: float, spread: float) -> None:
-    """The network itself loses some: 7e-5 at 500 spreads of 0.01."""
+    """The original network loses precision: 7e-5 at 500 spreads of 0.01."""
     network = lived_in()
     for name, value in (("running_mean", mean), ("running_var", spread**2)):
         getattr(network.backbone.data_bn, name).fill_(value)

@@ -1,4 +1,4 @@
-"""A stream says what the network says of the clip, and no frame costs more than another."""
+"""A stream gives the network's outputs for the clip, at the same cost for every frame."""
 
 import pytest
 import torch
@@ -30,13 +30,13 @@ def streaming(network: STGCN) -> StreamingSTGCN:
     return StreamingSTGCN(network.backbone, network.head)
 
 
-def said(network: STGCN, x: Tensor) -> Tensor:
+def logits_of(network: STGCN, x: Tensor) -> Tensor:
     with torch.inference_mode():
         logits: Tensor = network(x)
         return logits
 
 
-def assert_says(actual: Tensor, expected: Tensor) -> None:
+def assert_near(actual: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(actual, expected, rtol=0, atol=TOLERANCE * float(expected.abs().max()))
 
 
@@ -46,7 +46,7 @@ def test_at_every_frame_the_answer_is_the_networks_of_the_frames_so_far(options:
     x, stream = clip(network, 31), streaming(network)
     for t in range(31):
         stream.push(x[:, :, t])
-        assert_says(stream.logits(), said(network, x[:, :, : t + 1]))
+        assert_near(stream.logits(), logits_of(network, x[:, :, : t + 1]))
     torch.testing.assert_close(stream.answer(), stream.logits().softmax(dim=1))
 
 
@@ -56,8 +56,8 @@ def test_the_usual_network_is_the_same_frame_by_frame() -> None:
     for t in range(120):
         stream.push(x[:, :, t])
         if t in (0, 3, 75, 76, 90):
-            assert_says(stream.logits(), said(network, x[:, :, : t + 1]))
-    assert_says(stream.flush(), said(network, x))
+            assert_near(stream.logits(), logits_of(network, x[:, :, : t + 1]))
+    assert_near(stream.flush(), logits_of(network, x))
 
 
 @pytest.mark.parametrize("options", [{}, *NETWORKS], ids=str)
@@ -67,13 +67,13 @@ def test_a_feature_is_final_when_the_delay_says_so(options: dict[str, object]) -
     T = stream.delay + 2 * stream.stride + 1
     x = clip(network, T, N=1, M=1)
     for t in range(T):
-        made = stream.features(x[:, :, t])
+        features = stream.features(x[:, :, t])
         due = t >= stream.delay and (t - stream.delay) % stream.stride == 0
-        assert len(made) == due
+        assert len(features) == due
 
 
 def test_the_usual_delay_is_76_frames_and_the_stride_4() -> None:
-    """By hand: 4 frames in each of 5 blocks at stride 1, of 3 at stride 2, of 2 at stride 4."""
+    """Computed by hand: 4 frames in each of 5 blocks at stride 1, 3 at stride 2 and 2 at stride 4."""
     stream = streaming(lived_in())
     assert (stream.delay, stream.stride) == (4 * 5 + 8 * 3 + 16 * 2, 4)
 
@@ -103,7 +103,7 @@ def test_frames_may_come_in_batches_of_any_size(sizes: list[int]) -> None:
         one.push(x[:, :, t])
     for part in x.split(sizes, dim=2):
         many.push(part)
-    assert_says(many.logits(), one.logits())
+    assert_near(many.logits(), one.logits())
     assert many.frames == one.frames == 50
 
 
@@ -117,12 +117,12 @@ def test_a_batch_of_frames_gives_the_features_of_its_frames() -> None:
 
 def test_asking_changes_nothing() -> None:
     network = lived_in(**SMALL)
-    x, asked, left = clip(network, 80), streaming(network), streaming(network)
+    x, queried, untouched = clip(network, 80), streaming(network), streaming(network)
     for t in range(80):
-        asked.push(x[:, :, t])
-        asked.logits()
-        left.push(x[:, :, t])
-    assert torch.equal(asked.logits(), left.logits())
+        queried.push(x[:, :, t])
+        queried.logits()
+        untouched.push(x[:, :, t])
+    assert torch.equal(queried.logits(), untouched.logits())
 
 
 def test_after_a_flush_the_next_frame_begins_another_clip() -> None:
@@ -131,11 +131,11 @@ def test_after_a_flush_the_next_frame_begins_another_clip() -> None:
     stream.push(x)
     stream.flush()
     stream.push(other)
-    assert_says(stream.flush(), said(network, other))
+    assert_near(stream.flush(), logits_of(network, other))
     stream.push(x)
     stream.reset()
     stream.push(other)
-    assert_says(stream.logits(), said(network, other))
+    assert_near(stream.logits(), logits_of(network, other))
 
 
 def test_people_who_are_not_there_are_zeros_as_in_a_clip() -> None:
@@ -144,14 +144,15 @@ def test_people_who_are_not_there_are_zeros_as_in_a_clip() -> None:
     x[..., 1] = 0
     x[:, :, 10:25, :, 2] = 0  # leaves and comes back
     stream.push(x)
-    assert_says(stream.logits(), said(network, x))
+    assert_near(stream.logits(), logits_of(network, x))
 
 
 def test_a_stream_computes_in_the_type_of_the_network() -> None:
     network = lived_in(**SMALL).double()
     x, stream = clip(network, 20), streaming(network)
     stream.push(x.float())
-    torch.testing.assert_close(stream.logits(), said(network, x.double()), rtol=1e-12, atol=1e-12)  # measured: 2e-15
+    expected = logits_of(network, x.double())
+    torch.testing.assert_close(stream.logits(), expected, rtol=1e-12, atol=1e-12)  # measured: 2e-15
 
 
 def test_however_far_from_the_origin_a_stream_loses_no_digits() -> None:
@@ -160,11 +161,11 @@ def test_however_far_from_the_origin_a_stream_loses_no_digits() -> None:
     network.backbone.data_bn.running_var.fill_(1e-4)
     x, stream = clip(network, 20) * 0.01 + 500, streaming(network)
     stream.push(x)
-    assert_says(stream.logits().double(), said(network.double(), x.double()))
+    assert_near(stream.logits().double(), logits_of(network.double(), x.double()))
 
 
 @pytest.mark.parametrize(
-    ("shape", "told"),
+    ("shape", "words"),
     [
         ((1, 2, 24, 1), r"C=2 and V=25, got \(1, 2, 1, 24, 1\)"),
         ((1, 3, 25, 1), r"C=2 and V=25, got \(1, 3, 1, 25, 1\)"),
@@ -174,13 +175,13 @@ def test_however_far_from_the_origin_a_stream_loses_no_digits() -> None:
         ((2, 2, 25, 1), "N=1 and M=1, got 2 and 1"),
     ],
 )
-def test_frames_that_do_not_fit_are_refused_and_change_nothing(shape: tuple[int, ...], told: str) -> None:
+def test_frames_that_do_not_fit_are_refused_and_change_nothing(shape: tuple[int, ...], words: str) -> None:
     network = lived_in(**SMALL)
     x, stream = clip(network, 5, N=1, M=1), streaming(network)
     stream.push(x)
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=words):
         stream.push(torch.zeros(shape))
-    assert_says(stream.logits(), said(network, x))
+    assert_near(stream.logits(), logits_of(network, x))
 
 
 def test_under_autocast_a_stream_answers_as_without() -> None:
@@ -211,7 +212,7 @@ def test_a_push_that_fails_leaves_the_stream_as_it_was(broken: int, T: int, monk
                 stream.push(torch.ones(2, 2, T, 25, 2))
         assert stream.frames == t
         stream.push(x[:, :, t : t + T])
-        assert_says(stream.logits(), said(network, x[:, :, : t + T]))
+        assert_near(stream.logits(), logits_of(network, x[:, :, : t + T]))
 
 
 def test_of_a_long_push_that_fails_the_stream_has_the_frames_that_it_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,7 +231,7 @@ def test_of_a_long_push_that_fails_the_stream_has_the_frames_that_it_counts(monk
         stream.push(x)
     assert stream.frames == CHUNK
     stream.push(x[:, :, stream.frames :])
-    assert_says(stream.logits(), said(network, x))
+    assert_near(stream.logits(), logits_of(network, x))
 
 
 def test_a_stream_without_frames_has_no_answer() -> None:
@@ -251,7 +252,7 @@ def operations(run: object) -> int:
 
 
 def test_no_frame_costs_more_than_another() -> None:
-    """Operations are counted: those of four frames in a row, and of an answer, wherever they are."""
+    """Counts the operations of four frames in a row and of an answer, at any time."""
     network = lived_in()
     x, stream = clip(network, 400, N=1, M=1), streaming(network)
     stream.push(x[:, :, :100])
@@ -268,11 +269,11 @@ def test_memory_does_not_grow() -> None:
     network = lived_in(**SMALL)
     x, stream = clip(network, 500), streaming(network)
 
-    def held() -> int:
+    def memory() -> int:
         parts = [part for block in stream.blocks for part in (block.hidden.buffer, block.inputs.buffer)]
         return sum(part.untyped_storage().nbytes() for part in parts)
 
     stream.push(x[:, :, :10])
-    before = held()
+    before = memory()
     stream.push(x)
-    assert held() == before
+    assert memory() == before

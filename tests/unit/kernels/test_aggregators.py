@@ -1,4 +1,4 @@
-"""Every backend sums and differentiates as the einsum does, and the einsum as its docstring says."""
+"""Every backend gives the einsum's sums and gradients, and the einsum those of its docstring."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -29,7 +29,7 @@ every_dtype = pytest.mark.parametrize("dtype", ATOL, ids=str)
 
 @pytest.fixture(autouse=True)
 def deterministic() -> Iterator[None]:
-    """Fresh memory is filled with NaN, so that a kernel that leaves some unwritten shows."""
+    """Fill new memory with NaN, so that elements which a kernel leaves unwritten are noticed."""
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(0)
     yield
@@ -37,7 +37,7 @@ def deterministic() -> Iterator[None]:
 
 
 def drawn(size: tuple[int, ...], dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Features and adjacency, ready to be differentiated by."""
+    """Features and adjacency that require gradients."""
     N, K, C, T, V, W = size
     x, A = torch.randn(N, K, C, T, V, dtype=dtype), torch.randn(K, V, W, dtype=dtype)
     return x.requires_grad_(), A.requires_grad_()
@@ -54,8 +54,8 @@ def test_reference_is_the_sum_that_it_states() -> None:
 @every_backend
 def test_three_joints_by_hand(name: str) -> None:
     x = torch.tensor([[1.0, 2.0, 4.0], [10.0, 20.0, 40.0]]).view(1, 2, 1, 1, 3)
-    own, inwards = torch.eye(3), torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]])
-    y = AGGREGATORS[name](x, torch.stack([own, inwards]))
+    identity, inwards = torch.eye(3), torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]])
+    y = AGGREGATORS[name](x, torch.stack([identity, inwards]))
     assert y.flatten().tolist() == [1 + 20, 2 + 40, 4]  # each joint's own, and the next one's in the second partition
 
 

@@ -1,4 +1,4 @@
-"""The kernels are used where they can be; elsewhere it is said why not."""
+"""The kernels are used where possible; otherwise the reason is logged or raised."""
 
 import logging
 from typing import Any
@@ -16,14 +16,14 @@ pytest.importorskip("triton", reason="Triton is not installed")
 
 @pytest.fixture
 def module(monkeypatch: pytest.MonkeyPatch) -> LitSTGCN:
-    """A small module that says it is on a GPU."""
+    """A small module that reports a GPU as its device."""
     monkeypatch.setattr(LitSTGCN, "device", PropertyMock(return_value=torch.device("cuda")))
     model = {"num_classes": 3, "channels": [4], "strides": [1]}
     return LitSTGCN(model, {"window": 8}, ["a", "b", "c"])
 
 
 def trainer(**options: Any) -> Mock:
-    """A trainer in so far as the callback asks."""
+    """A trainer with the attributes that the callback reads."""
     usual = {"precision": "bf16-mixed", "world_size": 1, "accumulate_grad_batches": 1, "is_global_zero": True}
     return Mock(**usual | options)
 

@@ -26,9 +26,9 @@ def test_three_steps_are_those_of_the_network(options: dict[str, object]) -> Non
     torch.manual_seed(0)
     network = STGCN(5, **SMALL, **options).to(DEVICE)  # type: ignore[arg-type]
     V = network.backbone.A.shape[1]
-    same = copy.deepcopy(network)
-    fused = FusedNetwork(same.backbone, same.head, captured=False, dtype=torch.float32)
-    optimizers = [torch.optim.SGD(model.parameters(), 0.05, 0.9, weight_decay=1e-3) for model in (network, same)]
+    copied = copy.deepcopy(network)
+    fused = FusedNetwork(copied.backbone, copied.head, captured=False, dtype=torch.float32)
+    optimizers = [torch.optim.SGD(model.parameters(), 0.05, 0.9, weight_decay=1e-3) for model in (network, copied)]
     for _ in range(3):
         x, labels = torch.randn(2, 2, 13, V, 2, device=DEVICE), torch.randint(5, (2,), device=DEVICE)
         losses = []
@@ -40,7 +40,7 @@ def test_three_steps_are_those_of_the_network(options: dict[str, object]) -> Non
             losses.append(float(loss.detach()))
         assert losses[1] == pytest.approx(losses[0], rel=TOLERANCE)
     for name, value in network.state_dict().items():
-        found = same.state_dict()[name].float()
+        found = copied.state_dict()[name].float()
         assert float((found - value.float()).norm()) <= TOLERANCE * max(float(value.float().norm()), 0.1), name
 
 
@@ -88,8 +88,8 @@ def test_what_a_gpu_or_its_compiler_cannot_do_is_found_out(error: Exception, mon
     half = torch.bfloat16 if DEVICE == "cuda" else torch.float16  # the interpreter multiplies no bfloat16
     assert failure(network.backbone, network.head, half) is None
     monkeypatch.setattr("stgcn_torch.kernels.triton.unit.unit", Mock(side_effect=error))
-    told = str(error).partition("\n")[0]
-    assert failure(network.backbone, network.head, half) == f"a step fails with {type(error).__name__}: {told}"
+    message = str(error).partition("\n")[0]
+    assert failure(network.backbone, network.head, half) == f"a step fails with {type(error).__name__}: {message}"
     for name, value in network.state_dict().items():
         assert torch.equal(value, before[name]), f"{name} is left as it was"
 

@@ -1,4 +1,4 @@
-"""Training follows its hyperparameters alone, and a checkpoint needs nothing but its file."""
+"""Training depends on its hyperparameters only, and a checkpoint on its file only."""
 
 import math
 import subprocess
@@ -48,7 +48,7 @@ def lit(**options: Any) -> LitSTGCN:
 
 
 def trainer(**options: Any) -> pl.Trainer:
-    """A trainer that writes nothing of its own accord."""
+    """A trainer without logs and checkpoints."""
     return pl.Trainer(
         accelerator="cpu",
         devices=1,
@@ -88,7 +88,7 @@ def saved(tmp_path: Path) -> Path:
 
 
 def is_plain(value: object) -> bool:
-    """Whether a value and all in it are what YAML can say."""
+    """Whether a value and all its parts can be written in YAML."""
     if isinstance(value, dict):
         return type(value) is dict and all(type(key) is str for key in value) and all(map(is_plain, value.values()))
     if isinstance(value, list):
@@ -97,11 +97,11 @@ def is_plain(value: object) -> bool:
 
 
 def test_hyperparameters_are_plain_values(saved: Path) -> None:
-    held = torch.load(saved, weights_only=True)["hyper_parameters"]
-    assert set(held) == {
+    contents = torch.load(saved, weights_only=True)["hyper_parameters"]
+    assert set(contents) == {
         "model", "preprocessing", "classes", "optimizer", "scheduler", "augmentation", "label_smoothing", "seed"
     }  # fmt: skip
-    for name, value in held.items():
+    for name, value in contents.items():
         assert is_plain(value), name
 
 
@@ -113,14 +113,14 @@ def test_a_checkpoint_names_no_code(saved: Path) -> None:
 
 
 def test_a_checkpoint_rebuilds_its_module(saved: Path) -> None:
-    held = torch.load(saved, weights_only=True)
+    contents = torch.load(saved, weights_only=True)
     module = LitSTGCN.load_from_checkpoint(saved, weights_only=True)
     assert module.classes == tuple(CLASSES)
     assert module.preprocessing == Preprocessing(window=WINDOW)
     assert module.hparams["seed"] == 7
     assert module.augmentation.rotation == 10.0
     for key, tensor in module.state_dict().items():
-        assert torch.equal(tensor, held["state_dict"][key]), key
+        assert torch.equal(tensor, contents["state_dict"][key]), key
 
 
 def test_a_fresh_process_needs_nothing_but_the_file(saved: Path) -> None:
@@ -161,15 +161,15 @@ def test_the_network_s_coordinates_follow_from_the_preprocessing() -> None:
 
 
 def rates(schedule: dict[str, Any], epochs: int, steps: int = 1) -> list[float]:
-    """The rate of each epoch, or of each step of it, from a first rate of 0.05."""
+    """The rate of each epoch or, with several steps per epoch, of each step, from a first rate of 0.05."""
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.05)
     scheduler = make_schedule(optimizer, schedule, steps)
-    found = []
+    learning_rates = []
     for _ in range(epochs * steps):
-        found.append(optimizer.param_groups[0]["lr"])
+        learning_rates.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         scheduler.step()
-    return found
+    return learning_rates
 
 
 def cosine(epoch: float, t_max: float = 60, eta_min: float = 0.0) -> float:
@@ -178,56 +178,56 @@ def cosine(epoch: float, t_max: float = 60, eta_min: float = 0.0) -> float:
 
 
 def test_cosine_is_its_closed_form() -> None:
-    found = rates({"name": "cosine", "t_max": 60}, 60)
-    assert found == pytest.approx([cosine(epoch) for epoch in range(60)], rel=RTOL)
+    results = rates({"name": "cosine", "t_max": 60}, 60)
+    assert results == pytest.approx([cosine(epoch) for epoch in range(60)], rel=RTOL)
 
 
 def test_cosine_climbs_back_after_t_max() -> None:
-    found = rates({"name": "cosine", "t_max": 60}, 121)
-    assert found[60] == pytest.approx(0, abs=1e-12)
-    assert found[61:] == pytest.approx(found[59::-1], rel=1e-9)
-    assert all(later > earlier for earlier, later in pairwise(found[60:]))
+    results = rates({"name": "cosine", "t_max": 60}, 121)
+    assert results[60] == pytest.approx(0, abs=1e-12)
+    assert results[61:] == pytest.approx(results[59::-1], rel=1e-9)
+    assert all(later > earlier for earlier, later in pairwise(results[60:]))
 
 
 def test_cosine_ends_at_eta_min() -> None:
-    found = rates({"name": "cosine", "t_max": 10, "eta_min": 0.01}, 11)
-    assert found == pytest.approx([cosine(epoch, 10, 0.01) for epoch in range(11)], rel=RTOL)
+    results = rates({"name": "cosine", "t_max": 10, "eta_min": 0.01}, 11)
+    assert results == pytest.approx([cosine(epoch, 10, 0.01) for epoch in range(11)], rel=RTOL)
 
 
 def test_multistep_falls_at_its_milestones() -> None:
-    found = rates({"name": "multistep", "milestones": [3, 5]}, 7)
-    assert found == pytest.approx([0.05] * 3 + [0.005] * 2 + [0.0005] * 2, rel=RTOL)
-    found = rates({"name": "multistep", "milestones": [2], "gamma": 0.5}, 4)
-    assert found == pytest.approx([0.05, 0.05, 0.025, 0.025], rel=RTOL)
+    results = rates({"name": "multistep", "milestones": [3, 5]}, 7)
+    assert results == pytest.approx([0.05] * 3 + [0.005] * 2 + [0.0005] * 2, rel=RTOL)
+    results = rates({"name": "multistep", "milestones": [2], "gamma": 0.5}, 4)
+    assert results == pytest.approx([0.05, 0.05, 0.025, 0.025], rel=RTOL)
 
 
 def test_warmup_rises_linearly_and_the_cosine_ends_no_later() -> None:
-    found = rates({"name": "cosine", "t_max": 20, "warmup": 4}, 21)
-    assert found[:4] == pytest.approx([0.05 * step / 5 for step in (1, 2, 3, 4)], rel=RTOL)
-    assert found[4:] == pytest.approx([cosine(epoch, 16) for epoch in range(17)], rel=RTOL, abs=1e-15)
+    results = rates({"name": "cosine", "t_max": 20, "warmup": 4}, 21)
+    assert results[:4] == pytest.approx([0.05 * step / 5 for step in (1, 2, 3, 4)], rel=RTOL)
+    assert results[4:] == pytest.approx([cosine(epoch, 16) for epoch in range(17)], rel=RTOL, abs=1e-15)
 
 
 def test_warmup_leaves_milestones_where_they_are() -> None:
-    found = rates({"name": "multistep", "milestones": [3, 5], "warmup": 1}, 7)
-    assert found == pytest.approx([0.025] + [0.05] * 2 + [0.005] * 2 + [0.0005] * 2, rel=RTOL)
+    results = rates({"name": "multistep", "milestones": [3, 5], "warmup": 1}, 7)
+    assert results == pytest.approx([0.025] + [0.05] * 2 + [0.005] * 2 + [0.0005] * 2, rel=RTOL)
 
 
 def test_steps_cut_epochs_finer() -> None:
-    found = rates({"name": "cosine", "t_max": 6}, 6, steps=5)
-    assert found == pytest.approx([cosine(step / 5, 6) for step in range(30)], rel=RTOL)
-    found = rates({"name": "multistep", "milestones": [1], "warmup": 0.5}, 2, steps=4)
-    assert found == pytest.approx([0.05 / 3, 0.1 / 3, 0.05, 0.05] + [0.005] * 4, rel=RTOL)
+    results = rates({"name": "cosine", "t_max": 6}, 6, steps=5)
+    assert results == pytest.approx([cosine(step / 5, 6) for step in range(30)], rel=RTOL)
+    results = rates({"name": "multistep", "milestones": [1], "warmup": 0.5}, 2, steps=4)
+    assert results == pytest.approx([0.05 / 3, 0.1 / 3, 0.05, 0.05] + [0.005] * 4, rel=RTOL)
 
 
 class Rates(Callback):
-    """Notes the rate of every step."""
+    """Records the rate of every step."""
 
     def __init__(self) -> None:
-        self.found: list[float] = []
+        self.rates: list[float] = []
 
     def on_train_batch_start(self, trainer: pl.Trainer, *_: object) -> None:
-        """Note the rate that the step is taken with."""
-        self.found.append(trainer.optimizers[0].param_groups[0]["lr"])
+        """Record the rate of the step."""
+        self.rates.append(trainer.optimizers[0].param_groups[0]["lr"])
 
 
 @pytest.mark.parametrize(
@@ -235,24 +235,24 @@ class Rates(Callback):
     [("epoch", [0, 0, 0, 1, 1, 1]), ("step", [step / 3 for step in range(6)])],
 )
 def test_the_rate_moves_once_an_epoch_or_once_a_step(interval: str, epoch_of: list[float]) -> None:
-    noted = Rates()
+    recorder = Rates()
     module = lit(scheduler={"name": "cosine", "t_max": 2, "interval": interval})
-    trainer(max_epochs=2, callbacks=[noted]).fit(module, Data())
-    assert noted.found == pytest.approx([cosine(epoch, 2) for epoch in epoch_of], rel=RTOL)
+    trainer(max_epochs=2, callbacks=[recorder]).fit(module, Data())
+    assert recorder.rates == pytest.approx([cosine(epoch, 2) for epoch in epoch_of], rel=RTOL)
 
 
 def test_a_step_is_one_of_the_optimizer_s() -> None:
-    noted = Rates()
+    recorder = Rates()
     module = lit(scheduler={"name": "cosine", "t_max": 2, "interval": "step"})
-    trainer(max_epochs=2, accumulate_grad_batches=2, callbacks=[noted]).fit(module, Data())
+    trainer(max_epochs=2, accumulate_grad_batches=2, callbacks=[recorder]).fit(module, Data())
     steps = [0, 0, 1, 2, 2, 3]  # batches 0 and 1 together, then the last alone: two steps an epoch
-    assert noted.found == pytest.approx([cosine(step / 2, 2) for step in steps], rel=RTOL)
+    assert recorder.rates == pytest.approx([cosine(step / 2, 2) for step in steps], rel=RTOL)
 
 
 def test_without_a_schedule_the_rate_stays() -> None:
-    noted = Rates()
-    trainer(max_epochs=2, callbacks=[noted]).fit(lit(), Data())
-    assert noted.found == [0.05] * 6
+    recorder = Rates()
+    trainer(max_epochs=2, callbacks=[recorder]).fit(lit(), Data())
+    assert recorder.rates == [0.05] * 6
 
 
 def test_an_unknown_schedule_is_refused_in_one_line() -> None:
@@ -290,43 +290,43 @@ def test_an_unknown_optimizer_is_refused_in_one_line() -> None:
 # Randomness
 
 
-class Seen(Callback):
-    """Notes what the network sees and what dropout leaves of it, and disturbs the generator before every batch."""
+class DrawRecorder(Callback):
+    """Records the network's input and dropout's mask, and disturbs the random generator before every batch."""
 
     def __init__(self, disturb: int = 0) -> None:
         self.disturb = disturb
         self.steps: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Listen to the backbone and to the first block that drops."""
+        """Hook the backbone and the first dropout that is applied."""
         backbone = pl_module.get_submodule("backbone")
         dropout = pl_module.get_submodule("backbone.st_gcn_networks.1.tcn.4")
         backbone.register_forward_pre_hook(lambda _, args: setattr(self, "clips", args[0].clone()))
-        dropout.register_forward_hook(lambda _, args, left: setattr(self, "kept", (left != 0) & (args[0] != 0)))
+        dropout.register_forward_hook(lambda _, args, left: setattr(self, "mask", (left != 0) & (args[0] != 0)))
 
     def on_train_batch_start(self, trainer: pl.Trainer, *_: object) -> None:
-        """Draw numbers that nobody needs."""
+        """Draw unused random numbers."""
         torch.rand(self.disturb)
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: object, out: object, batch: object, i: int) -> None:
-        """Note what was drawn."""
-        self.steps[trainer.current_epoch, i] = (self.clips, self.kept)  # type: ignore[attr-defined]
+        """Record input and mask of the step."""
+        self.steps[trainer.current_epoch, i] = (self.clips, self.mask)  # type: ignore[attr-defined]
 
 
 def drawn(seed: int = 0, disturb: int = 0) -> dict[tuple[int, int], tuple[Tensor, Tensor]]:
-    """What two epochs of a run draw, by epoch and batch."""
-    seen = Seen(disturb)
+    """Inputs and dropout masks of two epochs, by epoch and batch."""
+    recorder = DrawRecorder(disturb)
     module = lit(seed=seed, model={"dropout": 0.5}, augmentation={"rotation": 30.0, "noise": 0.1, "mirror": 0.5})
-    trainer(max_epochs=2, callbacks=[seen]).fit(module, Data())
-    return seen.steps
+    trainer(max_epochs=2, callbacks=[recorder]).fit(module, Data())
+    return recorder.steps
 
 
 def test_a_step_draws_the_same_whatever_was_drawn_before() -> None:
     calm, disturbed = drawn(), drawn(disturb=17)
     assert list(calm) == list(disturbed) == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
-    for place, (clips, kept) in calm.items():
+    for place, (clips, mask) in calm.items():
         assert torch.equal(clips, disturbed[place][0]), place
-        assert torch.equal(kept, disturbed[place][1]), place
+        assert torch.equal(mask, disturbed[place][1]), place
 
 
 def test_seeds_and_epochs_draw_differently() -> None:
@@ -351,7 +351,7 @@ class OnDevice(TorchDispatchMode):
     """Refuses tensors of Python values: on a GPU the step would wait until each is copied there."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """``lift_fresh`` is what every such tensor goes through, an index that is a list included."""
+        """Refuse ``lift_fresh``, which every such tensor goes through, an index list included."""
         assert func is not torch.ops.aten.lift_fresh.default
         return func(*args, **(kwargs or {}))
 
@@ -373,7 +373,7 @@ def test_a_step_copies_nothing_to_the_device(keep: list[str]) -> None:
 
 def test_metrics_weigh_every_clip_alike() -> None:
     module, data = lit(), skating(7)
-    found = trainer().validate(module, DataLoader(data, batch_size=3), verbose=False)[0]  # 3, 3 and 1
+    results = trainer().validate(module, DataLoader(data, batch_size=3), verbose=False)[0]  # 3, 3 and 1
     clips, labels = data.tensors
     with torch.no_grad():
         logits = module.eval()(clips)
@@ -387,7 +387,7 @@ def test_metrics_weigh_every_clip_alike() -> None:
         "val/mean_class": per_class.mean(),
     }
     assert 0 < right[1].mean() < 1, "the case is too easy to tell a mean of batch means"
-    assert found == pytest.approx({name: float(value) for name, value in expected.items()}, abs=ATOL)
+    assert results == pytest.approx({name: float(value) for name, value in expected.items()}, abs=ATOL)
     assert module.confusion.sum() == 7
 
 
@@ -403,18 +403,18 @@ def test_every_evaluation_counts_afresh(then: str) -> None:
 
 def test_validation_and_test_count_alike() -> None:
     module, batches = lit(), DataLoader(skating(7), batch_size=3)
-    found, tested = (
+    results, tested = (
         trainer().validate(module, batches, verbose=False)[0],
         trainer().test(module, batches, verbose=False)[0],
     )
-    assert {name.replace("test/", "val/"): value for name, value in tested.items()} == found
+    assert {name.replace("test/", "val/"): value for name, value in tested.items()} == results
 
 
 def test_fewer_than_five_classes_are_always_in_the_top_five() -> None:
     module = lit(classes=["Axel", "Lutz"], model={"num_classes": 2})
     clips, labels = skating(5).tensors
-    found = trainer().validate(module, DataLoader(TensorDataset(clips, labels % 2), batch_size=3), verbose=False)[0]
-    assert found["val/top5"] == 1
+    results = trainer().validate(module, DataLoader(TensorDataset(clips, labels % 2), batch_size=3), verbose=False)[0]
+    assert results["val/top5"] == 1
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
@@ -440,12 +440,12 @@ def test_the_training_loss_of_an_epoch_weighs_every_clip_alike(monkeypatch: pyte
     losses: list[tuple[float, int]] = []
     step: Callable[..., Tensor] = LitSTGCN.training_step
 
-    def noted(self: LitSTGCN, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+    def recorder(self: LitSTGCN, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         loss = step(self, batch, batch_idx)
         losses.append((float(loss.detach()), len(batch[1])))
         return loss
 
-    monkeypatch.setattr(LitSTGCN, "training_step", noted)
+    monkeypatch.setattr(LitSTGCN, "training_step", recorder)
     runner = trainer(max_epochs=1)
     runner.fit(lit(), Data())
     expected = sum(loss * count for loss, count in losses) / 10

@@ -1,4 +1,4 @@
-"""The kernels compile for a GPU that is not here: the interpreter takes much that the compiler refuses."""
+"""The kernels compile for a GPU, without one: the interpreter accepts much that the compiler refuses."""
 
 import os
 import subprocess
@@ -32,8 +32,8 @@ def compiled(kernel, half, **constants):
         else:
             signature[name] = "*bf16" if name in half else "*fp32"
     source = ASTSource(fn=kernel, signature=signature, constexprs=constants)
-    made = triton.compile(source, target=GPUTarget("cuda", 90, 32))
-    assert made.asm["ptx"]
+    binary = triton.compile(source, target=GPUTarget("cuda", 90, 32))
+    assert binary.asm["ptx"]
     print(kernel.__name__)
 
 features = {"x", "y", "dy", "dx", "g", "out", "blocks", "addend", "residual", "dresidual"}

@@ -1,4 +1,4 @@
-"""The Triton graph convolution is the reference's, with its gradients."""
+"""The Triton graph convolution and its gradients equal the reference's."""
 
 import pytest
 import torch
@@ -24,14 +24,14 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def drawn(*shape: int) -> Tensor:
-    """Fresh values."""
+    """Random values."""
     return torch.randn(*shape, device=DEVICE)
 
 
-def assert_near(found: Tensor, expected: Tensor) -> None:
+def assert_near(actual: Tensor, expected: Tensor) -> None:
     """Equal but for rounding."""
-    assert found.shape == expected.shape
-    assert float((found - expected.detach()).norm()) <= TOLERANCE * float(expected.detach().norm())
+    assert actual.shape == expected.shape
+    assert float((actual - expected.detach()).norm()) <= TOLERANCE * float(expected.detach().norm())
 
 
 def plain(x: Tensor, weight: Tensor, A: Tensor) -> Tensor:
@@ -47,10 +47,10 @@ def test_it_is_the_reference(layout: str, strategy: str, N: int, T: int, C: int,
     torch.manual_seed(0)
     A = torch.from_numpy(adjacency(layout, strategy)).float().to(DEVICE).transpose(1, 2)
     K, V, _ = A.shape
-    x, weight, bias, added = drawn(N, T, V, C), drawn(K, C, D), drawn(V, D), drawn(N, T, V, D)
+    x, weight, bias, addend = drawn(N, T, V, C), drawn(K, C, D), drawn(V, D), drawn(N, T, V, D)
     expected = plain(x, weight, A)
     assert_near(graph_conv.graph_conv(x, weight, A), expected)
-    assert_near(graph_conv.graph_conv(x, weight, A, bias, added), expected + bias + added)
+    assert_near(graph_conv.graph_conv(x, weight, A, bias, addend), expected + bias + addend)
     assert_near(graph_conv.graph_conv(x, weight, A, bias, relu=True), torch.relu(expected + bias))
     transposed = weight.transpose(1, 2).contiguous().transpose(1, 2)
     assert_near(graph_conv.graph_conv(x, transposed, A), expected)

@@ -1,4 +1,4 @@
-"""A unit by hand is the block of the model, forward and backward."""
+"""The handwritten unit equals the model's block, forward and backward."""
 
 import copy
 
@@ -30,21 +30,25 @@ def test_a_unit_is_the_block(C: int, D: int, stride: int, residual: bool) -> Non
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.5, 1.5)
             nn.init.normal_(module.bias)
-    same = copy.deepcopy(block)
+    copied = copy.deepcopy(block)
     importance = torch.rand_like(graph).requires_grad_()
     x = torch.randn(2, C, 11, 25, device=DEVICE).requires_grad_()
     expected = block(x, graph * importance)
     dy = torch.randn_like(expected)
-    wanted = torch.autograd.grad(expected, (x, importance, *block.parameters()), dy)
+    expected_gradients = torch.autograd.grad(expected, (x, importance, *block.parameters()), dy)
 
-    layers = Layers.of(same.gcn.conv, same.tcn, same.residual)
+    layers = Layers.of(copied.gcn.conv, copied.tcn, copied.residual)
     edges = graph.nonzero().t().contiguous()
     y = unit(x.permute(0, 2, 3, 1).contiguous(), graph * importance, edges, layers).permute(0, 3, 1, 2)
-    found = torch.autograd.grad(y, (x, importance, *same.parameters()), dy)
-    pairs = {"y": (y, expected), "x": (found[0], wanted[0]), "importance": (found[1], wanted[1])}
+    gradients = torch.autograd.grad(y, (x, importance, *copied.parameters()), dy)
+    pairs = {
+        "y": (y, expected),
+        "x": (gradients[0], expected_gradients[0]),
+        "importance": (gradients[1], expected_gradients[1]),
+    }
     names = [name for name, _ in block.named_parameters()]
-    pairs |= {name: (a, b) for name, a, b in zip(names, found[2:], wanted[2:], strict=True)}
-    pairs |= {name: (same.get_buffer(name), value) for name, value in block.named_buffers()}
+    pairs |= {name: (a, b) for name, a, b in zip(names, gradients[2:], expected_gradients[2:], strict=True)}
+    pairs |= {name: (copied.get_buffer(name), value) for name, value in block.named_buffers()}
     for name, (one, other) in pairs.items():
         if name in ("tcn.2.bias", "residual.0.bias"):  # in front of a batch norm: autograd finds rounding alone
             assert not one.any()
