@@ -32,7 +32,7 @@ def read_pdparams(path: str | Path) -> object:
     Args:
         path: A file of ``paddle.save`` (``.pdparams``, ``.pdopt``, a nested checkpoint, safetensors), a folder of
             ``paddle.distributed.save_state_dict``, any path that ``read_static`` takes, or the prefix of an inference
-            model. The kind of a file is told from its contents, never from its suffix.
+            model. The kind of a file is recognised by its contents, never by its suffix.
 
     Returns:
         Nested dicts, lists and scalars; each tensor as a new array, bfloat16 as the dtype of ``ml_dtypes``. Name

@@ -63,7 +63,8 @@ def find_recipe(momentum: Momentum, lr: float | None = None, t_max: int | None =
 
     Raises:
         ValueError: ``lr`` or ``t_max`` is out of range, missing or superfluous.
-        MismatchError: The schedule is unknown, or its rate fits not the cosine, or no or several known recipes.
+        MismatchError: The schedule is unknown; or its rate differs from the cosine's, or fits no known recipe, or
+            several.
     """
     if lr is not None and not 0 < lr < math.inf:
         raise ValueError(f"--lr must be above 0, got {lr:g}")
