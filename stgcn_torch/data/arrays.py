@@ -19,7 +19,7 @@ from stgcn_torch.skeleton import Skeleton
 AXES = ("N", "C", "T", "V", "M")
 Clips = Float[np.ndarray, "N C T V M"]
 Labels = Int[np.ndarray, " N"]
-# What NumPy lets through from a damaged header, beside its own ValueError.
+# Exceptions that NumPy raises for a damaged header.
 DAMAGED = (ValueError, TypeError, OverflowError, EOFError, OSError, MemoryError, RecursionError, tokenize.TokenError)
 
 
@@ -28,13 +28,13 @@ def open_npy(path: str | Path) -> np.ndarray[Any, Any]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is no ``.npy`` array of numbers, or shorter than it says.
+        ValueError: The file is no ``.npy`` array of numbers, or shorter than its header says.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")
     try:
-        with np.errstate(over="ignore"):  # of a size that no file has
+        with np.errstate(over="ignore"):  # a damaged header may name a size beyond int64
             return np.lib.format.open_memmap(path, mode="r")
     except DAMAGED as error:
         reason = str(error).split("\n")[0]
@@ -49,17 +49,17 @@ def open_clips(path: str | Path, channels: Sequence[str], body: Skeleton, *, sin
     """A memory-mapped array of clips (N, C, T, V, M) of the given channels and layout.
 
     Args:
-        path: Of the ``.npy`` file.
-        channels: What the rows of a clip are.
+        path: The ``.npy`` file.
+        channels: Names of a clip's channels, in order.
         body: The layout of the joints.
-        single: Take one clip (C, T, V, M) or (C, T, V) too, as an array of one.
+        single: Accept one clip (C, T, V, M) or (C, T, V) too, as an array of one.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no array of numbers with five axes in this order; the message says which axis looks wrong.
+        ValueError: The file holds no numbers with the five axes in this order; the message names the wrong axis.
     """
     array = open_npy(path)
-    wanted = {"C": len(channels), "V": len(body.joints)}
+    expected = {"C": len(channels), "V": len(body.joints)}
     if single and array.ndim in (3, 4):
         array = array[None] if array.ndim == 4 else array[None, ..., None]
     if array.ndim != 5:
@@ -70,20 +70,20 @@ def open_clips(path: str | Path, channels: Sequence[str], body: Skeleton, *, sin
     if 0 in array.shape:
         raise ValueError(f"{path} is empty: shape {array.shape}")
     problems = []
-    for axis, size in wanted.items():
+    for axis, size in expected.items():
         if sizes[axis] == size:
             continue
-        means = f"{len(channels)} channels {', '.join(channels)}" if axis == "C" else f"{size} joints of {body.name}"
-        found = [i for i, length in enumerate(array.shape) if length == size]
-        hint = f"; axis {' or '.join(map(str, found))} has {size}" if found else ""
-        problems.append(f"axis {AXES.index(axis)} ({axis}) should have the {means}, got {sizes[axis]}{hint}")
+        content = f"{len(channels)} channels {', '.join(channels)}" if axis == "C" else f"{size} joints of {body.name}"
+        candidates = [i for i, length in enumerate(array.shape) if length == size]
+        hint = f"; axis {' or '.join(map(str, candidates))} has {size}" if candidates else ""
+        problems.append(f"axis {AXES.index(axis)} ({axis}) should have the {content}, got {sizes[axis]}{hint}")
     if problems:
         raise ValueError(f"{path} has shape {array.shape} for (N, C, T, V, M): {'; '.join(problems)}")
     return array
 
 
 def validate_clip(clip: Clip, index: int, preprocessing: Preprocessing) -> None:
-    """Raise ValueError if a clip holds NaN or infinite values or nothing at all, and the preprocessing refuses that."""
+    """Raise ValueError if a clip is empty or has NaN or infinite values, and the preprocessing refuses such clips."""
     wrong = ~np.isfinite(clip)
     if preprocessing.nan == "refuse" and wrong.any():
         c, t, v, m = (int(axis[0]) for axis in np.nonzero(wrong))
@@ -99,23 +99,23 @@ def read_labels(path: str | Path, count: int, num_classes: int | None = None) ->
     """Class indices, one per clip, from ``.npy`` or from PaddleVideo's ``.pkl`` of (names, labels).
 
     Args:
-        path: A pickle is read symbolically, whatever it would run.
+        path: ``.npy`` or pickle; a pickle is read as data, without running code.
         count: Number of clips.
-        num_classes: Labels must lie below it, if given.
+        num_classes: Upper bound of the labels, exclusive; None for no bound.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: They are not ``count`` whole numbers from 0 up to ``num_classes``, or the pickle is unsafe.
+        ValueError: The labels are not ``count`` whole numbers from 0 up to ``num_classes``, or the pickle is unsafe.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}, which says the class of each clip; none trains without")
     if path.suffix in (".pkl", ".pickle"):
-        held = unpickle(path.read_bytes(), source=str(path))
-        if not isinstance(held, list | tuple) or len(held) != 2:
-            raise ValueError(f"{path} must hold a pair (names, labels), got {type(held).__name__}")
+        pair = unpickle(path.read_bytes(), source=str(path))
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise ValueError(f"{path} must hold a pair (names, labels), got {type(pair).__name__}")
         try:
-            labels = np.asarray(held[1])
+            labels = np.asarray(pair[1])
         except ValueError:
             raise ValueError(f"{path} must hold one label per name, got lists of several lengths") from None
     else:
@@ -141,10 +141,10 @@ def read_labels(path: str | Path, count: int, num_classes: int | None = None) ->
 
 
 def read_lines(path: str | Path) -> list[str]:
-    """The lines of a text file that are not blank, as UTF-8 with or without a byte order mark; none if it is not there.
+    """Non-blank lines of a UTF-8 file, with or without a byte order mark; an empty list if there is no such file.
 
     Raises:
-        ValueError: It is no UTF-8.
+        ValueError: The file is not UTF-8.
     """
     path = Path(path)
     try:
@@ -160,7 +160,7 @@ def read_groups(path: str | Path, column: str, count: int) -> np.ndarray[Any, An
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It has no such column, or another number of rows than ``count``.
+        ValueError: The file has no such column, or another number of rows than ``count``.
     """
     path = Path(path)
     if not path.is_file():

@@ -19,7 +19,7 @@ from stgcn_torch.skeleton import Skeleton
 
 
 class ClipArray(Protocol):
-    """Clips by index: an array (N, C, T, V, M), or what makes each when it is asked for."""
+    """Clips by index: an array (N, C, T, V, M), or an object that makes each clip on request."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -32,14 +32,14 @@ class ClipArray(Protocol):
 class ClipDataset(Dataset[tuple[Tensor, Tensor]]):
     """Preprocessed clips and their labels.
 
-    A clip is validated and preprocessed when it is first asked for; the result stays in an unnamed file on disk, so
-    that later epochs only copy it and memory stays flat. With ``random_pad`` nothing is kept: each epoch differs.
+    A clip is validated and preprocessed at its first request; the result stays in an unnamed file on disk, so that
+    later epochs only copy it and memory stays flat. With ``random_pad`` nothing is cached: each epoch differs.
 
     Args:
         array: Clips (N, C, T, V, M), usually a memory-mapped array.
         labels: One per clip of ``array``; None gives -1 for each.
         indices: The clips of ``array`` that belong to this dataset, in order.
-        preprocessing: What is done to each.
+        preprocessing: The steps for every clip.
         body: The layout of the joints.
         seed: For ``random_pad``, with the epoch and the clip's index; None for no randomness.
     """
@@ -61,19 +61,19 @@ class ClipDataset(Dataset[tuple[Tensor, Tensor]]):
         self.seed = seed
         self.epoch = 0
         self.shape = (len(preprocessing.keep), preprocessing.kept_frames, len(body.joints), array.shape[4])
-        self.keeps = not (preprocessing.random_pad and seed is not None)
+        self.caches = not (preprocessing.random_pad and seed is not None)
         self._make_room()
 
     def _make_room(self, folder: Path | None = None) -> None:
-        # Both in files: forked workers then share them, and what one has preprocessed none does again.
-        rows = len(self.indices) if self.keeps else 0
-        self.kept = _array_on_disk((rows, *self.shape), np.float32, folder and folder / "kept")
+        # Both in files, which forked workers share: every clip is preprocessed by one of them only.
+        rows = len(self.indices) if self.caches else 0
+        self.preprocessed = _array_on_disk((rows, *self.shape), np.float32, folder and folder / "preprocessed")
         self.done = _array_on_disk((rows,), np.bool_, folder and folder / "done")
 
     def share(self, folder: Path) -> None:
-        """Keep preprocessed clips in files of this folder, as other processes with the same dataset do.
+        """Cache preprocessed clips in files of this folder, which processes with the same dataset share.
 
-        The first to come makes the files; once all have come, the folder may be removed.
+        The first process to call makes the files; once all have called, the folder may be removed.
         """
         self._make_room(folder)
 
@@ -82,7 +82,7 @@ class ClipDataset(Dataset[tuple[Tensor, Tensor]]):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all its preprocessed clips."""
+        """Bytes of all preprocessed clips."""
         return len(self) * int(np.prod(self.shape)) * np.dtype(np.float32).itemsize
 
     def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:
@@ -91,15 +91,15 @@ class ClipDataset(Dataset[tuple[Tensor, Tensor]]):
         return clips[0], labels[0]
 
     def __getitems__(self, batch: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Clips (N, C, T, V, M) and labels (N), as a loader with ``collate_fn=as_is`` asks for them."""
+        """Clips (N, C, T, V, M) and labels (N), for a loader with ``collate_fn=as_is``."""
         rows = np.asarray(batch)
-        if not self.keeps:
+        if not self.caches:
             clips = np.stack([self._preprocess(i) for i in batch])
         else:
             for i in rows[~self.done[rows]]:
-                self.kept[i] = self._preprocess(i)
+                self.preprocessed[i] = self._preprocess(i)
                 self.done[i] = True
-            clips = self.kept[rows]
+            clips = self.preprocessed[rows]
         return torch.from_numpy(np.asarray(clips)), torch.from_numpy(self.labels[rows])
 
     def _preprocess(self, i: int) -> np.ndarray[Any, Any]:
@@ -113,8 +113,8 @@ class ClipDataset(Dataset[tuple[Tensor, Tensor]]):
             raise ValueError(f"clip {index}: {error}") from None
 
     def __getstate__(self) -> dict[str, Any]:
-        """A worker that is not forked cannot share the files: it makes its own, and maps the array itself."""
-        state = {key: value for key, value in self.__dict__.items() if key not in ("kept", "done")}
+        """State without the files: a worker that is not forked makes its own, and maps the array itself."""
+        state = {key: value for key, value in self.__dict__.items() if key not in ("preprocessed", "done")}
         if isinstance(self.array, np.memmap) and isinstance(self.array.base, mmap.mmap):  # not a view of one
             state["array"] = _mapping(self.array)
         return state
@@ -128,19 +128,19 @@ class ClipDataset(Dataset[tuple[Tensor, Tensor]]):
 
 
 def as_is(batch: Any) -> Any:
-    """The batch that ``__getitems__`` made."""
+    """The batch as ``__getitems__`` returns it."""
     return batch
 
 
 def _mapping(array: np.memmap[Any, Any]) -> partial[np.memmap[Any, Any]]:
-    """What maps the array again; pickled itself, a memory-mapped array would be read whole."""
+    """A call that maps the array again; pickling a memory-mapped array would read all of it."""
     order = "C" if array.flags.c_contiguous else "F"
-    place = {"offset": array.offset, "shape": array.shape, "order": order}
-    return partial(np.memmap, array.filename, dtype=array.dtype, mode="r", **place)
+    section = {"offset": array.offset, "shape": array.shape, "order": order}
+    return partial(np.memmap, array.filename, dtype=array.dtype, mode="r", **section)
 
 
 def _array_on_disk(shape: tuple[int, ...], dtype: type[np.generic], path: Path | None) -> np.ndarray[Any, Any]:
-    """The array in a file, zeros if that is new; without a path the file has no name, and goes with the process."""
+    """An array in a file, zeros if the file is new; without a path the file is unnamed and ends with the process."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     if size == 0:
         return np.zeros(shape, dtype)

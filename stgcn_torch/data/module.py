@@ -30,24 +30,24 @@ class SkeletonData(pl.LightningDataModule):
         root: Folder of the arrays.
         clips: File of the training clips in it.
         labels: File of their labels.
-        preprocessing: What is done to every clip.
+        preprocessing: The steps for every clip.
         body: The layout of the joints.
-        val: Validation: ``{rule: file, clips, labels}`` names files of its own in the folder, the other rules hold out
-            training clips (see ``splits.held_out``), None for none.
-        test: The same for the test, taken out before validation.
+        val: Rule of the validation split: ``{rule: file, clips, labels}`` names separate files in the folder, other
+            rules hold out training clips (see ``splits.held_out``); None for no validation.
+        test: Rule of the test split, which is taken out before validation.
         num_classes: Number of classes; None to count them in ``classes.txt``, or else in ``classes`` or the labels.
         classes: Names of the classes of a folder that has no ``classes.txt``.
-        only: The one split, val or test, that is wanted, and only its files are opened; None for all.
+        only: Split to open, val or test; the other splits and their files stay closed. None for all.
         batch_size: Clips in a training batch, per device.
         eval_batch_size: Clips in a validation or test batch, per device.
         drop_last: Leave out the last training batch when it is not full.
-        num_workers: Processes that read clips; 0 is enough once they are preprocessed.
-        resident: Keep the training clips on the GPU; None to do so where they fit.
-        seed: Of the order of training clips.
+        num_workers: Processes that read clips; 0 is enough once all clips are preprocessed.
+        resident: Hold the training clips in the GPU's memory; None to do so where they fit.
+        seed: Seed of the order of training clips.
 
     Raises:
-        FileNotFoundError: A file is not there.
-        ValueError: The arrays, labels or rules do not fit each other, or hold out no split that is wanted.
+        FileNotFoundError: A file is missing.
+        ValueError: The arrays, labels or rules do not fit each other, or hold out no split of the name ``only``.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class SkeletonData(pl.LightningDataModule):
         self.preprocessing, self.body, self.seed = preprocessing, body, seed
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size or batch_size
         self.drop_last, self.num_workers, self.resident = drop_last, num_workers, resident
-        self.kept: ResidentLoader | None = None
+        self.resident_loader: ResidentLoader | None = None
         self.classes = read_lines(self.root / "classes.txt")
         if not self.classes and num_classes is None:
             self.classes = list(classes)
@@ -89,7 +89,7 @@ class SkeletonData(pl.LightningDataModule):
             raise ValueError(
                 f"there is no {only} split to evaluate on; the data hold out {', '.join(rules) or 'nothing'}"
             )
-        self.datasets = self._own(rules, only)
+        self.datasets = self._from_files(rules, only)
         if only not in self.datasets:
             self.datasets |= self._divided(clips, labels, rules, only)
         self._check_classes(self.datasets)
@@ -101,8 +101,8 @@ class SkeletonData(pl.LightningDataModule):
         array = open_clips(self.root / clips, self.preprocessing.channels, self.body)
         return array, read_labels(self.root / labels, len(array), self.num_classes)
 
-    def _own(self, rules: Rules, only: str | None) -> dict[str, ClipDataset]:
-        """The wanted splits that have files of their own."""
+    def _from_files(self, rules: Rules, only: str | None) -> dict[str, ClipDataset]:
+        """The splits with separate files, or the one named by ``only``."""
         sets = {}
         for name, rule in rules.items():
             if rule.get("rule") != "file" or only not in (None, name):
@@ -114,20 +114,20 @@ class SkeletonData(pl.LightningDataModule):
         return sets
 
     def _divided(self, clips: str, labels: str, rules: Rules, only: str | None) -> dict[str, ClipDataset]:
-        """The wanted splits that share the training clips: the test is taken out first, the rest trains."""
-        array, given = self._open(clips, labels)
+        """The splits of the training clips, or the one named by ``only``: test first, then val; the rest trains."""
+        array, targets = self._open(clips, labels)
         columns = [rule["column"] for rule in rules.values() if rule.get("rule") == "groups" and "column" in rule]
         groups = {column: read_groups(self.root / "manifest.csv", column, len(array)) for column in columns}
         return {
             name: ClipDataset(
-                array, given, indices.tolist(), self.preprocessing, self.body, self.seed if name == "train" else None
+                array, targets, indices.tolist(), self.preprocessing, self.body, self.seed if name == "train" else None
             )
-            for name, indices in divided(rules, given, groups).items()
+            for name, indices in divided(rules, targets, groups).items()
             if only in (None, name)
         }
 
     def _check_classes(self, sets: Mapping[str, ClipDataset]) -> None:
-        """Set number and names of the classes; ValueError if a split is empty or has classes unknown to training."""
+        """Set number and names of the classes; ValueError if a split is empty or has a class without training clips."""
         for name, dataset in sets.items():
             if not len(dataset):
                 raise ValueError(f"no clips are left for {name} of {self.root}")
@@ -141,17 +141,17 @@ class SkeletonData(pl.LightningDataModule):
             raise ValueError(f"classes.txt names {len(self.classes)} classes, got num_classes={self.num_classes}")
 
     def setup(self, stage: str) -> None:
-        """Let the processes of one machine keep preprocessed clips in the same files, once and not each for itself."""
+        """Let the processes of one machine share one set of files with preprocessed clips."""
         if not self.trainer or self.trainer.world_size == 1:
             return
         first = self.trainer.local_rank == 0
-        own = tempfile.mkdtemp() if first else None
-        told: list[Any] = [None] * self.trainer.world_size
-        torch.distributed.all_gather_object(told, (self.trainer.node_rank, own))
-        folder = next(Path(name) for node, name in told if name and node == self.trainer.node_rank)
+        new = tempfile.mkdtemp() if first else None
+        folders: list[Any] = [None] * self.trainer.world_size
+        torch.distributed.all_gather_object(folders, (self.trainer.node_rank, new))
+        folder = next(Path(name) for node, name in folders if name and node == self.trainer.node_rank)
         try:
             for name, dataset in self.datasets.items():
-                if folder.is_dir():  # not where each process has a container, and its own folder for such files
+                if folder.is_dir():  # False where each process runs in its own container, with its own folder
                     (folder / name).mkdir(exist_ok=True)
                     dataset.share(folder / name)
             torch.distributed.barrier()
@@ -160,23 +160,24 @@ class SkeletonData(pl.LightningDataModule):
                 shutil.rmtree(folder, ignore_errors=True)  # the files go with their last process; Windows keeps them
 
     def train_dataloader(self) -> Loader | ResidentLoader:
-        """Training batches in an order that (seed, epoch) decides, the same whether the run was resumed or not."""
+        """Training batches in the order of (seed, epoch), the same in a resumed run."""
         trainer = self.trainer
         sampler = EpochSampler(self.datasets["train"], *self._place(), self.seed, self.drop_last)
         if trainer:
-            # With workers the first iterator is made before Lightning calls set_epoch, and a resumed run's
-            # current_epoch is one too low at that moment; the count of processed epochs is right in both.
+            # With workers the first iterator is made before Lightning calls set_epoch, and the current_epoch of a
+            # resumed run is one too low then; the count of processed epochs is right in both cases.
             sampler.set_epoch(trainer.fit_loop.epoch_progress.current.processed)  # type: ignore[attr-defined]
         dataset = self.datasets["train"]
         device = trainer.strategy.root_device if trainer else torch.device("cpu")
-        if self.resident and not dataset.keeps:
+        if self.resident and not dataset.caches:
             raise ValueError("data.resident keeps clips on the GPU, preprocessing.random_pad changes them every epoch")
-        # To overfit, Lightning takes the order from the loader's dataset, and a resident loader has none.
+        # With overfit_batches, Lightning takes the order from the loader's dataset; a resident loader has no dataset.
         overfits = bool(trainer and getattr(trainer, "overfit_batches", 0))
-        if not overfits and (self.resident or (self.resident is None and (self.kept or fits(dataset, device)))):
-            self.kept = self.kept or ResidentLoader(dataset, sampler, self.batch_size, self.drop_last, device)
-            self.kept.sampler = sampler
-            return self.kept
+        loader = self.resident_loader
+        if not overfits and (self.resident or (self.resident is None and (loader or fits(dataset, device)))):
+            self.resident_loader = loader or ResidentLoader(dataset, sampler, self.batch_size, self.drop_last, device)
+            self.resident_loader.sampler = sampler
+            return self.resident_loader
         return self._loader("train", sampler, self.batch_size, self.drop_last)
 
     def val_dataloader(self) -> Loader | list[Loader]:
@@ -189,11 +190,11 @@ class SkeletonData(pl.LightningDataModule):
 
     def _eval_loader(self, name: str) -> Loader:
         world, rank = self._place()
-        clips = range(rank, len(self.datasets[name]), world)  # every clip once: Lightning's own sampler pads with some
+        clips = range(rank, len(self.datasets[name]), world)  # every clip once: Lightning's sampler repeats some
         return self._loader(name, clips, self.eval_batch_size, drop_last=False)
 
     def _place(self) -> tuple[int, int]:
-        """Number of processes, and which of them this is."""
+        """Number of processes, and the rank of this one."""
         return (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
 
     def _loader(self, name: str, sampler: Iterable[Any], batch_size: int, drop_last: bool) -> Loader:
@@ -204,9 +205,9 @@ class SkeletonData(pl.LightningDataModule):
             drop_last=drop_last,
             collate_fn=as_is,
             num_workers=self.num_workers,
-            persistent_workers=False,  # they would keep the first epoch's number
+            persistent_workers=False,  # such workers would stay at the first epoch's number
             pin_memory=torch.cuda.is_available(),
-            generator=torch.Generator().manual_seed(self.seed),  # else every epoch draws from the global one
+            generator=torch.Generator().manual_seed(self.seed),  # else every epoch draws from the global generator
         )
 
 

@@ -1,4 +1,4 @@
-"""Training clips that stay on the GPU: a batch is then a gather in its own memory."""
+"""Training clips that stay in the GPU's memory: a batch is then a gather on the GPU."""
 
 from collections.abc import Iterator
 
@@ -8,26 +8,26 @@ from torch import Tensor
 from stgcn_torch.data.dataset import ClipDataset
 from stgcn_torch.data.sampler import EpochSampler
 
-SHARE = 0.25  # of the GPU's free memory that clips may take; the network needs the rest
+SHARE = 0.25  # largest share of the GPU's free memory for clips; the network needs the rest
 
 
 def fits(dataset: ClipDataset, device: torch.device) -> bool:
-    """Whether a dataset's preprocessed clips can lie on the device; those that every epoch draws anew cannot."""
-    if device.type != "cuda" or not dataset.keeps:
+    """Whether a dataset's preprocessed clips fit on a GPU; clips that change every epoch never do."""
+    if device.type != "cuda" or not dataset.caches:
         return False
     free, _ = torch.cuda.mem_get_info(device)
     return dataset.nbytes <= SHARE * free
 
 
 class ResidentLoader:
-    """Batches like a ``DataLoader``'s with the same sampler, from clips that were all preprocessed and moved at first.
+    """Batches like a ``DataLoader``'s with the same sampler; all clips are preprocessed and moved at the start.
 
     Args:
         dataset: Clips that are the same in every epoch.
-        sampler: Of indices of the dataset; its epoch is set from outside.
+        sampler: Order of the dataset's indices; the caller sets its epoch.
         batch_size: Clips in a batch.
         drop_last: Leave out the last batch when it is not full.
-        device: Where the clips lie.
+        device: Device of the clips.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class ResidentLoader:
         self.batch_size, self.drop_last = batch_size, drop_last
         self.clips = torch.empty(len(dataset), *dataset.shape, device=device)
         N = len(dataset)
-        order = torch.arange(N).roll(-N * sampler.rank // sampler.num_replicas)  # others begin elsewhere, and share
+        order = torch.arange(N).roll(-N * sampler.rank // sampler.num_replicas)  # ranks start apart and share the cache
         for rows in torch.split(order, batch_size):
             self.clips[rows.to(device)] = dataset.__getitems__(rows.tolist())[0].to(device)
         self.labels = torch.as_tensor(dataset.labels, device=device)

@@ -7,7 +7,7 @@ from stgcn_torch.data.dataset import ClipDataset
 
 
 class EpochSampler(DistributedSampler[tuple[Tensor, Tensor]]):
-    """Torch's own sampler, for one process or many; the order comes from (seed, epoch), and the dataset is told."""
+    """Torch's sampler for one process or several, ordered by (seed, epoch); the dataset's epoch is set with it."""
 
     def __init__(self, dataset: ClipDataset, num_replicas: int, rank: int, seed: int, drop_last: bool) -> None:
         super().__init__(dataset, num_replicas, rank, shuffle=True, seed=seed, drop_last=drop_last)

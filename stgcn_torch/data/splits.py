@@ -8,7 +8,7 @@ from jaxtyping import Bool, Int
 
 Mask = Bool[np.ndarray, " N"]
 Rules = Mapping[str, Mapping[str, Any]]
-RULES = {  # and the options of each
+RULES = {  # rule to its options
     "every": ("step", "offset"),
     "folds": ("folds", "fold", "seed"),
     "groups": ("column", "value"),
@@ -46,10 +46,10 @@ def held_out(rule: Mapping[str, Any], labels: Int[np.ndarray, " N"], group_value
     """The clips that a rule holds out of the training clips.
 
     Args:
-        rule: ``rule`` (every, folds or groups) and its options, named in ``RULES``. Options of the other rules may
-            stand beside them and are left alone: a configuration that changes the rule keeps what it does not change.
+        rule: ``rule`` (every, folds or groups) and its options, named in ``RULES``. Options of other rules are
+            ignored: a configuration that changes the rule still has the options of the former one.
         labels: One per clip.
-        group_values: Per column named by a rule, the group of each clip.
+        group_values: For each column that a rule names, the group of each clip.
 
     Raises:
         ValueError: The rule is unknown, or an option is unknown, missing or outside its range.
@@ -74,15 +74,15 @@ def held_out(rule: Mapping[str, Any], labels: Int[np.ndarray, " N"], group_value
 def divided(
     rules: Rules, labels: Int[np.ndarray, " N"], group_values: Mapping[str, Any]
 ) -> dict[str, Int[np.ndarray, " n"]]:
-    """Indices of the training clips that each split gets: in the order of the rules, and the rest trains.
+    """Indices of the clips of each split, taken out in the order of the rules; the rest is ``train``.
 
     Args:
-        rules: Per split its rule (see ``held_out``); one with files of its own takes none.
+        rules: Rule of each split (see ``held_out``); a split with separate files takes no training clips.
         labels: One per clip.
-        group_values: Per column named by a rule, the group of each clip.
+        group_values: For each column that a rule names, the group of each clip.
 
     Raises:
-        ValueError: As ``held_out``.
+        ValueError: As in ``held_out``.
     """
     rest = np.arange(len(labels))
     parts = {}

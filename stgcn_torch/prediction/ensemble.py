@@ -1,4 +1,4 @@
-"""Several networks as one: each sees the clips in its own way, and their probabilities are averaged."""
+"""An ensemble of networks: each has its own preprocessing, and their probabilities are averaged."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -23,11 +23,11 @@ Probabilities = Float[np.ndarray, "N K"]
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Networks that answer together, of one layout, the same input channels and the same classes.
+    """Networks with the same layout, input channels and classes, whose probabilities are averaged.
 
     Attributes:
         modules: In evaluation mode; each has its preprocessing and streams.
-        weights: Of each one's probabilities; they add up to 1.
+        weights: Weight of each network's probabilities; the sum is 1.
     """
 
     modules: Sequence[LitSTGCN]
@@ -40,7 +40,7 @@ class Ensemble:
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """What the rows of a clip must be."""
+        """Names of a clip's channels."""
         return self.modules[0].preprocessing.channels
 
     @property
@@ -50,23 +50,23 @@ class Ensemble:
 
     @property
     def window(self) -> int:
-        """Frames that every network can take in as they are: the least of their windows."""
+        """Number of frames that no network samples down: the smallest of their windows."""
         return min(module.preprocessing.kept_frames for module in self.modules)
 
     def of_kept_channels(self) -> "Ensemble":
-        """The same for clips that hold no other channels than the networks see, as where the score was dropped before.
+        """The same networks for clips that hold only the channels in ``keep``, as without the score.
 
-        Where a clip ends was to be told with the score; then its last frame that is not zero tells it.
+        Where the rule of a clip's length needs the dropped channels, ``nonzero`` replaces it.
         """
         views = [copy(module) for module in self.modules]  # of the same tensors
         for view in views:
-            made = view.preprocessing
-            length = "nonzero" if made.select == "after" else made.length
-            view.preprocessing = replace(made, channels=made.keep, length=length)
+            preprocessing = view.preprocessing
+            length = "nonzero" if preprocessing.select == "after" else preprocessing.length
+            view.preprocessing = replace(preprocessing, channels=preprocessing.keep, length=length)
         return Ensemble(views, self.weights)
 
     def through(self, windows: Sequence[int]) -> "Ensemble":
-        """Each network as often as there are windows, with the same weights of its own, and their answers averaged.
+        """Each network once per window, so that answers are averaged over networks and windows.
 
         Args:
             windows: Frames; clips are sampled down or padded to each in turn.
@@ -78,25 +78,25 @@ class Ensemble:
         for module in self.modules:
             for window in windows:
                 view, frames = copy(module), module.preprocessing.frames  # of the same tensors
-                made = replace(module.preprocessing, window=window, frames=None)
-                view.preprocessing = replace(made, frames=frames and max(frames, window))
+                preprocessing = replace(module.preprocessing, window=window, frames=None)
+                view.preprocessing = replace(preprocessing, frames=frames and max(frames, window))
                 views.append(view)
         return Ensemble(views, [weight / len(windows) for weight in self.weights for _ in windows])
 
     def to(self, device: str) -> "Ensemble":
-        """The same on a device."""
+        """The ensemble on a device."""
         return Ensemble([module.to(device) for module in self.modules], self.weights)
 
     def for_inference(self) -> "Ensemble":
-        """The same answers for less work, by copies of the networks (see ``inference``)."""
+        """An ensemble with equal answers at lower cost, from copies of the networks (see ``inference``)."""
         return Ensemble([for_inference(module) for module in self.modules], self.weights)
 
     def probabilities(self, clips: ClipArray, indices: Sequence[int], batch_size: int = 64) -> Probabilities:
         """The mean over the networks of each clip's class probabilities.
 
         Args:
-            clips: (N, C, T, V, M) as recorded; each network preprocesses them as its checkpoint says.
-            indices: Which of them, in the order of the result.
+            clips: (N, C, T, V, M) as recorded; each network has its own preprocessing.
+            indices: Clips to answer for, in the order of the result.
             batch_size: Clips at a time.
         """
         total = np.zeros((len(indices), len(self.classes)))
@@ -107,14 +107,14 @@ class Ensemble:
 
 def _of_one(module: LitSTGCN, clips: ClipArray, indices: Sequence[int], batch_size: int) -> Probabilities:
     dataset = ClipDataset(clips, None, indices, module.preprocessing, module.body)
-    said = np.empty((len(indices), len(module.classes)))
+    result = np.empty((len(indices), len(module.classes)))
     at = 0
     with torch.inference_mode():
         for batch, _ in loader_of(dataset, batch_size):
             logits = module(batch.to(module.device)).double()
-            said[at : at + len(batch)] = logits.softmax(dim=1).cpu().numpy()
+            result[at : at + len(batch)] = logits.softmax(dim=1).cpu().numpy()
             at += len(batch)
-    return said
+    return result
 
 
 def load_ensemble(
@@ -126,8 +126,8 @@ def load_ensemble(
     """The networks of checkpoints.
 
     Args:
-        paths: Files that ``load_module`` takes.
-        weights: One for each, in any unit; None for equal ones.
+        paths: Files for ``load_module``.
+        weights: One for each, of any sum; None for equal weights.
         given: As for ``load_module``, for all.
         strides: As for ``load_module``, for all.
 
@@ -149,14 +149,14 @@ def load_ensemble(
 
 def _check_alike(first: str, one: LitSTGCN, second: str, other: LitSTGCN) -> None:
     differing = [
-        f"{what} {shown(one)} and {shown(other)}"
-        for what, shown in (
+        f"{name} {text(one)} and {text(other)}"
+        for name, text in (
             ("layouts", lambda module: module.body.name),
             ("channels", lambda module: ", ".join(module.preprocessing.channels)),
             ("classes", lambda module: f"{len(module.classes)} ({', '.join(module.classes[:3])}, ...)"),
         )
-        if shown(one) != shown(other)
+        if text(one) != text(other)
     ]
     if one.classes != other.classes or one.body.joints != other.body.joints or differing:
-        told = "; ".join(differing) or "the names of classes or joints"
-        raise ValueError(f"{first} and {second} cannot answer together, they differ: {told}")
+        differences = "; ".join(differing) or "the names of classes or joints"
+        raise ValueError(f"{first} and {second} cannot answer together, they differ: {differences}")

@@ -1,4 +1,4 @@
-"""A checkpoint's network as one graph from preprocessed clips to answers, in the files of ONNX and ``torch.export``."""
+"""Export of a checkpoint's network as one graph from preprocessed clips to answers, to ONNX and ``torch.export``."""
 
 import io
 import json
@@ -33,27 +33,27 @@ class Exported(nn.Module):
     """Preprocessed clips in, probabilities or logits out: streams, crops and the folded network in one graph.
 
     Args:
-        module: Left as it is.
+        module: The network, which is not changed.
         output: One of ``OUTPUTS``. The logits of several crops are the logarithm of their mean probabilities.
     """
 
     def __init__(self, module: LitSTGCN, output: str) -> None:
         super().__init__()
         self.folded = FoldedSTGCN(module.backbone, module.head)
-        self.made, self.parents, self.output = module.preprocessing, module.body.parents, output
-        # As a .pt2: torch tells a single frame from several where it lays out memory, motion two from more.
+        self.preprocessing, self.parents, self.output = module.preprocessing, module.body.parents, output
+        # For a .pt2: torch specialises the graph's memory layout for a single frame, and motion for two.
         self.least_frames = max(module.backbone.stride + 1, 3)
 
     @property
     def axes(self) -> dict[int, str]:
-        """Axes of the input whose length is left open; T is not where crops are cut out of it."""
-        return {0: "N", 2: "T", 4: "M"} if is_whole(self.made) else {0: "N", 4: "M"}
+        """Axes of the input with an open length; T is open only without crops."""
+        return {0: "N", 2: "T", 4: "M"} if is_whole(self.preprocessing) else {0: "N", 4: "M"}
 
     def forward(self, clips: Float[Tensor, "N C T V M"]) -> Float[Tensor, "N num_classes"]:
-        """Clips (N, C, T, V, M), as ``preprocess`` makes them, to (N, num_classes)."""
-        made = self.made
-        views = [clips] if is_whole(made) else even_crops(clips, made.window, made.crops, made.crop)
-        logits = torch.stack([self.folded(stack_streams(view, made.streams, self.parents)) for view in views])
+        """Map preprocessed clips (N, C, T, V, M) to (N, num_classes)."""
+        steps = self.preprocessing
+        views = [clips] if is_whole(steps) else even_crops(clips, steps.window, steps.crops, steps.crop)
+        logits = torch.stack([self.folded(stack_streams(view, steps.streams, self.parents)) for view in views])
         if len(views) > 1:
             logits = logits.log_softmax(dim=2)
         if self.output == "logits":
@@ -61,18 +61,19 @@ class Exported(nn.Module):
         return logits.softmax(dim=2).mean(dim=0)
 
 
-def is_whole(made: Preprocessing) -> bool:
-    """Whether the network sees preprocessed clips as they are, and no crops of them."""
-    return made.crops == 1 and made.crop == 1.0 and made.kept_frames == made.window
+def is_whole(preprocessing: Preprocessing) -> bool:
+    """Whether the network's input is the whole preprocessed clip, not crops of it."""
+    return preprocessing.crops == 1 and preprocessing.crop == 1.0 and preprocessing.kept_frames == preprocessing.window
 
 
 def shapes(graph: Exported) -> list[tuple[int, ...]]:
-    """Sizes of clips (N, C, T, V, M): the first is traced with, all are compared with."""
-    made, V = graph.made, len(graph.parents)
-    window, least = made.kept_frames, graph.least_frames
-    longer, shorter = (2 * max(window, least) + 1, max(window // 2, least)) if is_whole(made) else (window, window)
+    """Sizes of clips (N, C, T, V, M): the first for tracing, all for comparison."""
+    preprocessing, C, V = graph.preprocessing, len(graph.preprocessing.keep), len(graph.parents)
+    window, least = preprocessing.kept_frames, graph.least_frames
+    whole = is_whole(preprocessing)
+    longer, shorter = (2 * max(window, least) + 1, max(window // 2, least)) if whole else (window, window)
     sizes = [(2, longer, 3), (1, window, 1), (3, window, 2), (4, shorter, 1)]
-    return [(N, len(made.keep), T, V, M) for N, T, M in sizes]
+    return [(N, C, T, V, M) for N, T, M in sizes]
 
 
 def traced(graph: Exported) -> ExportedProgram:
@@ -81,21 +82,21 @@ def traced(graph: Exported) -> ExportedProgram:
     with torch.no_grad():
         program = torch.export.export(graph, (clips,), dynamic_shapes=(dict.fromkeys(graph.axes, Dim.DYNAMIC),))
     for node in program.graph.nodes:
-        node.meta.pop("stack_trace", None)  # which names the folders of this machine
+        node.meta.pop("stack_trace", None)  # it names the folders of this machine
     return program
 
 
 def card_of(module: LitSTGCN, output: str) -> dict[str, Any]:
-    """What a program must know to feed the file and to read its answers, as plain values."""
-    body, made = module.body, module.preprocessing
-    T = "T" if is_whole(made) else made.kept_frames
+    """Metadata for the file's users, as plain values: input, output, layout and preprocessing."""
+    body, preprocessing = module.body, module.preprocessing
+    T = "T" if is_whole(preprocessing) else preprocessing.kept_frames
     try:
-        own = version("stgcn-torch")
+        number = version("stgcn-torch")
     except PackageNotFoundError:  # a bare clone
-        own = "unknown"
+        number = "unknown"
     return {
-        "input": f"clips (N, {len(made.keep)}, {T}, {len(body.joints)}, M)",
-        "channels": list(made.keep),
+        "input": f"clips (N, {len(preprocessing.keep)}, {T}, {len(body.joints)}, M)",
+        "channels": list(preprocessing.keep),
         "output": f"{output} (N, {len(module.classes)})",
         "classes": list(module.classes),
         "layout": {
@@ -104,8 +105,8 @@ def card_of(module: LitSTGCN, output: str) -> dict[str, Any]:
             "bones": [[body.joints[v], body.joints[w]] for v, w in enumerate(body.parents) if v != w],
             "center": body.joints[body.center],
         },
-        "preprocessing": made.plain,
-        "version": f"stgcn-torch {own}",
+        "preprocessing": preprocessing.plain,
+        "version": f"stgcn-torch {number}",
     }
 
 
@@ -114,7 +115,7 @@ def write_onnx(graph: Exported, path: Path, card: dict[str, Any]) -> None:
     import onnx
 
     with quiet_exporter():
-        made = torch.onnx.export(
+        program = torch.onnx.export(
             traced(graph),
             dynamo=True,
             verbose=False,
@@ -123,17 +124,17 @@ def write_onnx(graph: Exported, path: Path, card: dict[str, Any]) -> None:
             output_names=[graph.output],
             dynamic_shapes=(graph.axes,),
         )
-    assert made is not None
-    model = made.model_proto
-    for held in (*model.graph.node, *model.graph.value_info, model.graph, *model.functions):
-        del held.metadata_props[:]  # the lines of Python that each node comes from
+    assert program is not None
+    model = program.model_proto
+    for part in (*model.graph.node, *model.graph.value_info, model.graph, *model.functions):
+        del part.metadata_props[:]  # they quote the Python lines behind each node
     onnx.helper.set_model_props(model, {key: json.dumps(value) for key, value in card.items()})
     onnx.checker.check_model(model)
     onnx.save(model, path)
 
 
 def open_onnx(path: Path) -> Run:
-    """An ONNX file as onnxruntime runs it."""
+    """An ONNX file as a function of onnxruntime."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -141,16 +142,18 @@ def open_onnx(path: Path) -> Run:
 
 
 def write_pt2(graph: Exported, path: Path, card: dict[str, Any]) -> None:
-    """Write a graph as ``torch.export.load`` reads it; the card is JSON in an extra file of the archive."""
-    held = io.BytesIO()  # a path would go to torch's C++, which on Windows opens only names in ASCII
-    torch.export.save(traced(graph), held, extra_files={CARD: json.dumps(card)})
-    path.write_bytes(held.getvalue())
+    """Write a graph for ``torch.export.load``; the card is JSON in an extra file of the archive."""
+    buffer = io.BytesIO()  # torch's C++ would open a path, on Windows only with a name in ASCII
+    torch.export.save(traced(graph), buffer, extra_files={CARD: json.dumps(card)})
+    path.write_bytes(buffer.getvalue())
 
 
 def open_pt2(path: Path) -> Run:
-    """A ``.pt2`` file as torch runs it."""
+    """A ``.pt2`` file as a function of torch."""
     with path.open("rb") as file, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The given buffer is not writable", UserWarning)  # torch 2.11 of its own file
+        warnings.filterwarnings(
+            "ignore", "The given buffer is not writable", UserWarning
+        )  # torch 2.11, of its own file
         module: Run = torch.export.load(io.BytesIO(file.read())).module()
     return module
 
@@ -175,7 +178,7 @@ def check_packages() -> None:
 
 @contextmanager
 def quiet_exporter() -> Iterator[None]:
-    """Silence what the exporter says of libraries that no ST-GCN needs."""
+    """Silence the exporter's messages about libraries that no ST-GCN needs."""
     log = logging.getLogger("torch.onnx")
     level = log.level
     log.setLevel(logging.ERROR)

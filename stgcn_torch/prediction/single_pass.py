@@ -1,8 +1,8 @@
-"""A long recording in one pass: what networks say of the frames around each moment, at the cost of seeing each once.
+"""Prediction on a long recording in one pass: class probabilities around each moment, each frame processed once.
 
-Each network streams over the whole recording as one clip. Its features, one every few frames, are final when they come;
-what is said of a moment is the head's answer to the mean of the features around it. These have seen frames beyond both
-edges of that mean, as those of a window that is cut out have not.
+Each network streams over the whole recording as one clip, and gives a final feature every few frames. The answer for a
+moment is the head's output for the mean of the features around it. Unlike in a window that is cut out, these features
+depend on frames beyond both edges of the mean too.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,7 +29,7 @@ def streams_of(ensemble: Ensemble) -> list[StreamingSTGCN]:
     """A stream for each network.
 
     Raises:
-        ValueError: The preprocessing of one needs more than a frame, or they answer at different frames.
+        ValueError: A preprocessing needs more than a frame, or the networks' strides or ends of a clip differ.
     """
     for module in ensemble.modules:
         refuse_more_than_frames(module.preprocessing)
@@ -38,51 +38,51 @@ def streams_of(ensemble: Ensemble) -> list[StreamingSTGCN]:
     if len(strides) > 1:
         raise ValueError(f"networks that stream together must have one stride, got {sorted(strides)} frames")
     ends = {(module.preprocessing.select, module.preprocessing.nan) for module in ensemble.modules}
-    if len(ends) > 1:  # else a recording could end later for one than for another
-        told = ", ".join(f"select={select} nan={nan}" for select, nan in sorted(ends))
-        raise ValueError(f"networks that stream together must be alike in preprocessing.select and nan, got {told}")
+    if len(ends) > 1:  # a recording could end later for one network than for another
+        values = ", ".join(f"select={select} nan={nan}" for select, nan in sorted(ends))
+        raise ValueError(f"networks that stream together must be alike in preprocessing.select and nan, got {values}")
     return streams
 
 
 def running_segments(
     ensemble: Ensemble, streams: Sequence[StreamingSTGCN], clip: Clip, frames: int, name: str = "the clip"
 ) -> Iterator[Segment]:
-    """The segments of a recording, in order; frames with nobody around belong to none.
+    """The segments of a recording, in order; frames far from any person belong to no segment.
 
     Args:
         ensemble: The networks.
-        streams: Theirs, as ``streams_of`` makes them; they begin anew.
-        clip: (C, T, V, M) as recorded, of any length; memory stays flat but for a few numbers a frame.
-        frames: What each answer is the mean over: so many around its moment, or those that there are at either end.
-        name: What errors call the clip.
+        streams: Their streams, from ``streams_of``; they are reset first.
+        clip: (C, T, V, M) as recorded, of any length; memory grows by only a few numbers a frame.
+        frames: Width of the mean around each moment, cut off at both ends of the recording.
+        name: Name of the clip in error messages.
     """
     clips = [LongClip(clip, module.preprocessing, module.body, name) for module in ensemble.modules]
     live, stride = clips[0].live(), streams[0].stride
     width = max(1, round(frames / stride))
-    said = [
+    probabilities = [
         _probabilities(module, stream, long, width)
         for module, stream, long in zip(ensemble.modules, streams, clips, strict=True)
     ]
 
     def cells() -> Iterator[tuple[int, int, Probabilities]]:
-        """For each feature the most likely class, -1 for none; the frames it stands for; the probabilities."""
-        for j, rows in enumerate(zip(*said, strict=True)):
+        """For each feature: the most likely class or -1 for none, its number of frames, the probabilities."""
+        for j, rows in enumerate(zip(*probabilities, strict=True)):
             around = live[max(0, j - (width - 1) // 2) * stride : (j + width // 2 + 1) * stride]
             mean = np.sum([weight * row for weight, row in zip(ensemble.weights, rows, strict=True)], axis=0)
             yield (int(mean.argmax()) if around.any() else -1), min(stride, len(live) - j * stride), mean
 
     end = 0
-    for best, same in groupby(cells(), key=lambda cell: cell[0]):
+    for best, group in groupby(cells(), key=lambda cell: cell[0]):
         start, total = end, np.zeros(len(ensemble.classes))
-        for _, count, probabilities in same:
-            total += count * probabilities
+        for _, count, mean in group:
+            total += count * mean
             end += count
         if best >= 0:
             yield Segment(start, end, total / (end - start))
 
 
 def _probabilities(module: LitSTGCN, stream: StreamingSTGCN, clip: LongClip, width: int) -> Iterator[Probabilities]:
-    """Of each feature's moment, one after the other."""
+    """Class probabilities at each feature, in order."""
     for means in sliding_mean(_features(module, stream, clip), width):
         yield from stream.classify(means).double().softmax(dim=1).cpu().numpy()
 
@@ -97,30 +97,30 @@ def _features(module: LitSTGCN, stream: StreamingSTGCN, clip: LongClip) -> Itera
 
 
 def sliding_mean(parts: Iterable[Float[Tensor, "_ D"]], width: int) -> Iterator[Float[Tensor, "_ D"]]:
-    """The mean of ``width`` rows around each row, or of those that there are; float64, and memory of one part.
+    """The mean of ``width`` rows around each row, of fewer at the ends; float64, and memory of one part.
 
     Args:
         parts: Rows, some at a time.
-        width: (width - 1) // 2 rows before, and width // 2 behind.
+        width: Length of the window: (width - 1) // 2 rows before, the row itself, and width // 2 after it.
     """
-    before, behind = (width - 1) // 2, width // 2
-    held: Tensor | None = None
-    first = done = 0  # numbers of the first row that is held, and of the next whose mean is due
+    before, after = (width - 1) // 2, width // 2
+    buffer: Tensor | None = None
+    first = done = 0  # indices of the first row in the buffer, and of the next row to average
 
     def means(ready: int) -> Tensor:
-        assert held is not None
-        total = torch.cat([held.new_zeros(1, held.shape[1]), held.cumsum(dim=0)])
-        rows = torch.arange(done, ready, device=held.device)
-        low, high = (rows - before).clamp(min=0) - first, (rows + behind + 1 - first).clamp(max=len(held))
+        assert buffer is not None
+        total = torch.cat([buffer.new_zeros(1, buffer.shape[1]), buffer.cumsum(dim=0)])
+        rows = torch.arange(done, ready, device=buffer.device)
+        low, high = (rows - before).clamp(min=0) - first, (rows + after + 1 - first).clamp(max=len(buffer))
         return (total[high] - total[low]) / (high - low)[:, None]
 
     for part in parts:
-        held = part.double() if held is None else torch.cat([held, part.double()])
-        ready = max(done, first + len(held) - behind)
+        buffer = part.double() if buffer is None else torch.cat([buffer, part.double()])
+        ready = max(done, first + len(buffer) - after)
         if ready > done:
             yield means(ready)
             done = ready
-            kept = max(first, done - before)
-            held, first = held[kept - first :], kept
-    if held is not None and done < first + len(held):
-        yield means(first + len(held))
+            start = max(first, done - before)
+            buffer, first = buffer[start - first :], start
+    if buffer is not None and done < first + len(buffer):
+        yield means(first + len(buffer))

@@ -1,4 +1,4 @@
-"""A long clip as overlapping windows, and back: what was said of each window becomes a timeline of segments."""
+"""Overlapping windows of a long clip, and the timeline of segments from the windows' probabilities."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ Probabilities = Float[np.ndarray, "N K"]
 
 @dataclass(frozen=True)
 class Segment:
-    """Frames in a row of which the same class is the most likely.
+    """Consecutive frames with the same most likely class.
 
     Attributes:
-        start: The first of them.
-        end: The frame after the last.
+        start: First frame.
+        end: Frame after the last.
         probabilities: Of each class, the mean over the segment's frames, (K,).
     """
 
@@ -29,14 +29,14 @@ class Segment:
 
 
 def window_starts(T: int, length: int, stride: int) -> list[int]:
-    """First frames of windows that cover T frames, the last one flush with the end; one window if T fits into it."""
+    """First frames of windows that cover T frames, the last one flush with the end; one window for a short clip."""
     if T <= length:
         return [0]
     return [*range(0, T - length, stride), T - length]
 
 
 class ClipSequence(Protocol):
-    """Clips (C, T, V, M) by index, which may differ in T and M; an array (N, C, T, V, M) is one."""
+    """Clips (C, T, V, M) by index, which may differ in T and M; also an array (N, C, T, V, M)."""
 
     def __len__(self) -> int: ...
 
@@ -45,12 +45,12 @@ class ClipSequence(Protocol):
 
 @dataclass(frozen=True)
 class Piece:
-    """Frames in a row of a clip.
+    """Consecutive frames of a clip.
 
     Attributes:
-        clip: Its index.
-        start: The first of them.
-        end: The frame after the last.
+        clip: Index of the clip.
+        start: First frame.
+        end: Frame after the last.
     """
 
     clip: int
@@ -59,12 +59,7 @@ class Piece:
 
 
 class Pieces:
-    """Pieces of clips as ``ClipDataset`` takes an array of clips: each is cut out when it is asked for.
-
-    Args:
-        clips: What to cut.
-        pieces: What to cut out of them, in order.
-    """
+    """Pieces of clips in the form of ``ClipArray``, each cut out on request."""
 
     def __init__(self, clips: ClipSequence, pieces: Sequence[Piece]) -> None:
         self.clips, self.pieces = clips, pieces
@@ -76,7 +71,7 @@ class Pieces:
         return len(self.pieces)
 
     def __getitem__(self, index: int) -> Clip:
-        """A piece (C, T, V, M), with people who are not there where its clip has fewer than others."""
+        """A piece (C, T, V, M), padded with absent people to the M of all clips."""
         piece = self.pieces[index]
         cut = np.asarray(self.clips[piece.clip][:, piece.start : piece.end])
         return np.pad(cut, [(0, 0)] * 3 + [(0, self.shape[4] - cut.shape[3])])
@@ -85,7 +80,7 @@ class Pieces:
 def timeline(starts: Sequence[int], length: int, T: int, probabilities: Probabilities) -> list[Segment]:
     """The segments of a recording, in order.
 
-    A frame's probabilities are the mean over the windows that hold it; frames that none holds belong to no segment.
+    A frame's probabilities are the mean over its windows; frames without a window belong to no segment.
 
     Args:
         starts: First frame of each window.
@@ -94,8 +89,8 @@ def timeline(starts: Sequence[int], length: int, T: int, probabilities: Probabil
         probabilities: Of each class, for each window.
     """
     total, count = np.zeros((T, probabilities.shape[1])), np.zeros((T, 1))
-    for start, said in zip(starts, probabilities, strict=True):
-        total[start : start + length] += said
+    for start, row in zip(starts, probabilities, strict=True):
+        total[start : start + length] += row
         count[start : start + length] += 1
     best = np.where(count[:, 0] > 0, total.argmax(axis=1), -1)
     edges = [0, *(np.flatnonzero(np.diff(best)) + 1).tolist(), T] if T else []

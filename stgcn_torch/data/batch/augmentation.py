@@ -1,8 +1,8 @@
-"""Random changes to a training batch (N, C, T, V, M), written once in torch, so they run wherever the batch is.
+"""Random changes to a training batch (N, C, T, V, M), in torch on the device of the batch.
 
 All draw from torch's global generators, which the training step seeds from (seed, epoch, batch, rank). A joint that is
-zero in every kept channel counts as undetected and stays zero: turning and scaling keep the origin, noise leaves zeros
-alone. (Centring ``every_joint`` makes positions of undetected joints, here as everywhere.)
+zero in every channel counts as undetected and stays zero: rotation and scaling fix the origin, noise skips zeros.
+(With centring ``every_joint``, undetected joints have non-zero positions and count as detected.)
 """
 
 import math
@@ -91,7 +91,7 @@ def augment(
         channels: Names of the channels; ``score`` is left as it is.
         mirror: The layout's joint permutation of a mirror image.
         center: Joint that is moved back to the origin at the end; None for none.
-        center_of: Take it frame by frame, or from the clip's first frame (see ``Preprocessing``).
+        center_of: ``frame`` by frame, or from the first frame of the ``clip`` (see ``Preprocessing``).
     """
     x = random_crop(x, window, augmentation.crop, augmentation.jitter)
     coordinates = [i for i, channel in enumerate(channels) if channel != "score"]
@@ -101,7 +101,7 @@ def augment(
         x = mirror_image(x, augmentation.mirror, _channel(channels, augmentation.mirrored), mirror)
     if augmentation.noise:
         x = add_noise(x, coordinates, augmentation.noise)
-    if center is not None and not (center_of == "clip" and augmentation.crop < 1):  # a crop starts where it starts
+    if center is not None and not (center_of == "clip" and augmentation.crop < 1):  # a crop may lack the first frame
         x = recentre(x, coordinates, center, center_of)
     if augmentation.joint_dropout:
         x = x * (torch.rand(x.shape[0], 1, 1, *x.shape[3:], device=x.device) >= augmentation.joint_dropout)

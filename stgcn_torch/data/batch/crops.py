@@ -1,4 +1,4 @@
-"""Which frames of a preprocessed batch the network sees: a random crop in training, even ones in evaluation. Torch."""
+"""Crops of a preprocessed batch: a random one in training, evenly spaced ones in evaluation. Torch."""
 
 import torch
 from jaxtyping import Float, Int
@@ -47,8 +47,8 @@ def even_crops(x: Batch, window: int, count: int = 1, crop: float = 1.0) -> list
         return [x]
     whole = live_length(x)
     length = (crop * whole).ceil().long()
-    places = [0.5] if count == 1 else [i / (count - 1) for i in range(count)]
-    return [take_frames(x, (place * (whole - length)).long(), length, window) for place in places]
+    positions = [0.5] if count == 1 else [i / (count - 1) for i in range(count)]
+    return [take_frames(x, (position * (whole - length)).long(), length, window) for position in positions]
 
 
 def take_frames(
@@ -65,11 +65,11 @@ def take_frames(
         start: First frame of each clip's part.
         length: Frames of each clip's part.
         window: Frames of the result.
-        within: Place in [0, 1) of the frame that is taken from each of ``window`` equal segments; None for frames
-            evenly spaced from the part's first to its last.
+        within: Position in [0, 1) of the sampled frame in each of ``window`` equal segments; None for frames evenly
+            spaced from the part's first to its last.
     """
     step = torch.arange(window, device=x.device)
-    if within is None:  # in whole numbers: float32 would miss the last frame of one clip in twenty
+    if within is None:  # integer arithmetic: float32 would miss the last frame of one clip in twenty
         frame = step * (length[:, None] - 1) // max(window - 1, 1)
     else:
         frame = ((step + within) * (length / window)[:, None]).long()

@@ -8,7 +8,7 @@ from stgcn_torch.data.check.survey import Survey, surveyed
 
 
 def findings(survey: Survey) -> list[Finding]:
-    """Everything that is found in a survey, check after check."""
+    """The findings of every check on a survey, in the order of the checks."""
     return [finding for check in (*sets.CHECKS, *clips.CHECKS) for finding in check(survey)]
 
 

@@ -12,17 +12,17 @@ from stgcn_torch.data.check.sets import counts
 from stgcn_torch.data.check.survey import Survey, steps_of
 from stgcn_torch.data.preprocessing.teleports import JUMP, UNUSUAL
 
-MOST = 40  # class names that an axis has room for
-SHOWN = 3  # clips
+MOST = 40  # largest number of class names on an axis
+SHOWN = 3  # clips in the plot of steps
 
 
 def page(survey: Survey, names: Sequence[str], families: Sequence[str]) -> Figure:
     """Frames against the window, clips per class, missing joints, and the clips that jump farthest.
 
     Args:
-        survey: What was measured.
-        names: The classes as the picture shows them,
-        families: and the fonts that have their characters.
+        survey: The measured data set.
+        names: The classes as the figure writes them.
+        families: Fonts that have the characters of these names.
     """
     K, V = len(names), len(survey.body.joints)
     figure = Figure(figsize=(13, max(7.5, 3.2 + 0.18 * max(V, min(K, MOST)))), layout="constrained")
@@ -36,9 +36,9 @@ def page(survey: Survey, names: Sequence[str], families: Sequence[str]) -> Figur
 
 def _frames(axes: Axes, survey: Survey) -> None:
     window = survey.preprocessing.kept_frames
-    held = [survey.rows[part.name]["frames"] for part in survey.parts]
-    edges = np.histogram_bin_edges(np.concatenate([*held, [window]]), bins=40).tolist()
-    axes.hist(held, edges, stacked=True, label=[part.name for part in survey.parts])
+    lengths = [survey.rows[part.name]["frames"] for part in survey.parts]
+    edges = np.histogram_bin_edges(np.concatenate([*lengths, [window]]), bins=40).tolist()
+    axes.hist(lengths, edges, stacked=True, label=[part.name for part in survey.parts])
     axes.axvline(window, color="black", linestyle="--", label=f"{survey.limit} {window}")
     axes.set(title="frames of a clip", xlabel="frames", ylabel="clips")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
@@ -51,8 +51,8 @@ def _classes(axes: Axes, survey: Survey, names: Sequence[str], families: Sequenc
         axes.barh(rows, clips, left=left)
         left += clips
     step = max(1, -(-len(rows) // MOST))
-    shown: dict[str, Any] = {"fontsize": 8, "parse_math": False, "fontfamily": list(families)}
-    axes.set_yticks(rows[::step], list(names)[::step], **shown)
+    style: dict[str, Any] = {"fontsize": 8, "parse_math": False, "fontfamily": list(families)}
+    axes.set_yticks(rows[::step], list(names)[::step], **style)
     axes.invert_yaxis()
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(title="clips of a class (colours as on the left)", xlabel="clips")

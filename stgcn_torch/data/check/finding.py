@@ -1,4 +1,4 @@
-"""What a check of a data set says: one finding per kind of trouble."""
+"""Findings of a data set's check, one per kind of trouble."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ SEVERITIES: Final = {
     "warning": "training runs, and its result is likely worse or its metrics say less than they seem to",
     "note": "worth knowing, and usual in such data",
 }
-SHOWN: Final = 5  # places that the text names
+SHOWN: Final = 5  # clips, joints or classes that the text names per finding
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,11 @@ class Finding:
 
     Attributes:
         severity: A key of ``SEVERITIES``.
-        name: What a program calls it.
-        what: A sentence for a person.
-        count: How many clips, frames, joints or classes, as the sentence says.
-        where: The clips, as ``file[index]``, joints or classes that it is about.
-        remedy: What to type, an override or a command; empty where there is nothing to type.
+        name: Short name for programs.
+        what: A sentence for people.
+        count: Number of clips, frames, joints or classes in the sentence.
+        where: The clips, as ``file[index]``, joints or classes concerned.
+        remedy: An override or a command to type; empty if there is none.
     """
 
     severity: str
@@ -34,7 +34,7 @@ class Finding:
 
 
 def as_text(findings: Sequence[Finding]) -> str:
-    """The findings as lines, errors first, and a last one that says whether to go on."""
+    """The findings as lines, errors first, and a last line with the verdict: ``go on`` or ``stop``."""
     lines = []
     for severity in SEVERITIES:
         for finding in findings:
@@ -45,8 +45,8 @@ def as_text(findings: Sequence[Finding]) -> str:
                     lines.append(f"{'':8}   {', '.join(finding.where[:SHOWN])}{more}")
                 if finding.remedy:
                     lines.append(f"{'':8}   try {finding.remedy}")
-    said = ", ".join(f"{sum(f.severity == severity for f in findings)} {severity}s" for severity in SEVERITIES)
-    return "\n".join([*lines, f"{'stop' if hopeless(findings) else 'go on'}: {said}"])
+    counts = ", ".join(f"{sum(f.severity == severity for f in findings)} {severity}s" for severity in SEVERITIES)
+    return "\n".join([*lines, f"{'stop' if hopeless(findings) else 'go on'}: {counts}"])
 
 
 def hopeless(findings: Sequence[Finding]) -> bool:

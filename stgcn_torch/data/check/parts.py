@@ -1,4 +1,4 @@
-"""The splits of a data set as ``train`` takes them, or findings that say why it could not."""
+"""The splits of a data set as ``train`` reads them, or findings about the files that prevent it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ class Part:
 
     Attributes:
         name: train, val or test.
-        file: Of its clips.
-        clips: Memory-mapped.
-        indices: Those of its clips.
+        file: Name of the file of clips.
+        clips: All clips of the file, memory-mapped.
+        indices: The split's clips in it.
         labels: One per index.
-        groups: One per index, such as the skater; None where nothing tells.
+        groups: One per index, such as the skater; None if unknown.
     """
 
     name: str
@@ -39,17 +39,17 @@ class Part:
 def open_parts(
     root: str | Path, options: Mapping[str, Any], channels: Sequence[str], body: Skeleton, classes: int | None
 ) -> tuple[list[Part], list[Finding]]:
-    """The splits of a folder, train first; none of them if anything is found.
+    """The splits of a folder, train first; no splits if there are findings.
 
     Args:
         root: The folder.
         options: ``clips`` and ``labels`` name its training files; ``val`` and ``test`` are rules or None.
-        channels: What the rows of a clip are.
+        channels: Names of a clip's channels.
         body: The layout of the joints.
-        classes: Labels must lie below it, if given.
+        classes: Number of classes, an upper bound of the labels; None for no bound.
 
     Raises:
-        FileNotFoundError: The folder, or a file that is named, is not there.
+        FileNotFoundError: The folder or a named file is missing.
         ValueError: A rule is unknown, or a file is no array of numbers.
     """
     root = Path(root)
@@ -58,19 +58,19 @@ def open_parts(
     rules = {name: dict(options[name]) for name in ("test", "val") if options.get(name)}
     files = {"train": options} | {name: rule for name, rule in rules.items() if rule.get("rule") == "file"}
     findings: list[Finding] = []
-    opened: dict[str, tuple[Clips, Labels]] = {}
-    for name, named in files.items():
-        if not named.get("clips") or not named.get("labels"):
-            raise ValueError(f"rule file of {name} must name clips and labels, got {dict(named)}")
-        found = axes(root / named["clips"], channels, body)
-        if not found:
-            array = open_clips(root / named["clips"], channels, body)
-            labels, found = _labels(root / named["labels"], len(array), classes)
-            opened[name] = array, labels
-        findings += found
+    arrays: dict[str, tuple[Clips, Labels]] = {}
+    for name, paths in files.items():
+        if not paths.get("clips") or not paths.get("labels"):
+            raise ValueError(f"rule file of {name} must name clips and labels, got {dict(paths)}")
+        problems = axes(root / paths["clips"], channels, body)
+        if not problems:
+            array = open_clips(root / paths["clips"], channels, body)
+            labels, problems = _labels(root / paths["labels"], len(array), classes)
+            arrays[name] = array, labels
+        findings += problems
     if findings:
         return [], findings
-    array, labels = opened.pop("train")
+    array, labels = arrays.pop("train")
     groups = _groups(root / "manifest.csv", rules, len(array))
     shares = divided(rules, labels, groups)
     column = next(iter(groups.values()), None)
@@ -80,13 +80,13 @@ def open_parts(
     ]
     parts += [
         Part(name, rules[name]["clips"], array, np.arange(len(array)), labels)
-        for name, (array, labels) in opened.items()
+        for name, (array, labels) in arrays.items()
     ]
     return sorted(parts, key=lambda part: ("train", "val", "test").index(part.name)), []
 
 
 def axes(path: Path, channels: Sequence[str], body: Skeleton) -> list[Finding]:
-    """What is wrong with the shape of an array of clips, and the order of axes that would be right."""
+    """A finding about a wrong shape of an array of clips, with the right order of axes as its remedy; else none."""
     shape = open_npy(path).shape
     try:
         open_clips(path, channels, body)
@@ -103,18 +103,18 @@ def axes(path: Path, channels: Sequence[str], body: Skeleton) -> list[Finding]:
 
 
 def axis_order(shape: tuple[int, ...], C: int, V: int) -> tuple[int, ...] | None:
-    """The order of an array's axes that makes (N, C, T, V, M) of it, or (N, C, T, V); None if none or several do.
+    """The order of an array's axes that gives (N, C, T, V, M) or (N, C, T, V); None if none or several do.
 
-    Clips come first in all, people are few, and frames are more than people.
+    The axis of clips is always first; there are at most 5 people, and no more people than frames.
     """
     if len(shape) not in (4, 5):
         return None
-    fit = []
+    orders = []
     for order in permutations(range(1, len(shape))):
         sizes = dict(zip(AXES[1:], [shape[axis] for axis in order], strict=False))
         if (sizes["C"], sizes["V"]) == (C, V) and sizes.get("M", 1) <= min(5, sizes["T"]):
-            fit.append((0, *order))
-    return fit[0] if len(fit) == 1 else None
+            orders.append((0, *order))
+    return orders[0] if len(orders) == 1 else None
 
 
 def _labels(path: Path, count: int, classes: int | None) -> tuple[Labels, list[Finding]]:
@@ -125,7 +125,7 @@ def _labels(path: Path, count: int, classes: int | None) -> tuple[Labels, list[F
 
 
 def _groups(path: Path, rules: Mapping[str, Mapping[str, Any]], count: int) -> dict[str, np.ndarray[Any, Any]]:
-    """The columns of the manifest that rules name, or else its ``group``, if it has one."""
+    """The columns of the manifest that rules name, or else its column ``group``, if there is one."""
     columns = [rule["column"] for rule in rules.values() if rule.get("rule") == "groups" and "column" in rule]
     if columns:
         return {column: read_groups(path, column, count) for column in columns}
@@ -133,5 +133,5 @@ def _groups(path: Path, rules: Mapping[str, Mapping[str, Any]], count: int) -> d
         return {}
     try:
         return {"group": read_groups(path, "group", count)}
-    except ValueError:  # a manifest of the user's own, that no rule asks for
+    except ValueError:  # a manifest in another form, which no rule needs
         return {}

@@ -1,4 +1,4 @@
-"""Findings about the set as a whole: classes, splits and what they share, and the window."""
+"""Findings about the set as a whole: classes, splits and clips that they share, and the window."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -9,9 +9,9 @@ from jaxtyping import Int
 from stgcn_torch.data.check.finding import Finding
 from stgcn_torch.data.check.survey import Survey
 
-IMBALANCE: Final = 10.0  # times as many clips in the largest class; the skating competition's set has 6.7
-LEAK: Final = 0.01  # share of a held-out split that is trained on
-SQUEEZE: Final = 6.0  # times the window in the middle clip, or times the middle clip in the window
+IMBALANCE: Final = 10.0  # ratio of clips in the largest and smallest class; the skating competition's set has 6.7
+LEAK: Final = 0.01  # share of a held-out split that is in training too
+SQUEEZE: Final = 6.0  # ratio of the median length of clips to the window, or the inverse
 
 
 def counts(survey: Survey) -> dict[str, Int[np.ndarray, " K"]]:
@@ -19,45 +19,45 @@ def counts(survey: Survey) -> dict[str, Int[np.ndarray, " K"]]:
     return {part.name: np.bincount(part.labels, minlength=len(survey.classes)) for part in survey.parts}
 
 
-def _of_classes(severity: str, name: str, what: str, classes: np.ndarray[Any, Any], remedy: str = "") -> list[Finding]:
-    """A finding about these classes, their number put into the sentence; none about no classes."""
+def _of_classes(severity: str, name: str, text: str, classes: np.ndarray[Any, Any], remedy: str = "") -> list[Finding]:
+    """A finding about these classes, their number filled into the text; an empty list for no classes."""
     count = len(classes)
-    return [Finding(severity, name, what.format(count), count, tuple(classes), remedy)] if count else []
+    return [Finding(severity, name, text.format(count), count, tuple(classes), remedy)] if count else []
 
 
 def trained_classes(survey: Survey) -> Iterator[Finding]:
     """Classes without training clips, or with far fewer than others."""
     names, train = np.array(survey.classes, dtype=object), counts(survey)["train"]
-    there = train > 0
-    if np.count_nonzero(there) == 1:
-        what = "all training clips are of one class: nothing to tell apart"
-        yield from _of_classes("error", "one class", what, names[there])
-    elif there.any():
-        yield from _of_classes("warning", "untrained classes", "{} classes have no training clip", names[~there])
-        times = train.max() / train[there].min()
+    trained = train > 0
+    if np.count_nonzero(trained) == 1:
+        text = "all training clips are of one class: nothing to tell apart"
+        yield from _of_classes("error", "one class", text, names[trained])
+    elif trained.any():
+        yield from _of_classes("warning", "untrained classes", "{} classes have no training clip", names[~trained])
+        times = train.max() / train[trained].min()
         if times > IMBALANCE:
-            rare = names[there & (train * IMBALANCE < train.max())]
-            what = f"the largest class has {times:.0f} times the training clips of the smallest; {{}} are that rare"
-            yield from _of_classes("warning", "imbalance", what, rare, "monitor=val/mean_class")
+            rare = names[trained & (train * IMBALANCE < train.max())]
+            text = f"the largest class has {times:.0f} times the training clips of the smallest; {{}} are that rare"
+            yield from _of_classes("warning", "imbalance", text, rare, "monitor=val/mean_class")
 
 
 def held_out_classes(survey: Survey) -> Iterator[Finding]:
-    """Splits without clips, classes that a split lacks, and those that training lacks."""
-    names, held = np.array(survey.classes, dtype=object), counts(survey)
-    for name, clips in held.items():
+    """Splits without clips, and classes that are missing in a split or in training only."""
+    names, sizes = np.array(survey.classes, dtype=object), counts(survey)
+    for name, clips in sizes.items():
         if not clips.any():
             remedy = "" if name == "train" else f"data.{name}=null"
             yield Finding("error", "no clips", f"no clips are left for {name}", 1, (), remedy)
         elif name != "train":
-            unseen, lacking = names[(clips > 0) & (held["train"] == 0)], names[(clips == 0) & (held["train"] > 0)]
-            what = f"{name} has {{}} classes that no training clip has"
-            yield from _of_classes("error", "unseen classes", what, unseen)
-            what = f"{name} lacks {{}} of {len(names)} classes; its metrics do not speak of them"
-            yield from _of_classes("warning", "missing classes", what, lacking)
+            unseen, lacking = names[(clips > 0) & (sizes["train"] == 0)], names[(clips == 0) & (sizes["train"] > 0)]
+            text = f"{name} has {{}} classes that no training clip has"
+            yield from _of_classes("error", "unseen classes", text, unseen)
+            text = f"{name} lacks {{}} of {len(names)} classes; its metrics do not speak of them"
+            yield from _of_classes("warning", "missing classes", text, lacking)
 
 
 def copies(survey: Survey) -> Iterator[Finding]:
-    """The same clip in training and in another split, under two labels, or twice in training."""
+    """The same clip in training and in another split, under two labels, or repeated in training."""
     digests = survey.all("digest")
     live = digests != b""
     labels = np.concatenate([part.labels for part in survey.parts])
@@ -68,46 +68,46 @@ def copies(survey: Survey) -> Iterator[Finding]:
     for name in ("val", "test"):
         if (both := leaked & (splits == name)).any():
             share = both.sum() / np.count_nonzero(splits == name)
-            what = f"{both.sum()} clips of {name} ({share:.1%}) are training clips too, known by heart"
-            yield survey.finding("error" if share > LEAK else "warning", "leaked clips", what, both)
-    torn = np.isin(same, same[live & (labels != labels[first][same])])
-    if torn.any():
-        what = f"{torn.sum()} clips are the same as one of another class"
-        yield survey.finding("warning", "contradictions", what, torn)
-    twice = live & train & ~torn & (np.bincount(same[train], minlength=len(first))[same] > 1)
-    if twice.any():
-        yield survey.finding("note", "copies", f"{twice.sum()} training clips are there more than once", twice)
+            text = f"{both.sum()} clips of {name} ({share:.1%}) are training clips too, known by heart"
+            yield survey.finding("error" if share > LEAK else "warning", "leaked clips", text, both)
+    contradictory = np.isin(same, same[live & (labels != labels[first][same])])
+    if contradictory.any():
+        text = f"{contradictory.sum()} clips are the same as one of another class"
+        yield survey.finding("warning", "contradictions", text, contradictory)
+    repeated = live & train & ~contradictory & (np.bincount(same[train], minlength=len(first))[same] > 1)
+    if repeated.any():
+        yield survey.finding("note", "copies", f"{repeated.sum()} training clips are there more than once", repeated)
 
 
 def groups(survey: Survey) -> Iterator[Finding]:
     """Groups, such as a skater, with clips in training and in another split."""
-    held = {part.name: set(part.groups.tolist()) for part in survey.parts if part.groups is not None}
-    if len(set().union(*held.values())) < 2:
+    members = {part.name: set(part.groups.tolist()) for part in survey.parts if part.groups is not None}
+    if len(set().union(*members.values())) < 2:
         return
-    for name, of in held.items():
-        both = sorted(of & held["train"])
+    for name, names in members.items():
+        both = sorted(names & members["train"])
         if name != "train" and both:
-            what = f"{len(both)} groups of manifest.csv are in train and in {name}; its metrics do not speak of others"
+            text = f"{len(both)} groups of manifest.csv are in train and in {name}; its metrics do not speak of others"
             remedy = f"'data.{name}={{rule: groups, column: group, value: {both[0]}}}'"
-            yield Finding("warning", "leaked groups", what, len(both), tuple(both), remedy)
+            yield Finding("warning", "leaked groups", text, len(both), tuple(both), remedy)
 
 
 def window(survey: Survey) -> Iterator[Finding]:
-    """A window that does not fit the lengths of the clips, and clips that PaddleVideo's sampling cannot take."""
+    """A window that does not fit the lengths of the clips, and clips for which PaddleVideo's sampling fails."""
     frames, window = survey.all("frames"), survey.preprocessing.kept_frames
     if not frames.any():
         return
     middle = float(np.median(frames[frames > 0]))
     if max(middle / window, window / middle) > SQUEEZE:
-        what = f"the middle clip has {middle:.0f} frames, and preprocessing.{survey.limit} is {window}: "
-        what += "it sees few of them" if middle > window else "most of it is padding"
-        wanted = int(np.ceil(np.percentile(frames, 90) / 10) * 10)
-        yield Finding("warning", "window", what, remedy=f"preprocessing.{survey.limit}={wanted}")
-    room = np.repeat([part.clips.shape[2] for part in survey.parts], [len(part.indices) for part in survey.parts])
-    full = (frames == room) & (frames > window)
+        text = f"the middle clip has {middle:.0f} frames, and preprocessing.{survey.limit} is {window}: "
+        text += "it sees few of them" if middle > window else "most of it is padding"
+        suggestion = int(np.ceil(np.percentile(frames, 90) / 10) * 10)
+        yield Finding("warning", "window", text, remedy=f"preprocessing.{survey.limit}={suggestion}")
+    longest = np.repeat([part.clips.shape[2] for part in survey.parts], [len(part.indices) for part in survey.parts])
+    full = (frames == longest) & (frames > window)
     if survey.preprocessing.sampling == "to_length" and full.any():
-        what = f"{full.sum()} clips fill the array, and sampling=to_length needs a frame of padding behind them"
-        yield survey.finding("error", "sampling", what, full, "preprocessing.sampling=to_last")
+        text = f"{full.sum()} clips fill the array, and sampling=to_length needs a frame of padding behind them"
+        yield survey.finding("error", "sampling", text, full, "preprocessing.sampling=to_last")
 
 
 def summary(survey: Survey) -> dict[str, Any]:

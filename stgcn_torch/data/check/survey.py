@@ -1,4 +1,4 @@
-"""A few numbers per clip of a data set, measured clip by clip: what all findings are drawn from."""
+"""Measurements of a data set, a few numbers per clip, from which all findings follow."""
 
 import hashlib
 import sys
@@ -21,13 +21,13 @@ Rows = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Survey:
-    """A data set and what was measured on it.
+    """A data set with its measurements.
 
     Attributes:
         parts: Its splits.
-        rows: Per split's name, a record per clip (see ``record``).
+        rows: For each split by name, a record per clip (see ``record_type``).
         body: The layout of the joints.
-        preprocessing: What would be done to every clip.
+        preprocessing: The steps that training would do to every clip.
         classes: Names of the classes.
     """
 
@@ -39,7 +39,7 @@ class Survey:
 
     @property
     def limit(self) -> str:
-        """The part of the preprocessing that limits the frames of a clip."""
+        """The option of the preprocessing that limits the frames of a clip."""
         return "window" if self.preprocessing.frames is None else "frames"
 
     def all(self, field: str) -> np.ndarray[Any, Any]:
@@ -50,24 +50,24 @@ class Survey:
         self,
         severity: str,
         name: str,
-        what: str,
+        text: str,
         flagged: Bool[np.ndarray, " n"],
         remedy: str = "",
         count: int | None = None,
     ) -> Finding:
-        """A finding about clips, each named as ``file[index]``.
+        """A finding about clips, each named as ``file[index]``; see ``Finding`` for the other arguments.
 
         Args:
-            severity: As in ``Finding``; so are name, what, remedy and count.
-            name: See there.
-            what: See there.
-            flagged: Which clips, in the order of ``all``.
-            remedy: See there.
-            count: See there; None counts the clips.
+            severity: As in ``Finding``.
+            name: As in ``Finding``.
+            text: The finding's sentence.
+            flagged: True for the clips concerned, in the order of ``all``.
+            remedy: As in ``Finding``.
+            count: As in ``Finding``; None for the number of clips.
         """
         places = [f"{part.file}[{index}]" for part in self.parts for index in part.indices]
         where = tuple(places[i] for i in np.flatnonzero(flagged))
-        return Finding(severity, name, what, len(where) if count is None else int(count), where, remedy)
+        return Finding(severity, name, text, len(where) if count is None else int(count), where, remedy)
 
 
 def surveyed(parts: Sequence[Part], body: Skeleton, preprocessing: Preprocessing, classes: Sequence[str]) -> Survey:
@@ -83,7 +83,7 @@ def surveyed(parts: Sequence[Part], body: Skeleton, preprocessing: Preprocessing
 
 
 def record_type(C: int, V: int) -> np.dtype[Any]:
-    """What is kept of a clip."""
+    """The record of a clip's measurements."""
     return np.dtype(
         [
             ("bad", "i8"),  # NaN or infinite values
@@ -91,9 +91,9 @@ def record_type(C: int, V: int) -> np.dtype[Any]:
             ("holes", "i8"),  # frames before it without anybody
             ("present", "i8"),  # frames with somebody, summed over people
             ("missing", "i8", (V,)),  # of those, the ones without this joint
-            ("headless", "?"),  # a person never has the centre joint
-            ("cuts", "i8"),  # frames where the body jumps and stays away
-            ("strays", "i8"),  # frames where it is far from where it is before and after
+            ("headless", "?"),  # whether a person never has the centre joint
+            ("cuts", "i8"),  # frames in which the body jumps without a return
+            ("strays", "i8"),  # frames in which the body is far from its place before and after
             ("fastest", "f8"),  # largest step of the body's centre, body sizes per frame
             ("size", "f8"),  # of the body: median diagonal of the box around its joints; 0 if unknown
             ("low", "f8", (C,)),  # least and
@@ -108,7 +108,7 @@ def measure(clip: Clip, channels: Sequence[str], center: int, row: Any) -> None:
 
     Args:
         clip: Zeros where a joint is missing and after the last frame.
-        channels: What its rows are.
+        channels: Names of the clip's channels.
         center: The joint that would be moved to the origin.
         row: A zero record of ``record_type``.
     """
@@ -116,18 +116,18 @@ def measure(clip: Clip, channels: Sequence[str], center: int, row: Any) -> None:
     row["bad"] = np.count_nonzero(~np.isfinite(clip))
     clip = without_nan(clip)
     row["frames"] = clip.shape[1]
-    seen = detected(clip, tuple(channels))
-    present = np.asarray(seen.any(axis=1))
+    mask = detected(clip, tuple(channels))
+    present = np.asarray(mask.any(axis=1))
     row["holes"] = np.count_nonzero(~present.any(axis=1))
     row["present"] = np.count_nonzero(present)
-    row["missing"] = np.count_nonzero(present[:, None] & ~seen, axis=(0, 2))
-    row["headless"] = bool(np.any(np.any(present, axis=0) & ~np.any(seen[:, center], axis=0)))
-    if seen.any():
-        row["low"], row["high"] = clip[:, seen].min(axis=1), clip[:, seen].max(axis=1)
+    row["missing"] = np.count_nonzero(present[:, None] & ~mask, axis=(0, 2))
+    row["headless"] = bool(np.any(np.any(present, axis=0) & ~np.any(mask[:, center], axis=0)))
+    if mask.any():
+        row["low"], row["high"] = clip[:, mask].min(axis=1), clip[:, mask].max(axis=1)
     coordinates = [i for i, channel in enumerate(channels) if channel != "score"]
     sizes = []
     for m in range(clip.shape[3]):
-        frames, path, size = body_path(clip[coordinates, :, :, m], seen[:, :, m])
+        frames, path, size = body_path(clip[coordinates, :, :, m], mask[:, :, m])
         row["cuts"] += len(cuts(frames, path))
         row["strays"] += len(strays(frames, path))
         row["fastest"] = max(row["fastest"], steps(frames, path).max(initial=0))
@@ -137,7 +137,7 @@ def measure(clip: Clip, channels: Sequence[str], center: int, row: Any) -> None:
 
 
 def steps_of(clip: Clip, channels: Sequence[str]) -> tuple[Int[np.ndarray, " F"], Float[np.ndarray, " F"]]:
-    """How far the first person's body moves to each frame from the one before, body sizes per frame."""
+    """Frames of the first person, and the distance to each from the frame before, in body sizes per frame."""
     clip = without_nan(clip[:, : live_frames(clip)])
     coordinates = [i for i, channel in enumerate(channels) if channel != "score"]
     frames, path, _ = body_path(clip[coordinates, :, :, 0], detected(clip, tuple(channels))[:, :, 0])
@@ -145,7 +145,7 @@ def steps_of(clip: Clip, channels: Sequence[str]) -> tuple[Int[np.ndarray, " F"]
 
 
 def digest(clip: Clip) -> bytes:
-    """In hexadecimal, the same for the same live frames, whatever their type and padding; empty for no frames."""
+    """Hexadecimal digest of the live frames in float32, independent of type and padding; empty for no frames."""
     live = np.flatnonzero((clip != 0).any(axis=(0, 2, 3)))
     if not live.size:
         return b""

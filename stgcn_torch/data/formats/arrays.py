@@ -1,8 +1,8 @@
 """Reader of arrays of clips (N, C, T, V, M), or of one (C, T, V, M) or (C, T, V), with their labels if there are any.
 
-``NAMEdata.npy`` goes with ``NAMElabel.npy``, ``NAMElabels.npy`` or the same in ``.pkl``, as the skating competition
-(``train_data.npy``) and PaddleVideo's NTU arrays have it; NAME becomes the split. Layout and channels are told by the
-``layout.yaml`` and ``channels.txt`` beside them that ``prepare`` writes, or else not at all.
+Labels of ``NAMEdata.npy`` are in ``NAMElabel.npy``, ``NAMElabels.npy`` or the same in ``.pkl``, as in the skating
+competition (``train_data.npy``) and PaddleVideo's NTU arrays; NAME becomes the split. Layout and channels come from
+``layout.yaml`` and ``channels.txt`` in the same folder, which ``prepare`` writes; without them both are unknown.
 """
 
 from functools import partial
@@ -17,13 +17,13 @@ from stgcn_torch.skeleton import Skeleton, skeleton
 
 
 def recordings(root: Path) -> list[Recording]:
-    """The clips of every array in a folder, or of one file, in their order; nothing but labels is read.
+    """The clips of every array in a folder, or of one file, in order; only labels are read now.
 
     Raises:
-        ValueError: A file holds no such array, or has other labels than clips.
+        ValueError: A file holds no array of clips, or the labels do not fit its clips.
     """
     files = sorted(root.glob("*data*.npy")) if root.is_dir() else [root]
-    return [found for path in files for found in _clips(path)]
+    return [clip for path in files for clip in _clips(path)]
 
 
 def is_array(path: Path) -> bool:
@@ -35,11 +35,11 @@ def is_array(path: Path) -> bool:
 
 
 def told(folder: Path) -> tuple[Skeleton | None, tuple[str, ...] | None]:
-    """Layout and channels of the arrays in a folder, None where no file says; ValueError if a file cannot be read."""
+    """Layout and channels of the arrays in a folder, each None without its file; ValueError for an unreadable file."""
     layout, channels = folder / "layout.yaml", folder / "channels.txt"
     try:
         body = skeleton(yaml.safe_load(layout.read_bytes())) if layout.is_file() else None
-    except (ValueError, AttributeError, yaml.YAMLError) as error:  # AttributeError: it is no mapping
+    except (ValueError, AttributeError, yaml.YAMLError) as error:  # AttributeError: the YAML is no mapping
         raise ValueError(f"{shown(layout)} is no layout: {' '.join(str(error).split())}") from None
     return body, tuple(read_lines(channels)) or None
 
@@ -47,15 +47,15 @@ def told(folder: Path) -> tuple[Skeleton | None, tuple[str, ...] | None]:
 def _clips(path: Path) -> list[Recording]:
     body, channels = told(path.parent)
     array = open_npy(path)
-    if array.ndim in (3, 4):  # one clip, as predict takes it too
+    if array.ndim in (3, 4):  # one clip, which predict accepts too
         array = array[None] if array.ndim == 4 else array[None, ..., None]
     if array.ndim != 5 or array.dtype.kind not in "fiu":
         raise ValueError(f"{shown(path)} must hold numbers (N, C, T, V, M), got {array.dtype} {array.shape}")
-    prefix, named, _ = path.stem.partition("data")
+    prefix, word_data, _ = path.stem.partition("data")
     names = [f"{prefix}{word}{suffix}" for word in ("label", "labels") for suffix in (".npy", ".pkl")]
-    beside = [file for name in names if named and (file := path.with_name(name)).is_file()]
-    labels = read_labels(beside[0], len(array)).tolist() if beside else [None] * len(array)
-    columns = {"split": prefix.strip("_")} if named and prefix.strip("_") else {}
+    label_files = [file for name in names if word_data and (file := path.with_name(name)).is_file()]
+    labels = read_labels(label_files[0], len(array)).tolist() if label_files else [None] * len(array)
+    columns = {"split": prefix.strip("_")} if word_data and prefix.strip("_") else {}
     return [
         Recording(
             f"{shown(Path(path.name))}:{i}",

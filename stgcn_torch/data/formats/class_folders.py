@@ -1,7 +1,7 @@
 """Reader of class folders: one ``.npy`` (T, V, C) per clip, in a folder named for its class.
 
 The folders above the class, if any, name the clip's group: ``Skater_A/Axel/Axel_1.npy`` is an Axel of group Skater_A.
-Where there are no folders the clips have no class, as ``predict`` may have them.
+Clips right in the root have no class, which is enough for ``predict``.
 """
 
 from pathlib import Path
@@ -18,17 +18,17 @@ def recordings(root: Path) -> list[Recording]:
     """The clips under a folder, in the order of their paths, numbers by value.
 
     Raises:
-        ValueError: It holds no ``.npy`` file.
+        ValueError: The folder holds no ``.npy`` file.
     """
-    found = files_in(root, ".npy")
-    files = [path for path in found if path.parent != root] or found
+    arrays = files_in(root, ".npy")
+    files = [path for path in arrays if path.parent != root] or arrays
     if not files:
         raise ValueError(f"{root} holds no clips; put one .npy (T, V, C) per clip into a folder named for its class")
     return [recording(path, root, read_clip) for path in files]
 
 
 def read_clip(path: Path) -> Scene:
-    """One person's clip from an array (T, V, C), whose channels are taken for x, y, z; ValueError if it is none."""
+    """One person's clip from an array (T, V, C) of ``CHANNELS``; ValueError if the file holds no such array."""
     array = open_npy(path)
     if array.ndim != 3 or array.dtype.kind not in "fiu" or not array.size:
         raise ValueError(f"{path} must hold numbers (T, V, C), got {array.dtype} {array.shape}")

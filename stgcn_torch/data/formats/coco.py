@@ -1,8 +1,8 @@
 """Reader of COCO keypoint JSON: ``images`` and ``annotations``, or a detector's bare list of results.
 
 Images of one ``video_id``, or else of one folder, are the frames of one recording, in the order of ``frame_id`` or else
-of their file names, numbers by value. A list of results has no word of images that show nobody: where names end in
-numbers, those between are empty frames. Where every annotation has a ``track_id`` the people are those, else they are
+of their file names, numbers by value. A list of results lacks the images that show nobody: if names end in numbers,
+missing numbers are empty frames. If every annotation has a ``track_id``, it identifies the people; otherwise poses are
 linked into tracks. A file in a class folder, as in ``class_folders``, has that class.
 """
 
@@ -31,12 +31,12 @@ from stgcn_torch.data.recordings.recording import (
 from stgcn_torch.data.recordings.tracking import tracks
 
 Images = list[Any]  # of one recording: their ids, in the order of frames
-Found = Mapping[Any, list[Mapping[str, Any]]]  # the annotations of each image
+Annotations = Mapping[Any, list[Mapping[str, Any]]]  # of each image
 
 
 def recordings(root: Path) -> list[Recording]:
-    """The recordings of a file, or of every file under a folder. One that cannot be read is told of when it is read."""
-    return [found for path in files_in(root, ".json") for found in _recordings(path, root)]
+    """The recordings of a file, or of every file under a folder; errors of an unreadable file come when it is read."""
+    return [video for path in files_in(root, ".json") for video in _recordings(path, root)]
 
 
 def _recordings(path: Path, root: Path) -> list[Recording]:
@@ -51,16 +51,16 @@ def _recordings(path: Path, root: Path) -> list[Recording]:
 
 
 @lru_cache(maxsize=1)  # the recordings of a file are read one after the other
-def _contents(path: Path, _written: int) -> tuple[dict[str, Images], Found]:
-    """The images of each recording in a file as it was written at a time, and its annotations by image."""
-    held = load_json(path)
-    annotations = held if isinstance(held, list) else part(held, "annotations", list)
-    found: dict[Any, list[Mapping[str, Any]]] = defaultdict(list)
+def _contents(path: Path, _written: int) -> tuple[dict[str, Images], Annotations]:
+    """The images of each recording in a file, and the annotations by image; ``_written`` is the file's time."""
+    data = load_json(path)
+    annotations = data if isinstance(data, list) else part(data, "annotations", list)
+    by_image: dict[Any, list[Mapping[str, Any]]] = defaultdict(list)
     for annotation in annotations:
         if not isinstance(annotation, dict) or not isinstance(annotation.get("image_id"), int | str):
             raise ValueError(f"it has {str(annotation)[:40]} where an annotation with an image_id belongs")
-        found[annotation["image_id"]].append(annotation)
-    images = [{"id": name} for name in found] if isinstance(held, list) else part(held, "images", list)
+        by_image[annotation["image_id"]].append(annotation)
+    images = [{"id": name} for name in by_image] if isinstance(data, list) else part(data, "images", list)
     videos: dict[str, list[tuple[tuple[Any, ...], Any]]] = defaultdict(list)
     for image in images:
         if not isinstance(image, dict) or not isinstance(image.get("id"), int | str):
@@ -73,16 +73,16 @@ def _contents(path: Path, _written: int) -> tuple[dict[str, Images], Found]:
         ordered = {video: sorted(frames) for video, frames in videos.items()}
     except TypeError:
         raise ValueError("only some of its images have a frame_id, or ids of one kind") from None
-    if isinstance(held, list):
-        return {video: _with_gaps(frames) for video, frames in ordered.items()}, found
-    return {video: [name for _, name in frames] for video, frames in ordered.items()}, found
+    if isinstance(data, list):
+        return {video: _with_gaps(frames) for video, frames in ordered.items()}, by_image
+    return {video: [name for _, name in frames] for video, frames in ordered.items()}, by_image
 
 
 def _with_gaps(frames: list[tuple[tuple[Any, ...], Any]]) -> Images:
-    """The names of frames in order, None for each number that is missing between them if they differ by number alone.
+    """The names of frames in order, with None for each missing number if the names differ by number alone.
 
     Raises:
-        ValueError: The numbers run too far.
+        ValueError: The numbers span more than ``MAX_FRAMES``.
     """
     names, numbers = [name for _, name in frames], [moment[2] for moment, _ in frames]
     first, last = numbers[0], numbers[-1]
@@ -95,21 +95,21 @@ def _with_gaps(frames: list[tuple[tuple[Any, ...], Any]]) -> Images:
 
 
 def _scene(path: Path, video: str | None) -> Scene:
-    videos, found = _contents(path, path.stat().st_mtime_ns)
+    videos, annotations = _contents(path, path.stat().st_mtime_ns)
     images = videos[video] if video is not None else []
-    poses = [[(_track(each), _pose(each)) for each in found.get(image, [])] for image in images]
+    poses = [[(_track(each), _pose(each)) for each in annotations.get(image, [])] for image in images]
     numbered = all(number is not None for frame in poses for number, _ in frame)
     people = _numbered(poses) if numbered else tracks((t, _stacked(frame)) for t, frame in enumerate(poses) if frame)
     return Scene(len(images), people, ("x", "y", "score"), "coco")
 
 
 def _numbered(poses: list[list[tuple[Any, np.ndarray]]]) -> list[Track]:
-    """People by their own numbers, the one with the largest sum of scores first."""
-    seen: dict[Any, list[tuple[int, np.ndarray]]] = defaultdict(list)
+    """People by ``track_id``, in falling order of their sums of scores."""
+    tracked: dict[Any, list[tuple[int, np.ndarray]]] = defaultdict(list)
     for t, frame in enumerate(poses):
         for number, pose in frame:
-            seen[number].append((t, pose))
-    people = [track_of([t for t, _ in each], [pose for _, pose in each]) for each in seen.values()]
+            tracked[number].append((t, pose))
+    people = [track_of([t for t, _ in each], [pose for _, pose in each]) for each in tracked.values()]
     return sorted(people, key=lambda track: -float(track.poses[..., 2].sum()))
 
 
@@ -123,7 +123,7 @@ def _track(annotation: Mapping[str, Any]) -> int | str | None:
 
 
 def _pose(annotation: Mapping[str, Any]) -> Float[np.ndarray, "17 3"]:
-    """x, y and score; of a person's annotation 0, 1 for what is labelled, hidden (1) or visible (2)."""
+    """x, y and score; in ground truth the score is 1 for a labelled joint, hidden (1) or visible (2), else 0."""
     try:
         pose = numbers(annotation.get("keypoints"), {51: "17 joints"}).reshape(17, 3)
     except ValueError as error:

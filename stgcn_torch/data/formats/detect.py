@@ -1,4 +1,4 @@
-"""Which reader takes a source: told by what its files hold, not by how they are called where that can be helped."""
+"""Detection of a source's format, by the content of its files rather than by their names where possible."""
 
 import re
 from collections import Counter
@@ -22,15 +22,15 @@ FORMATS: dict[str, Callable[[Path], list[Recording]]] = {
     "pyskl": pyskl.recordings,
     "csv": tables.recordings,
 }
-APART = {"kinetics": "kinetics_tracked", "ntu": "ntu_active"}  # where a place in published arrays may change hands
+APART = {"kinetics": "kinetics_tracked", "ntu": "ntu_active"}  # readers that follow each person, beside the usual ones
 SUFFIXES = {".skeleton": "ntu", ".json": None, ".csv": "csv", ".pkl": "pyskl", ".pickle": "pyskl"}
-JSON = {  # what only the files of a format say, near their start
+JSON = {  # patterns near the start of a file, each in one format only
     "openpose": re.compile(rb'"people"\s*:'),
     "kinetics": re.compile(rb'"(?:frame_index|skeleton)"\s*:|"data"\s*:\s*\['),
     "coco": re.compile(rb'"(?:annotations|images|image_id)"\s*:'),
 }
 START = 1 << 16  # bytes
-LOOKED_AT = 100  # files of a kind, before it counts as none
+LOOKED_AT = 100  # largest number of files of a suffix that are examined
 
 
 def recordings(root: str | Path, form: str | None = None, *, apart: bool = False) -> list[Recording]:
@@ -38,13 +38,13 @@ def recordings(root: str | Path, form: str | None = None, *, apart: bool = False
 
     Args:
         root: File or folder.
-        form: A key of ``FORMATS``; None to tell it from the files.
-        apart: Whether each person shall be told from the others over the whole recording: what is told from the files
-            is then read as in ``APART``.
+        form: A key of ``FORMATS``; None to detect it from the files.
+        apart: Whether each person must be followed over the whole recording: a detected format is then replaced as
+            in ``APART``.
 
     Raises:
         FileNotFoundError: There is no such file or folder.
-        ValueError: The format is unknown or cannot be told, or nothing is there that it could read.
+        ValueError: The format is unknown or cannot be detected, or the source holds nothing of it.
     """
     root = Path(root)
     if not root.exists():
@@ -54,21 +54,21 @@ def recordings(root: str | Path, form: str | None = None, *, apart: bool = False
         form = APART.get(form, form) if apart else form
     if form not in FORMATS:
         raise ValueError(f"format {form!r} is unknown; choose one of {', '.join(FORMATS)}")
-    found = FORMATS[form](root)
-    if not found:
+    sources = FORMATS[form](root)
+    if not sources:
         raise ValueError(f"{root} holds nothing of format {form}")
-    return found
+    return sources
 
 
 def format_of(root: Path) -> str:
-    """The key in ``FORMATS`` of a file, or of most files of a kind in a folder; ValueError if none tells it."""
+    """The format, a key of ``FORMATS``, of a file or of most files in a folder; ValueError if it cannot be detected."""
     if root.suffix == ".npy" or (root.is_dir() and any(map(arrays.is_array, root.glob("*data*.npy")))):
         return "arrays"
     for suffix, form in SUFFIXES.items():
         files = root.rglob(f"*{suffix}") if root.is_dir() else [root] * (root.suffix == suffix)
-        told = Counter(said for path in islice(files, LOOKED_AT) if (said := form or _json_format(path)))
-        if told:
-            return told.most_common(1)[0][0]
+        votes = Counter(vote for path in islice(files, LOOKED_AT) if (vote := form or _json_format(path)))
+        if votes:
+            return votes.most_common(1)[0][0]
     if root.is_dir() and next(root.rglob("*.npy"), None):
         return "class_folders"
     raise ValueError(f"{root} is of no format known; give input_format= one of {', '.join(FORMATS)}")
@@ -80,4 +80,4 @@ def _json_format(path: Path) -> str | None:
             start = file.read(START)
     except OSError:
         return None
-    return next((form for form, tells in JSON.items() if tells.search(start)), None)
+    return next((form for form, pattern in JSON.items() if pattern.search(start)), None)

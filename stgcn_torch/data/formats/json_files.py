@@ -1,4 +1,4 @@
-"""JSON as detectors write it, read so that whatever is wrong with a file is one line."""
+"""Reader of detectors' JSON, with every error as one line."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ def load_json(path: Path) -> Any:
     """The object in a JSON file, with or without a byte order mark.
 
     Raises:
-        ValueError: It is truncated, no JSON, or nests too deeply.
+        ValueError: The file is truncated, no JSON, or nested too deeply.
     """
     try:
         return json.loads(path.read_bytes().decode("utf-8-sig"))
@@ -21,9 +21,9 @@ def load_json(path: Path) -> Any:
         raise ValueError(f"it is no JSON: {reason}") from None
 
 
-def part(held: Any, key: str, kind: type) -> Any:
-    """A value of an object, of a type; ValueError says which it lacks."""
-    value = held.get(key) if isinstance(held, Mapping) else None
+def part(parent: Any, key: str, kind: type) -> Any:
+    """The value of a key in a JSON object; ValueError if there is no value of the type."""
+    value = parent.get(key) if isinstance(parent, Mapping) else None
     if not isinstance(value, kind) or isinstance(value, bool):
         raise ValueError(f"it has no {key!r} that is a {kind.__name__}")
     return value
@@ -33,17 +33,17 @@ def numbers(values: Any, allowed: Mapping[int, str]) -> np.ndarray[Any, np.dtype
     """A list of finite numbers, float32.
 
     Args:
-        values: What the file has.
-        allowed: How many there may be, and what that many are called.
+        values: The value in the file.
+        allowed: Allowed lengths, each with the name of its format.
 
     Raises:
-        ValueError: They are none, or another count.
+        ValueError: The value is no list of finite numbers, or of another length.
     """
     if not isinstance(values, list):
         raise ValueError(f"it has {str(values)[:40]} where a list of numbers belongs")
-    other = [value for value in values if isinstance(value, bool) or not isinstance(value, int | float)]
-    if other:
-        raise ValueError(f"it has {other[0]!r:.40} where a number belongs")
+    strays = [value for value in values if isinstance(value, bool) or not isinstance(value, int | float)]
+    if strays:
+        raise ValueError(f"it has {strays[0]!r:.40} where a number belongs")
     if len(values) not in allowed:
         kinds = " or ".join(f"{size} ({name})" for size, name in allowed.items())
         raise ValueError(f"it has {len(values)} numbers for a person, must be {kinds}")

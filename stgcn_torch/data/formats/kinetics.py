@@ -1,9 +1,9 @@
 """Reader of Kinetics-skeleton: one JSON file per clip, OpenPose's 18 joints, its label inside or in a file.
 
-The labels of ``kinetics_train/CLIP.json`` stand in ``kinetics_train_label.json`` beside the folder, or in the clip. As
-in the released ST-GCN's data, the people of a frame are the two of the first five with the largest sum of scores, the
-larger first, so places may change hands between frames, and a joint of score zero is at zero. Unlike there nothing is
-shifted by 0.5 (``preprocessing.center`` does better), and the clip starts with its first frame.
+The label of ``kinetics_train/CLIP.json`` is in ``kinetics_train_label.json`` beside the folder, or in the clip. As in
+the data of the released ST-GCN, the people of a frame are the two of the first five with the largest sum of scores, the
+larger first, so that one place may show different people over time; a joint of score zero is at zero. Unlike in those
+data, coordinates are not shifted by 0.5 (``preprocessing.center`` does better), and a clip starts at its first frame.
 """
 
 import re
@@ -31,7 +31,7 @@ from stgcn_torch.data.recordings.recording import (
 from stgcn_torch.data.recordings.tracking import tracks
 
 Frames = dict[int, list[Float[np.ndarray, "18 3"]]]  # the people of each frame, by its number
-LISTED, KEPT = 5, 2  # people of a frame that are looked at, and taken
+LISTED, KEPT = 5, 2  # people of a frame that are considered, and that are read
 SPLIT = re.compile(r"(?:^|_)(train|val|test)$")
 
 
@@ -40,26 +40,26 @@ def surest(frames: Frames) -> list[Track]:
     places: list[tuple[list[int], list[np.ndarray]]] = [([], []) for _ in range(KEPT)]
     for frame, listed in frames.items():
         poses = sorted(listed[:LISTED], key=lambda pose: -pose[:, 2].sum(dtype=float))
-        for (seen, taken), pose in zip(places, poses, strict=False):
-            seen.append(frame)
-            taken.append(pose)
-    return [track_of(seen, taken) for seen, taken in places if seen]
+        for (indices, track), pose in zip(places, poses, strict=False):
+            indices.append(frame)
+            track.append(pose)
+    return [track_of(indices, track) for indices, track in places if indices]
 
 
 def followed(frames: Frames) -> list[Track]:
-    """Every person, followed from frame to frame."""
+    """Every person, linked from frame to frame."""
     return tracks((frame, np.stack(poses)) for frame, poses in frames.items() if poses)
 
 
 def recordings(root: Path, people: Callable[[Frames], list[Track]] = surest) -> list[Recording]:
-    """The clips of a folder and of those under it, those of one folder with the labels of its label file."""
+    """The clips of a folder and its subfolders, with the labels of each folder's label file."""
     files = files_in(root, ".json")
-    found, labels = [], {folder: _labels(folder) for folder in {path.parent for path in files}}
+    clips, labels = [], {folder: _labels(folder) for folder in {path.parent for path in files}}
     for path in files:
         if path.stem.endswith("_label") and path != root:
             continue
         split = SPLIT.search(path.parent.name)
-        found.append(
+        clips.append(
             Recording(
                 recording(path, root, read_clip).source,
                 partial(read_clip, path, people),
@@ -67,7 +67,7 @@ def recordings(root: Path, people: Callable[[Frames], list[Track]] = surest) -> 
                 columns={"split": split[1]} if split and path != root else {},
             )
         )
-    return found
+    return clips
 
 
 def _labels(folder: Path) -> dict[str, Label]:
@@ -75,25 +75,25 @@ def _labels(folder: Path) -> dict[str, Label]:
     if not file.is_file():
         return {}
     try:
-        held = load_json(file)
-        if not isinstance(held, Mapping):
+        labels = load_json(file)
+        if not isinstance(labels, Mapping):
             raise ValueError("it must hold an object")
-        return {clip: label for clip, about in held.items() if (label := _label(about))}
+        return {clip: label for clip, entry in labels.items() if (label := _label(entry))}
     except ValueError as error:
         raise ValueError(f"{shown(file)}: {error}") from None
 
 
-def _label(about: Mapping[str, Any]) -> Label | None:
-    name, number = part(about, "label", str), part(about, "label_index", int)
+def _label(entry: Mapping[str, Any]) -> Label | None:
+    name, number = part(entry, "label", str), part(entry, "label_index", int)
     return Label(" ".join(name.split()) or str(number), number) if number >= 0 else None
 
 
 def read_clip(path: Path, people: Callable[[Frames], list[Track]] = surest) -> Scene:
-    """The people of one clip; ValueError says what is wrong with it."""
-    held = load_json(path)
-    data = part(held, "data", list)
+    """The people of one clip; ValueError if the file is damaged."""
+    clip = load_json(path)
+    data = part(clip, "data", list)
     frames = sorted(((part(f, "frame_index", int), part(f, "skeleton", list)) for f in data), key=itemgetter(0))
-    label = _label(held) if "label" in held and "label_index" in held else None
+    label = _label(clip) if "label" in clip and "label_index" in clip else None
     if not frames:
         return Scene(0, [], ("x", "y", "score"), "openpose", label=label)
     first, last = frames[0][0], frames[-1][0]

@@ -35,17 +35,17 @@ def listed(frames: list[Bodies]) -> list[Track]:
 
 
 def most_active(frames: list[Bodies]) -> list[Track]:
-    """Every body under its own number, the one that moves most first: sensors take furniture for people."""
-    seen: dict[str, list[tuple[int, np.ndarray]]] = defaultdict(list)
+    """Every body by its number, in falling order of motion, as sensors mistake furniture for people."""
+    tracked: dict[str, list[tuple[int, np.ndarray]]] = defaultdict(list)
     for t, bodies in enumerate(frames):
         for number, pose in bodies:
-            seen[number].append((t, pose))
-    tracks = [track_of(*zip(*poses, strict=True)) for poses in seen.values()]
+            tracked[number].append((t, pose))
+    tracks = [track_of(*zip(*poses, strict=True)) for poses in tracked.values()]
     return sorted(tracks, key=lambda track: -motion(track.poses))
 
 
 def motion(poses: Poses) -> float:
-    """How much a body moves: the spread of each coordinate about its mean over the frames where it is, summed."""
+    """Motion of a body: standard deviation of each coordinate over the frames with the body, summed."""
     live = poses[(poses != 0).any(axis=(1, 2))]
     return float(live.std(axis=0).sum())
 
@@ -56,10 +56,10 @@ def recordings(root: Path, bodies: Callable[[list[Bodies]], list[Track]] = liste
 
 
 def _recording(path: Path, root: Path, bodies: Callable[[list[Bodies]], list[Track]]) -> Recording:
-    found = recording(path, root, lambda path: read_skeletons(path, bodies))
+    file = recording(path, root, lambda path: read_skeletons(path, bodies))
     match = NAME.fullmatch(path.stem)
     if not match:
-        return found
+        return file
     setup, camera, performer, _, action = map(int, match.groups())
     columns = {
         "setup": match[1],
@@ -69,12 +69,12 @@ def _recording(path: Path, root: Path, bodies: Callable[[list[Bodies]], list[Tra
         "xview": "train" if camera in (2, 3) else "val",
         "xset": "train" if setup % 2 == 0 else "val",
     }
-    label = Label(f"A{action:03}", action - 1 if action else None)  # A000 is of people who count from 0, not of NTU
-    return Recording(found.source, found.read, label, f"P{performer:03}", columns)
+    label = Label(f"A{action:03}", action - 1 if action else None)  # A000 is no class of NTU's
+    return Recording(file.source, file.read, label, f"P{performer:03}", columns)
 
 
 def read_skeletons(path: Path, bodies: Callable[[list[Bodies]], list[Track]] = listed) -> Scene:
-    """The people of one file, x, y, z in metres; ValueError says what is wrong with it."""
+    """The people of one file, x, y, z in metres; ValueError if the file is damaged."""
     words = iter(path.read_text(encoding="ascii", errors="replace").split())
     frames: list[Bodies] = []
     try:
@@ -101,7 +101,7 @@ def _body(words: Iterator[str]) -> tuple[str, Float[np.ndarray, "25 3"]]:
 
 
 def _take(words: Iterator[str], count: int) -> list[str]:
-    taken = list(islice(words, count))
-    if len(taken) < count:
+    values = list(islice(words, count))
+    if len(values) < count:
         raise EOFError
-    return taken
+    return values

@@ -1,8 +1,8 @@
 """Reader of PYSKL's and MMAction2's pickles: ``annotations``, one a clip, and ``split``, names of clips.
 
-A pickle is read as data, whatever it would run. A clip's ``keypoint`` is (M, T, V, C) and ``keypoint_score``, where
-joints come from a detector, (M, T, V). The splits ``xsub_train`` and ``xsub_val`` become ``train`` and ``val`` in the
-column ``xsub`` of the manifest, one that is called ``train`` the same in the column ``split``.
+A pickle is read as data, without running code. A clip's ``keypoint`` is (M, T, V, C); ``keypoint_score`` is (M, T, V)
+where joints come from a detector. The splits ``xsub_train`` and ``xsub_val`` become ``train`` and ``val`` in the column
+``xsub`` of the manifest; a split of the plain name ``train`` becomes ``train`` in the column ``split``.
 """
 
 import re
@@ -26,29 +26,29 @@ LAYOUTS = {(17, "2D"): "coco", (18, "2D"): "openpose", (25, "2D"): "fsd10", (25,
 
 
 def recordings(root: Path) -> list[Recording]:
-    """The clips of a pickle, or of every one in a folder, in their order; nothing but their names is read.
+    """The clips of a pickle, or of every pickle in a folder, in order; only names are read now.
 
     Raises:
-        ValueError: It is unsafe, unreadable, or holds something else.
+        ValueError: A pickle is unsafe, unreadable, or holds something else.
     """
     files = sorted(path for path in root.iterdir() if path.suffix in (".pkl", ".pickle")) if root.is_dir() else [root]
-    return [found for path in files for found in _clips(path)]
+    return [clip for path in files for clip in _clips(path)]
 
 
 def _clips(path: Path) -> list[Recording]:
     with about(path):
         data = contents(path)
-    held = unpickle_views(data, source=shown(path))
-    annotations = held.get("annotations") if isinstance(held, Mapping) else held
+    content = unpickle_views(data, source=shown(path))
+    annotations = content.get("annotations") if isinstance(content, Mapping) else content
     if not isinstance(annotations, list) or not all(isinstance(clip, Mapping) for clip in annotations):
         raise ValueError(f"{shown(path)} must hold a list of annotations, got {type(annotations).__name__}")
-    splits = held.get("split") or {} if isinstance(held, Mapping) else {}
+    splits = content.get("split") or {} if isinstance(content, Mapping) else {}
     columns = _columns(splits, shown(path))
-    found = []
+    clips = []
     for i, clip in enumerate(annotations):
         name = str(clip.get("frame_dir", clip.get("filename", i)))
-        found.append(Recording(name, partial(_scene, clip), _label(clip), columns=columns.get(name, {})))
-    return found
+        clips.append(Recording(name, partial(_scene, clip), _label(clip), columns=columns.get(name, {})))
+    return clips
 
 
 def _columns(splits: object, source: str) -> dict[str, dict[str, str]]:

@@ -1,8 +1,8 @@
 """Reader of CSV: one file per clip, a row per joint, with columns frame, person, joint, x, y, z and score in any order.
 
 ``person``, ``z`` and ``score`` may be lacking; ``confidence``, ``visibility`` and ``likelihood`` are scores too.
-Semicolons or tabs may stand for commas. A joint is a name or a number of the layout. Rows that lack, and empty cells,
-are undetected joints. A file in a class folder, as in ``class_folders``, has that class.
+Semicolons or tabs may replace commas. A joint is a name or a number of the layout. Missing rows and empty cells are
+undetected joints. A file in a class folder, as in ``class_folders``, has that class.
 """
 
 import csv
@@ -24,17 +24,17 @@ from stgcn_torch.data.recordings.recording import (
 
 NEEDED = ("frame", "joint", "x", "y")
 CHANNELS = ("x", "y", "z", "score")
-SCORES = ("score", "confidence", "visibility", "likelihood")  # as pose estimators call it; the first that is there
+SCORES = ("score", "confidence", "visibility", "likelihood")  # pose estimators' names; the first in the file counts
 MAX_JOINTS = 1000
 
 
 def recordings(root: Path) -> list[Recording]:
-    """The ``.csv`` files under a folder, or the one file, in the order of their paths."""
+    """The ``.csv`` files under a folder, or the single file, in the order of their paths."""
     return [recording(path, root, read_table) for path in files_in(root, ".csv")]
 
 
 def read_table(path: Path) -> Scene:
-    """The people of one file, those who are surest and longest seen first; ValueError names the line that is wrong."""
+    """The people of one file, in falling order of their sums of scores; ValueError names the wrong line."""
     people: dict[str, dict[int, dict[str, list[float]]]] = defaultdict(lambda: defaultdict(dict))
     with path.open(newline="", encoding="utf-8-sig", errors="backslashreplace") as file:
         delimiter = max(",;\t", key=file.readline(1 << 16).count)
@@ -50,7 +50,7 @@ def read_table(path: Path) -> Scene:
                 poses[joint] = values
         except ValueError as error:
             raise ValueError(f"line {rows.line_num}: {error}") from None
-        except csv.Error as error:  # in the line after the last that was read
+        except csv.Error as error:  # in the line after the last one read
             raise ValueError(f"line {rows.line_num + 1}: {error}") from None
     joints = tuple(dict.fromkeys(joint for frames in people.values() for poses in frames.values() for joint in poses))
     return _scene(people, joints, channels)
@@ -76,7 +76,7 @@ def _row(row: dict[str, str], channels: tuple[str, ...]) -> tuple[int, str, list
         raise ValueError(f"frame must be a whole number, got {row['frame']!r}")
     if not joint:
         raise ValueError("it names no joint")
-    if None in row:  # what stands behind the last column
+    if None in row:  # DictReader's key for cells beyond the last column
         raise ValueError("it has more cells than there are columns")
     cells = [row[channel] for channel in channels]
     if not all(cell and cell.strip() for cell in cells):
@@ -95,24 +95,25 @@ def _scene(
     last = max(max(frames) for frames in people.values())
     if last - first >= MAX_FRAMES:
         raise ValueError(f"frames run from {first} to {last}; at most {MAX_FRAMES} are allowed")
-    place = {joint: v for v, joint in enumerate(joints)}
+    index = {joint: v for v, joint in enumerate(joints)}
     tracks = []
     for frames in people.values():
         order = sorted(frames)
-        tracks.append(track_of([t - first for t in order], list(_poses(frames, order, place, len(channels)))))
-    return Scene(last - first + 1, sorted(tracks, key=lambda track: -_seen(track, channels)), channels, joints=joints)
+        tracks.append(track_of([t - first for t in order], list(_poses(frames, order, index, len(channels)))))
+    tracks.sort(key=lambda track: -_total_score(track, channels))
+    return Scene(last - first + 1, tracks, channels, joints=joints)
 
 
-def _seen(track: Track, channels: tuple[str, ...]) -> float:
-    """The sum of a person's scores, or else of the joints that are there."""
+def _total_score(track: Track, channels: tuple[str, ...]) -> float:
+    """The sum of a person's scores, or without scores the number of its detected joints."""
     return float(track.poses[..., -1].sum() if "score" in channels else track.poses.any(axis=2).sum())
 
 
 def _poses(
-    frames: dict[int, dict[str, list[float]]], order: list[int], place: dict[str, int], C: int
+    frames: dict[int, dict[str, list[float]]], order: list[int], index: dict[str, int], C: int
 ) -> Iterator[np.ndarray]:
     for t in order:
-        pose = np.zeros((len(place), C))
+        pose = np.zeros((len(index), C))
         for joint, values in frames[t].items():
-            pose[place[joint]] = values
+            pose[index[joint]] = values
         yield pose

@@ -1,6 +1,6 @@
-"""Moving a joint to the origin where only detected joints move: where it is, its path, and the clip without that path.
+"""Centring of detected joints in three steps: positions of the centre joint, its path, and the clip minus that path.
 
-Three steps, so that the path of a recording can be known before its frames are moved. NumPy on one clip (C, T, V, M).
+The steps are apart because the path of a long recording must be known before any frame moves. NumPy, (C, T, V, M).
 """
 
 from collections.abc import Sequence
@@ -8,49 +8,49 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float
 
-Seen = Bool[np.ndarray, "T V M"]
+Detected = Bool[np.ndarray, "T V M"]
 Path = Float[np.ndarray, "C T M"]
 
 
-def seen_centre(
-    clip: Float[np.ndarray, "C T V M"], seen: Seen, joint: int, channels: Sequence[str], absent: str
+def centre_positions(
+    clip: Float[np.ndarray, "C T V M"], mask: Detected, joint: int, channels: Sequence[str], absent: str
 ) -> tuple[Path, Bool[np.ndarray, "T M"]]:
-    """Where the centre is, its score being 0, and in which frames that is known.
+    """Positions of the centre joint, with a score of 0, and the frames in which they are known.
 
     Args:
         clip: Poses.
-        seen: Where a joint is detected.
+        mask: True where a joint is detected.
         joint: The centre.
-        channels: What the rows of the clip are.
-        absent: ``visible`` takes the mean of a frame's detected joints for an undetected centre; with ``interpolate``
-            it is not known there.
+        channels: Names of the clip's channels.
+        absent: With ``visible``, the mean of a frame's detected joints stands for an undetected centre; with
+            ``interpolate`` the position is unknown in that frame.
     """
-    place, there = clip[:, :, joint].astype(np.float64), seen[:, joint]
+    position, known = clip[:, :, joint].astype(np.float64), mask[:, joint]
     if absent == "visible":
-        shown = np.ascontiguousarray(np.moveaxis(clip * seen, 2, 3), np.float64)
-        mean = shown.sum(axis=3) / np.maximum(np.count_nonzero(seen, axis=1), 1)
-        place, there = np.where(there, place, mean), np.asarray(seen.any(axis=1))
-    place[[channel == "score" for channel in channels]] = 0
-    return place, there
+        values = np.ascontiguousarray(np.moveaxis(clip * mask, 2, 3), np.float64)
+        mean = values.sum(axis=3) / np.maximum(np.count_nonzero(mask, axis=1), 1)
+        position, known = np.where(known, position, mean), np.asarray(mask.any(axis=1))
+    position[[channel == "score" for channel in channels]] = 0
+    return position, known
 
 
-def centre_path(place: Path, there: Bool[np.ndarray, "T M"], center_of: str) -> Path:
-    """The centre in every frame: on a straight line where it is not known; 0 for people of whom it never is.
+def centre_path(position: Path, known: Bool[np.ndarray, "T M"], center_of: str) -> Path:
+    """The centre in every frame, interpolated linearly over unknown positions; 0 for people without a known position.
 
-    With ``center_of="clip"`` it stays where it first is.
+    With ``center_of="clip"``, its first known position in every frame.
     """
-    path = np.zeros_like(place)
-    for m in range(place.shape[2]):
-        frames = np.flatnonzero(there[:, m])
+    path = np.zeros_like(position)
+    for m in range(position.shape[2]):
+        frames = np.flatnonzero(known[:, m])
         if not frames.size:
             continue
-        for i in range(len(place)):
-            path[i, :, m] = np.interp(np.arange(place.shape[1]), frames, place[i, frames, m])
+        for i in range(len(position)):
+            path[i, :, m] = np.interp(np.arange(position.shape[1]), frames, position[i, frames, m])
         if center_of == "clip":
             path[:, :, m] = path[:, frames[:1], m]
     return path
 
 
-def moved(clip: Float[np.ndarray, "C T V M"], seen: Seen, path: Path) -> Float[np.ndarray, "C T V M"]:
+def without_path(clip: Float[np.ndarray, "C T V M"], mask: Detected, path: Path) -> Float[np.ndarray, "C T V M"]:
     """The clip with the path subtracted from every detected joint."""
-    return np.where(seen, clip - path[:, :, None], clip)
+    return np.where(mask, clip - path[:, :, None], clip)

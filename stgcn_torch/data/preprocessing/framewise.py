@@ -1,4 +1,4 @@
-"""A long recording as the network sees it when it is one clip, a part or a frame at a time: NumPy, flat memory."""
+"""Preprocessing of a long recording as one clip, a part or a frame at a time: NumPy, flat memory."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from stgcn_torch.data.preprocessing.centring import centre_path, moved, seen_centre
+from stgcn_torch.data.preprocessing.centring import centre_path, centre_positions, without_path
 from stgcn_torch.data.preprocessing.steps import Clip, Preprocessing, centre, detected, without_nan
 from stgcn_torch.skeleton import Skeleton
 
 PART = 256  # frames
 
-ALLOWED: dict[str, tuple[Any, ...]] = {  # of a preprocessing, what works frame by frame
+ALLOWED: dict[str, tuple[Any, ...]] = {  # values of a preprocessing's options that work frame by frame
     "center_of": ("frame",),
     "teleports": ("keep",),
     "gaps": ("keep",),
@@ -25,28 +25,28 @@ STREAMS = ("joint", "bone")
 
 
 def refuse_more_than_frames(preprocessing: Preprocessing) -> None:
-    """Raise ValueError that names the steps of a preprocessing which need more than a frame, and what is allowed."""
-    wrong = [
+    """Raise ValueError that names the steps of a preprocessing which need more than a frame, and the allowed values."""
+    problems = [
         f"preprocessing.{name}={getattr(preprocessing, name)} (allowed: {'null' if value[0] is None else value[0]})"
         for name, value in ALLOWED.items()
         if getattr(preprocessing, name) not in value and (name != "center_of" or preprocessing.center is not None)
     ]
     if not set(preprocessing.streams) <= set(STREAMS):
-        wrong.append(f"preprocessing.streams={list(preprocessing.streams)} (allowed: {', '.join(STREAMS)})")
-    if wrong:
-        raise ValueError(f"a stream takes frames one by one, and the network was trained with {'; '.join(wrong)}")
+        problems.append(f"preprocessing.streams={list(preprocessing.streams)} (allowed: {', '.join(STREAMS)})")
+    if problems:
+        raise ValueError(f"a stream takes frames one by one, and the network was trained with {'; '.join(problems)}")
 
 
 @dataclass(frozen=True)
 class LongClip:
-    """A recording, preprocessed as one clip whose window is as long as itself: neither padded nor sampled.
+    """A recording, preprocessed as one clip with a window of the same length: neither padded nor sampled.
 
     Attributes:
         clip: As recorded, usually a memory-mapped array.
-        preprocessing: What is done to it, which must work frame by frame. Where the centre is undetected it lies on
-            the straight line between the frames before and after, however far.
+        preprocessing: The steps, which must work frame by frame. An undetected centre is interpolated linearly
+            between the frames before and after, however far apart.
         body: The layout of the joints.
-        name: What errors call it.
+        name: Name of the recording in error messages.
     """
 
     clip: Clip
@@ -60,46 +60,47 @@ class LongClip:
         Raises:
             ValueError: A value is NaN or infinite, and the preprocessing refuses that.
         """
-        made, T, channels = self.preprocessing, len(self.live()), self._channels
-        joint = made.center_joint(self.body) if T else None
-        path = None if joint is None or made.centring == "every_joint" else self._path(joint, T)
-        kept = [channels.index(channel) for channel in made.keep]
+        preprocessing, T, channels = self.preprocessing, len(self.live()), self._channels
+        joint = preprocessing.center_joint(self.body) if T else None
+        path = None if joint is None or preprocessing.centring == "every_joint" else self._path(joint, T)
+        rows = [channels.index(channel) for channel in preprocessing.keep]
         for start in range(0, T, PART):
             part = self._part(start, min(start + PART, T))
             if path is not None:
-                part = moved(part, detected(part, channels), path[:, start : start + PART])
+                part = without_path(part, detected(part, channels), path[:, start : start + PART])
             elif joint is not None:
-                part = centre(part, joint, channels, made)
-            yield part[kept].astype(np.float32)
+                part = centre(part, joint, channels, preprocessing)
+            yield part[rows].astype(np.float32)
 
     def live(self) -> Bool[np.ndarray, " T"]:
-        """In which frames, up to the last such, anything is not zero; errors as in ``parts``."""
-        found = [
+        """Frames with a value that is not zero, up to the last of them; errors as in ``parts``."""
+        masks = [
             (self._part(start, start + PART) != 0).any(axis=(0, 2, 3)) for start in range(0, self.clip.shape[1], PART)
         ]
-        live = np.concatenate([np.zeros(0, np.bool_), *found])
+        live = np.concatenate([np.zeros(0, np.bool_), *masks])
         return live[: np.flatnonzero(live)[-1] + 1] if live.any() else live[:0]
 
     def _path(self, joint: int, T: int) -> Float[np.ndarray, "C T M"]:
-        """The centre in each frame: few numbers beside those of all joints."""
-        made, channels = self.preprocessing, self._channels
-        found = []
+        """The centre in each frame of the recording, one joint's memory."""
+        preprocessing, channels = self.preprocessing, self._channels
+        centres = []
         for start in range(0, T, PART):
             part = self._part(start, min(start + PART, T))
-            found.append(seen_centre(part, detected(part, channels), joint, channels, made.absent_center))
-        places, there = zip(*found, strict=True)
-        return centre_path(np.concatenate(places, axis=1), np.concatenate(there), made.center_of)
+            mask = detected(part, channels)
+            centres.append(centre_positions(part, mask, joint, channels, preprocessing.absent_center))
+        positions, known = zip(*centres, strict=True)
+        return centre_path(np.concatenate(positions, axis=1), np.concatenate(known), preprocessing.center_of)
 
     @property
     def _channels(self) -> tuple[str, ...]:
-        made = self.preprocessing
-        return made.keep if made.select == "before" else made.channels
+        preprocessing = self.preprocessing
+        return preprocessing.keep if preprocessing.select == "before" else preprocessing.channels
 
     def _part(self, start: int, end: int) -> Clip:
-        """Frames as recorded, or without the channels that are dropped before anything else."""
-        made = self.preprocessing
+        """Frames as recorded, without the channels that are dropped ``before`` all else, and without NaN."""
+        preprocessing = self.preprocessing
         part = np.asarray(self.clip[:, start:end])
-        if made.nan == "missing":
+        if preprocessing.nan == "missing":
             part = without_nan(part)
         elif not np.isfinite(part).all():
             frame = start + int(np.flatnonzero(~np.isfinite(part).all(axis=(0, 2, 3)))[0])
@@ -107,21 +108,21 @@ class LongClip:
                 f"{self.name} has NaN or infinite values, as in frame {frame}; "
                 "preprocessing.nan=missing treats such joints as undetected"
             )
-        if made.select == "before":
-            part = part[[made.channels.index(channel) for channel in made.keep]].astype(np.float32)
+        if preprocessing.select == "before":
+            part = part[[preprocessing.channels.index(channel) for channel in preprocessing.keep]].astype(np.float32)
         return part
 
 
 class LiveFrames:
-    """Frames as they come, preprocessed: each as the last one of the clip that the frames so far are.
+    """Frames as they arrive, each preprocessed as the last frame of the clip so far.
 
-    An undetected centre is where it was last seen, as at the end of a recording. ``absent_center=interpolate`` has it
-    on the straight line to where it is seen next, which nobody knows yet; so the frames of a gap differ from those that
-    a recording gives the network, by up to what the centre moves in the gap. Before a person's centre was first seen
-    nothing of theirs is moved.
+    An undetected centre stays at its last known position, as at the end of a recording. For a whole recording,
+    ``absent_center=interpolate`` places it on the line to its next position, which is unknown here: inside a gap the
+    result may differ by as much as the centre moves in the gap. People whose centre has not been detected yet are not
+    moved.
 
     Args:
-        preprocessing: What is done to a frame.
+        preprocessing: The steps for a frame.
         body: The layout of the joints.
 
     Raises:
@@ -134,35 +135,35 @@ class LiveFrames:
         self.reset()
 
     def reset(self) -> None:
-        """Forget where the centre was: the next frame is the first of another clip."""
+        """Forget the centre's position: the next frame begins another clip."""
         self._centre: Any = 0.0  # (C, 1, M)
 
     def push(self, frame: Float[np.ndarray, "C V M"]) -> Float[np.ndarray, "D V M"]:
         """Take the next frame.
 
         Args:
-            frame: As recorded; its channels are those of the preprocessing, people who are not there are zeros.
+            frame: As recorded, with the preprocessing's channels; zeros for people who are absent.
 
         Returns:
-            The channels that are kept, float32.
+            The channels in ``keep``, float32.
 
         Raises:
-            ValueError: It has other channels or joints, or NaN or infinite values that the preprocessing refuses.
+            ValueError: The frame has other channels or joints, or NaN or infinite values that are refused.
         """
-        made = self.preprocessing
-        C, V = len(made.channels), len(self.body.joints)
+        preprocessing = self.preprocessing
+        C, V = len(preprocessing.channels), len(self.body.joints)
         if frame.ndim != 3 or frame.shape[:2] != (C, V):
             raise ValueError(
-                f"a frame must be (C, V, M), C={C} ({', '.join(made.channels)}) and V={V}, got {frame.shape}"
+                f"a frame must be (C, V, M), C={C} ({', '.join(preprocessing.channels)}) and V={V}, got {frame.shape}"
             )
-        alone = LongClip(frame[:, None], made, self.body, "the recording")
-        part, channels = alone._part(0, 1), alone._channels
-        joint = made.center_joint(self.body)
-        if joint is not None and made.centring == "every_joint":
-            part = centre(part, joint, channels, made)
+        single = LongClip(frame[:, None], preprocessing, self.body, "the recording")
+        part, channels = single._part(0, 1), single._channels
+        joint = preprocessing.center_joint(self.body)
+        if joint is not None and preprocessing.centring == "every_joint":
+            part = centre(part, joint, channels, preprocessing)
         elif joint is not None:
-            seen = detected(part, channels)
-            place, there = seen_centre(part, seen, joint, channels, made.absent_center)
-            self._centre = np.where(there, place, self._centre)
-            part = moved(part, seen, self._centre)
-        return part[[channels.index(channel) for channel in made.keep], 0].astype(np.float32)
+            mask = detected(part, channels)
+            position, known = centre_positions(part, mask, joint, channels, preprocessing.absent_center)
+            self._centre = np.where(known, position, self._centre)
+            part = without_path(part, mask, self._centre)
+        return part[[channels.index(channel) for channel in preprocessing.keep], 0].astype(np.float32)

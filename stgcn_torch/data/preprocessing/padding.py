@@ -9,15 +9,15 @@ Frames = Int[np.ndarray, " T"]
 def window_frames(
     live: int, T: int, window: int, sampling: str = "to_last", rng: np.random.Generator | None = None
 ) -> Frames:
-    """Which frame of a clip each frame of the window is, -1 for padding.
+    """For each frame of the window, its source frame in the clip; -1 for padding.
 
     Args:
         live: Frames of the clip up to its last live one.
-        T: All its frames.
+        T: All frames of the clip.
         window: Frames of the window.
-        sampling: As in ``Preprocessing``, where the clip is longer.
-        rng: Draws the first frame of a shorter clip, or the frames of a longer one; None pads at the end, and samples
-            evenly.
+        sampling: As in ``Preprocessing``, for a clip longer than the window.
+        rng: Generator for the first frame of a shorter clip, or the frames of a longer one; None pads at the end and
+            samples evenly.
 
     Raises:
         ValueError: ``to_length`` asks for a frame past the clip, where PaddleVideo dies of an IndexError.
@@ -38,10 +38,10 @@ def window_frames(
 
 
 def take_frames(clip: Float[np.ndarray, "C T V M"], frames: Frames) -> Float[np.ndarray, "C window V M"]:
-    """The clip's frames of these numbers, and zeros for -1.
+    """The clip's frames at these indices, and zeros for -1.
 
-    Padding makes float64 of any type and sampling keeps it, as in PaddleVideo: centring sees the difference in the last
-    bit.
+    As in PaddleVideo, padding converts to float64 and sampling alone keeps the type: after centring the two differ in
+    the last bit.
     """
     live = frames >= 0
     if live.all():

@@ -1,7 +1,7 @@
-"""What is done once to every clip before the network sees it: length, window, centring, choice of channels.
+"""The steps of preprocessing, done once to every clip: length, window, centring, choice of channels.
 
-NumPy on one clip (C, T, V, M). A network only works on clips preprocessed as in its training, so the ``Preprocessing``
-travels in the checkpoint.
+NumPy on one clip (C, T, V, M). A network only works on clips preprocessed as in its training, so a checkpoint holds
+the ``Preprocessing``.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from stgcn_torch.data.preprocessing.centring import centre_path, moved, seen_centre
+from stgcn_torch.data.preprocessing.centring import centre_path, centre_positions, without_path
 from stgcn_torch.data.preprocessing.cleaning import bridged, missing, stray_frames, without_frames
 from stgcn_torch.data.preprocessing.padding import take_frames, window_frames
 from stgcn_torch.skeleton import Skeleton
@@ -40,7 +40,7 @@ class Preprocessing:
 
     Attributes:
         window: Frames that the network sees; shorter clips are zero-padded at the end.
-        channels: What the rows of a clip are, in order.
+        channels: Names of a clip's channels, in order.
         keep: The channels that the network sees, in order.
         select: Whether the other channels are dropped ``before`` or ``after`` padding and centring.
         length: A clip ends with its last frame that has a ``nonzero`` value, or a ``positive_sum`` of its values
@@ -59,13 +59,13 @@ class Preprocessing:
             window.
         crops: Crops of a clip that evaluation and prediction average, evenly spaced from its start to its end.
         crop: Fraction of a clip's live frames in each crop.
-        streams: What is computed from the joints: joint, bone, joint_motion, bone_motion; several are stacked.
-        teleports: What to do with frames in which a body is far from where it is just before and after, as in a false
-            detection: ``keep`` them, take its joints for ``missing``, or ``drop`` the frames.
-        gaps: What to do where joints are undetected for up to 10 frames between two detections: ``keep`` them so,
-            ``interpolate`` coordinates and score, or ``drop`` the frames without anybody, however many.
-        nan: What a NaN or infinite value means: ``refuse`` the clip, or the joint is ``missing`` in that frame.
-        empty: What to do with a clip without any live frame: ``refuse`` or ``keep`` it.
+        streams: Input streams: joint, bone, joint_motion, bone_motion; several are stacked.
+        teleports: Frames in which a body is far from its place just before and after, as in a false detection:
+            ``keep`` them, take the body's joints for ``missing``, or ``drop`` the frames.
+        gaps: Joints undetected for up to 10 frames between two detections: ``keep`` them undetected, ``interpolate``
+            coordinates and score, or ``drop`` the frames without anybody, however many.
+        nan: NaN or infinite values: ``refuse`` the clip, or take the joint for ``missing`` in that frame.
+        empty: Clips without any live frame: ``refuse`` or ``keep`` them.
     """
 
     window: int = 350
@@ -124,7 +124,7 @@ class Preprocessing:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Preprocessing":
-        """From plain values, as a checkpoint holds them; ValueError names an unknown one."""
+        """From plain values, as a checkpoint holds them; ValueError names an unknown key."""
         refuse_unknown("preprocessing", values, [field.name for field in fields(cls)])
         typed: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         return cls(**typed)
@@ -151,21 +151,21 @@ class Preprocessing:
         return body.center if self.center == "layout" else body.index(self.center)
 
 
-def refuse_unknown(part: str, given: Iterable[str], known: Iterable[str]) -> None:
-    """Raise ValueError that names the options a part of the configuration does not have, and those it has."""
-    unknown = sorted(set(map(str, given)) - set(known))
+def refuse_unknown(part: str, names: Iterable[str], known: Iterable[str]) -> None:
+    """Raise ValueError with the names that are no options of a part of the configuration, and its known options."""
+    unknown = sorted(set(map(str, names)) - set(known))
     if unknown:
         raise ValueError(f"{part} has no option {', '.join(unknown)}; it has {', '.join(known)}")
 
 
 PREPROCESSINGS: dict[str, Preprocessing] = {
-    # PaddleVideo's AutoPadding and SkeletonNorm: what the official figure-skating weights were trained with.
+    # PaddleVideo's AutoPadding and SkeletonNorm, with which the official figure-skating weights were trained.
     "paddlevideo": Preprocessing(
         window=350, length="positive_sum", sampling="to_length", center=8, centring="every_joint"
     ),
-    # The article's: the score goes first, so the length rule sees signed coordinates only; nothing is centred.
+    # The article's: the score is dropped first, so the length rule sees signed coordinates only; no centring.
     "article": Preprocessing(window=1000, length="positive_sum", select="before", center=None),
-    # What both mean.
+    # The intention of both, without their faults.
     "fixed": Preprocessing(),
 }
 
@@ -173,37 +173,37 @@ PREPROCESSINGS: dict[str, Preprocessing] = {
 def preprocess(
     clip: Clip, preprocessing: Preprocessing, body: Skeleton, rng: np.random.Generator | None = None
 ) -> Float[np.ndarray, "D frames V M"]:
-    """The clip as the network's streams are computed from it, float32; see ``traced``."""
+    """The preprocessed clip, float32; see ``traced`` for arguments and errors."""
     return traced(clip, preprocessing, body, rng)[0]
 
 
 def traced(
     clip: Clip, preprocessing: Preprocessing, body: Skeleton, rng: np.random.Generator | None = None
 ) -> tuple[Float[np.ndarray, "D frames V M"], Int[np.ndarray, " frames"]]:
-    """The clip as of ``preprocess``, and the frame of the given clip that each of its frames is; -1 for padding.
+    """The preprocessed clip, and for each of its frames the source frame in the input; -1 for padding.
 
     Args:
         clip: Channels ``preprocessing.channels``; zeros where a joint is undetected and after the last frame.
-        preprocessing: What to do.
+        preprocessing: The steps.
         body: The layout of the joints.
-        rng: Drawn from when ``random_pad`` is on; without it padding stays at the end.
+        rng: Generator for ``random_pad``; None for padding at the end.
 
     Raises:
-        ValueError: The clip's channels or joints are other than told, or PaddleVideo's sampling runs past its end.
+        ValueError: The clip has other channels or joints, or PaddleVideo's sampling runs past its end.
     """
     if clip.ndim != 4 or clip.shape[0] != len(preprocessing.channels) or clip.shape[2] != len(body.joints):
         raise ValueError(
             f"a clip must be (C, T, V, M) with C={len(preprocessing.channels)} ({', '.join(preprocessing.channels)}) "
             f"and V={len(body.joints)} ({body.name}), got {clip.shape}"
         )
-    kept = [preprocessing.channels.index(channel) for channel in preprocessing.keep]
+    rows = [preprocessing.channels.index(channel) for channel in preprocessing.keep]
     channels = preprocessing.channels
     if preprocessing.nan == "missing":
         clip = without_nan(clip)
     clip, numbers = cleaned(clip, preprocessing)
     if preprocessing.select == "before":
-        # float32 at once, as the article reads its data: the sign of a frame's sum can depend on it.
-        clip, channels, kept = clip[kept].astype(np.float32), preprocessing.keep, list(range(len(kept)))
+        # float32 at once, as the article reads its data: the sign of a frame's sum can depend on the type.
+        clip, channels, rows = clip[rows].astype(np.float32), preprocessing.keep, list(range(len(rows)))
     frames = window_frames(
         live_frames(clip, preprocessing.length),
         clip.shape[1],
@@ -215,29 +215,29 @@ def traced(
     joint = preprocessing.center_joint(body)
     if joint is not None:
         clip = centre(clip, joint, channels, preprocessing)
-    return clip[kept].astype(np.float32), take_frames(numbers, frames).ravel().astype(np.int64) - 1
+    return clip[rows].astype(np.float32), take_frames(numbers, frames).ravel().astype(np.int64) - 1
 
 
 def absent_joint(clip: Clip, preprocessing: Preprocessing, body: Skeleton) -> Float[np.ndarray, "D frames M"]:
-    """Where a joint that is never detected lies in the preprocessed clip of each person.
+    """Values of a never detected joint in the preprocessed clip of each person.
 
-    At zero; where ``every_joint`` is moved with the centre, it has moved as far as they have.
+    Zero, unless ``every_joint`` is moved with the centre: then the undetected joint moves with it too.
     """
-    made, joint = preprocess(clip, preprocessing, body), preprocessing.center_joint(body)
+    centred, joint = preprocess(clip, preprocessing, body), preprocessing.center_joint(body)
     if joint is None or preprocessing.centring == "detected":
-        return np.zeros_like(made[:, :, 0])
-    return np.asarray((made - preprocess(clip, replace(preprocessing, center=None), body))[:, :, joint])
+        return np.zeros_like(centred[:, :, 0])
+    return np.asarray((centred - preprocess(clip, replace(preprocessing, center=None), body))[:, :, joint])
 
 
 def without_nan(clip: Clip) -> Clip:
-    """The clip with every joint that has a NaN or infinite value in a frame undetected there: all its values zero."""
+    """The clip with a joint's values all zero, as if undetected, in each frame where one of them is NaN or infinite."""
     return np.where(np.isfinite(clip).all(axis=0), clip, clip.dtype.type(0))
 
 
 def cleaned(clip: Clip, preprocessing: Preprocessing) -> tuple[Clip, Numbers]:
-    """The clip without the faults of a pose estimator that ``Preprocessing.teleports`` and ``gaps`` speak of.
+    """The clip after ``Preprocessing.teleports`` and ``gaps``, and the numbers of its frames in the input.
 
-    Beside it the numbers of its frames, from 1; 0 for the zeros behind it that stand for frames which are dropped.
+    Numbers start at 1; 0 is for the frames of zeros at the end that replace dropped frames.
     """
     channels = preprocessing.channels
     numbers = np.arange(1, clip.shape[1] + 1)[None, :, None, None]
@@ -258,12 +258,12 @@ def cleaned(clip: Clip, preprocessing: Preprocessing) -> tuple[Clip, Numbers]:
 
 
 def live_frames(clip: Clip, length: str = "nonzero") -> int:
-    """Number of frames up to the last that counts as live by a rule of ``Preprocessing.length``.
+    """Number of frames up to the last live one, by a rule of ``Preprocessing.length``.
 
-    By ``nonzero`` an empty clip has none; by ``positive_sum`` it has all, as in PaddleVideo.
+    For an empty clip ``nonzero`` gives 0 and ``positive_sum`` gives T, as in PaddleVideo.
     """
     if length == "positive_sum":
-        # Frame by frame, as there: the order of a sum decides its last bit, and so the sign of one near zero.
+        # Frame by frame, as in PaddleVideo: the order of summation decides the sign of a sum near zero.
         T = clip.shape[1]
         return next((t + 1 for t in range(T - 1, -1, -1) if np.sum(clip[:, t]) > 0), T)
     live = np.flatnonzero((clip != 0).any(axis=(0, 2, 3)))
@@ -271,7 +271,7 @@ def live_frames(clip: Clip, length: str = "nonzero") -> int:
 
 
 def detected(clip: Clip, channels: tuple[str, ...]) -> Bool[np.ndarray, "T V M"]:
-    """Where a joint was detected: its score is positive, or without scores any of its values is not zero."""
+    """True where a joint was detected: its score is positive, or without a score any of its values is not zero."""
     if "score" in channels:
         return np.asarray(clip[channels.index("score")] > 0)
     return np.asarray((clip != 0).any(axis=0))
@@ -284,6 +284,6 @@ def centre(clip: Clip, joint: int, channels: tuple[str, ...], preprocessing: Pre
         if preprocessing.center_of == "clip":
             origin = origin[:, :1]
         return np.asarray(clip - origin)
-    seen = detected(clip, channels)
-    place, there = seen_centre(clip, seen, joint, channels, preprocessing.absent_center)
-    return moved(clip, seen, centre_path(place, there, preprocessing.center_of))
+    mask = detected(clip, channels)
+    position, known = centre_positions(clip, mask, joint, channels, preprocessing.absent_center)
+    return without_path(clip, mask, centre_path(position, known, preprocessing.center_of))

@@ -1,4 +1,4 @@
-"""Clips from one joint layout to another, by what the joints are called; missing ones are built where anatomy allows.
+"""Conversion of clips between joint layouts by the joints' names; missing joints are built where anatomy allows.
 
 NumPy on one clip (C, T, V, M). A built joint is a weighted sum of detected ones with weights that add up to 1, so that
 it moves and grows with the body.
@@ -14,7 +14,7 @@ from stgcn_torch.skeleton import LAYOUTS, Skeleton
 
 Weights = dict[str, float]
 
-# Layouts call one place by several names; several places by one name are ``Skeleton.places``.
+# Names of one place in several layouts; ``Skeleton.places`` has names that mark different places.
 SAME = {
     "Pelvis": "MidHip",  # h36m
     "SpineBase": "MidHip",  # ntu-rgb+d
@@ -25,8 +25,8 @@ SAME = {
     "LFootIndex": "LBigToe",  # mediapipe
     "RFootIndex": "RBigToe",
 }
-# How a place is built from others; the first row whose places are there, or can be built, counts.
-# * is L and R in turn, ~ the other side. Shares beyond the last joint of a chain follow the proportions of an adult.
+# A place as a weighted sum of others; the first row whose places exist or can be built applies. * is L and R in turn,
+# ~ the other side. Weights beyond the last joint of a chain follow the proportions of an adult.
 BUILT = """
     MidHip     0.5 LHip + 0.5 RHip
     Neck       0.5 LShoulder + 0.5 RShoulder
@@ -50,7 +50,7 @@ BUILT = """
 
 
 def _rules(table: str) -> dict[str, list[Weights]]:
-    """The table as place to its alternatives, each the share of every place in it."""
+    """The table as a mapping: place to its alternative sums, each with the weight of every place."""
     rules: dict[str, list[Weights]] = {}
     for line in table.strip().splitlines():
         for side, other in ("LR", "RL") if "*" in line else [("", "")]:
@@ -65,11 +65,11 @@ RULES = _rules(BUILT)
 
 @dataclass(frozen=True)
 class JointMap:
-    """How the joints of a layout come from those of another.
+    """The joints of one layout as weighted sums of another's.
 
     Attributes:
-        weights: Per target joint, the share of every source joint in it; a joint that cannot be built has none.
-        built: Target joints that the source does not have, with what they are built from, as a person would write it.
+        weights: For each target joint, the weight of every source joint; empty for a joint that cannot be built.
+        built: Target joints that the source lacks, each with its sum of source joints as text.
         absent: Target joints that cannot be built.
     """
 
@@ -79,32 +79,32 @@ class JointMap:
 
 
 def mapping(source: Skeleton, target: Skeleton) -> JointMap:
-    """How the joints of the target come from those of the source."""
+    """The joints of the target as weighted sums of the source's."""
     joints = {place(source, joint): joint for joint in source.joints}
     weights, built = {}, {}
     for joint in target.joints:
-        wanted = place(target, joint)
-        shares = _shares(wanted, {name: {of: 1.0} for name, of in joints.items()}, frozenset()) or {}
+        name = place(target, joint)
+        shares = _shares(name, {other: {of: 1.0} for other, of in joints.items()}, frozenset()) or {}
         weights[joint] = shares
-        if shares and wanted not in joints:
+        if shares and name not in joints:
             built[joint] = " + ".join(f"{share:.4g} {of}" for of, share in shares.items()).replace("+ -", "- ")
     return JointMap(weights, built, tuple(joint for joint, shares in weights.items() if not shares))
 
 
 def place(body: Skeleton, joint: str) -> str:
     """The place on the body that a layout's joint marks, under one name for all layouts."""
-    others = dict(LAYOUTS[body.name].places) if body.name in LAYOUTS else {}  # also where a file writes the layout out
-    return others.get(joint) or SAME.get(joint, joint)
+    places = dict(LAYOUTS[body.name].places) if body.name in LAYOUTS else {}  # also for a layout written out in a file
+    return places.get(joint) or SAME.get(joint, joint)
 
 
-def _shares(wanted: str, there: dict[str, Weights], asked: frozenset[str]) -> Weights | None:
-    """Shares of source joints in a place; None if it cannot be built without one of those ``asked`` for already."""
-    if wanted in there:
-        return there[wanted]
-    if wanted in asked:
+def _shares(name: str, available: dict[str, Weights], pending: frozenset[str]) -> Weights | None:
+    """Weights of source joints in a place; None if it cannot be built, or only from the ``pending`` places."""
+    if name in available:
+        return available[name]
+    if name in pending:
         return None
-    for rule in RULES.get(wanted, ()):
-        parts = [(share, _shares(name, there, asked | {wanted})) for name, share in rule.items()]
+    for rule in RULES.get(name, ()):
+        parts = [(share, _shares(other, available, pending | {name})) for other, share in rule.items()]
         total: Weights = {}
         for share, part in parts:
             for joint, weight in (part or {}).items():
@@ -115,20 +115,20 @@ def _shares(wanted: str, there: dict[str, Weights], asked: frozenset[str]) -> We
 
 
 def mapped(clip: Clip, channels: Sequence[str], source: Skeleton, target: Skeleton, *, absent: str = "refuse") -> Clip:
-    """The clip with the joints of another layout, in its type.
+    """The clip with the joints of another layout, in the same type.
 
-    Joints that both have are copied. A built one has the least of its sources' scores, and is missing (all zero) in
-    frames where one of them is. What is built from what, ``mapping`` says.
+    Joints of both layouts are copied. A built joint has the lowest of its sources' scores, and is missing (all zero)
+    in frames where one of its sources is missing. ``mapping`` gives the sources.
 
     Args:
-        clip: Joints of ``source``; zeros where one is missing.
-        channels: What the rows of the clip are; ``score`` is a confidence, the others are coordinates.
+        clip: Joints of ``source``; zeros where a joint is missing.
+        channels: Names of the clip's channels; ``score`` is a confidence, the others are coordinates.
         source: The layout of the clip.
-        target: The layout that is wanted.
+        target: The layout of the result.
         absent: ``refuse`` a target with joints that cannot be built, or leave those ``missing``.
 
     Raises:
-        ValueError: The clip is not one of the source's, ``absent`` is neither, or joints cannot be built.
+        ValueError: The clip does not have the source's shape, ``absent`` is unknown, or joints cannot be built.
     """
     if clip.ndim != 4 or clip.shape[0] != len(channels) or clip.shape[2] != len(source.joints):
         raise ValueError(
@@ -144,7 +144,7 @@ def mapped(clip: Clip, channels: Sequence[str], source: Skeleton, target: Skelet
             f"{'is' if len(plan.absent) == 1 else 'are'}; absent=missing leaves them out"
         )
     result = np.zeros((*clip.shape[:2], len(target.joints), clip.shape[3]), clip.dtype)
-    seen = detected(clip, tuple(channels))
+    mask = detected(clip, tuple(channels))
     for v, joint in enumerate(target.joints):
         sources = [source.index(name) for name in plan.weights[joint]]
         if joint in plan.built:
@@ -152,7 +152,7 @@ def mapped(clip: Clip, channels: Sequence[str], source: Skeleton, target: Skelet
             if "score" in channels:
                 score = list(channels).index("score")
                 built[score] = clip[score][:, sources].min(axis=1)
-            result[:, :, v] = np.where(seen[:, sources].all(axis=1), built, 0)
+            result[:, :, v] = np.where(mask[:, sources].all(axis=1), built, 0)
         elif sources:
             result[:, :, v] = clip[:, :, sources[0]]
     return result

@@ -14,7 +14,7 @@ SPLITS = ("train", "val", "test")
 def write_pyskl(collection: Collection, path: Path) -> None:
     """Write clips as ``annotations`` and ``split``, one clip at a time.
 
-    The pickle is of protocol 3 and names NumPy's functions as NumPy 1 does, so that Python 3 reads it with either.
+    The pickle has protocol 3 and NumPy 1's names of functions, so that Python 3 reads it with NumPy 1 or 2.
     """
     _, channels = collection.selection.told
     _, labels = classes_of([row.label for row in collection.rows])
@@ -36,9 +36,9 @@ def _name(row: Row) -> str:
 
 
 def _annotation(row: Row, clip: Clip, channels: tuple[str, ...]) -> dict[str, Any]:
-    poses = clip.transpose(3, 1, 2, 0)  # views of the file of clips, which takes no memory
+    poses = clip.transpose(3, 1, 2, 0)  # a view of the file of clips, without a copy in memory
     coordinates = [c for c, channel in enumerate(channels) if channel != "score"]
-    found = {"frame_dir": _name(row), "total_frames": clip.shape[1], "keypoint": poses[..., : len(coordinates)]}
+    annotation = {"frame_dir": _name(row), "total_frames": clip.shape[1], "keypoint": poses[..., : len(coordinates)]}
     if "score" in channels:
-        found["keypoint_score"] = poses[..., channels.index("score")]
-    return found
+        annotation["keypoint_score"] = poses[..., channels.index("score")]
+    return annotation

@@ -1,4 +1,4 @@
-"""What a reader finds: a recording that has not been read yet, and the scene that is in it."""
+"""Results of a reader: a recording that has not been read yet, and the scene in it."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ from jaxtyping import Float
 from stgcn_torch.data.preprocessing.steps import Clip, live_frames
 from stgcn_torch.skeleton import Skeleton
 
-UNNAMED = "?"  # a channel of which the file does not say what it is
+UNNAMED = "?"  # a channel that the file does not name
 MAX_FRAMES = 1_000_000  # in one recording: nine hours at 30 frames a second
 Poses = Float[np.ndarray, "T V C"]
 
@@ -21,8 +21,8 @@ class Label:
     """A class.
 
     Attributes:
-        name: What it is called.
-        number: Its index, where the source counts its classes.
+        name: Its name.
+        number: Its index, where the source numbers its classes.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Track:
 
     Attributes:
         start: Frame of the first pose.
-        poses: One after the other, as precise as the source has them; zero where the person or a joint is undetected.
+        poses: One per frame, in the source's precision; zero where the person or a joint is undetected.
     """
 
     start: int
@@ -49,17 +49,17 @@ class Track:
 
 @dataclass(frozen=True)
 class Scene:
-    """What was recorded: people over frames.
+    """The content of a recording: people over frames.
 
     Attributes:
-        frames: How many there are; people come and go within them.
+        frames: Number of frames; people come and go within them.
         people: The most prominent first.
-        channels: What the last axis of a pose holds; ``score`` is a detector's confidence.
-        layout: The joint layout or its name, where the source tells it.
-        joints: Name or number of each joint where the source has them, in its own order; empty if as in the layout.
-        label: The class, where the recording itself tells it.
-        problems: What was passed over in reading, a line each.
-        told: How the layout was told, where the poses had to tell it; empty if it is the usual one.
+        channels: Names of the last axis of a pose; ``score`` is a detector's confidence.
+        layout: The joint layout or its name, where the source names it.
+        joints: Name or number of each joint in the source's order; empty if the order is the layout's.
+        label: The class, where the recording itself names it.
+        problems: Ignored faults of the files, a line each.
+        told: Reason for a layout that was detected from the poses; empty for the format's usual layout.
     """
 
     frames: int
@@ -75,13 +75,13 @@ class Scene:
         """The people side by side: (C, T, V, M) float32."""
         V = self.people[0].poses.shape[1] if self.people else 0
         clip = np.zeros((len(self.channels), self.frames, V, len(self.people)), np.float32)
-        with np.errstate(over="ignore"):  # beyond float32 lies infinity, which preprocessing knows
+        with np.errstate(over="ignore"):  # overflow gives infinity, which is left to preprocessing
             for m, track in enumerate(self.people):
                 clip[:, track.start : track.end, :, m] = track.poses.transpose(2, 0, 1)
         return clip
 
     def each(self) -> list[Clip]:
-        """Every person alone, from its first frame to its last: (C, T, V, 1)."""
+        """A clip of every person, from the first frame to the last of its track: (C, T, V, 1)."""
         return [track.poses.transpose(2, 0, 1)[..., None] for track in self.people]
 
 
@@ -90,11 +90,11 @@ class Recording:
     """One recording of a source.
 
     Attributes:
-        source: Where it comes from, relative to the source's root.
-        read: Reads it; raises ValueError or OSError if it cannot be read.
-        label: Class, where its place tells it.
-        group: What it shares with recordings that must not be split from it: a skater, a subject, a camera.
-        columns: What else is known of it, by name: the split that its publisher put it in, its camera.
+        source: Its path, relative to the root.
+        read: Function that reads it; raises ValueError or OSError if it cannot be read.
+        label: The class, where the folders name it.
+        group: Name of the group that no split may divide: a skater, a subject, a camera.
+        columns: Other facts by name: the publisher's split, the camera.
     """
 
     source: str
@@ -105,7 +105,7 @@ class Recording:
 
 
 def recording(path: Path, root: Path, read: Callable[[Path], Scene]) -> Recording:
-    """The recording of a file or folder under a root: ``GROUP/CLASS/CLIP``, where there are such folders."""
+    """The recording of a file or folder under a root, with group and class from a path ``GROUP/CLASS/CLIP``."""
     if path == root:
         return Recording(shown(Path(path.name)), lambda: read(path))
     place = path.relative_to(root)
@@ -114,14 +114,14 @@ def recording(path: Path, root: Path, read: Callable[[Path], Scene]) -> Recordin
 
 
 def files_in(root: Path, suffix: str) -> list[Path]:
-    """The files of a suffix under a folder, in the order of their paths, or the root if it is a file itself.
+    """The files with a suffix under a folder, in the order of their paths; the root if it is a file itself.
 
-    Hidden ones are left aside: macOS puts a ``._NAME`` beside each NAME on foreign disks.
+    Hidden files are ignored: macOS puts a ``._NAME`` beside each NAME on foreign disks.
     """
     if not root.is_dir():
         return [root]
-    found = (path for path in root.rglob(f"*{suffix}") if not hidden(path, root))
-    return sorted(found, key=by_number)
+    paths = (path for path in root.rglob(f"*{suffix}") if not hidden(path, root))
+    return sorted(paths, key=by_number)
 
 
 def hidden(path: Path, root: Path) -> bool:
@@ -130,23 +130,23 @@ def hidden(path: Path, root: Path) -> bool:
 
 
 def shown(path: Path) -> str:
-    """A path as text that any file and terminal takes: what is no UTF-8, or cannot be printed, is escaped."""
+    """A path as printable text: bytes that are not UTF-8, and characters that cannot be printed, are escaped."""
     text = os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def by_number(path: Path) -> tuple[object, ...]:
-    """A key that sorts paths by name, and those that end in a number by its value."""
+    """A sort key: by folder and name, with a number at the end of the name by its value."""
     stem = path.stem.rstrip("0123456789")
     number = path.stem[len(stem) :]
     return (path.parent.as_posix(), stem, int(number[-18:] or 0), path.name)
 
 
 def track_of(frames: Sequence[int], poses: Sequence[np.ndarray]) -> Track:
-    """A person's track from the frames, in order, and the pose (V, C) in each; frames between them are zero.
+    """A person's track from rising frame numbers and the pose (V, C) in each; zero in the frames between.
 
     Raises:
-        ValueError: They span more than ``MAX_FRAMES``.
+        ValueError: The frames span more than ``MAX_FRAMES``.
     """
     length = frames[-1] - frames[0] + 1
     if length > MAX_FRAMES:
@@ -163,7 +163,7 @@ def scene_of(
     """The scene of an array (C, T, V, M): up to its last frame that is not zero, without people who never appear.
 
     Raises:
-        ValueError: It is too long, or has another number of channels than named.
+        ValueError: The clip is too long, or its number of channels is not that of ``channels``.
     """
     if clip.ndim != 4 or len(clip) != len(channels):
         raise ValueError(

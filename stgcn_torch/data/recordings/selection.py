@@ -1,4 +1,4 @@
-"""What becomes of a scene: which of its people, joints and channels its clips have, and in which layout and unit."""
+"""Selection of clips from a scene: people, joints and channels, in one layout and unit."""
 
 from dataclasses import dataclass, replace
 
@@ -15,19 +15,18 @@ ABSENT = ("refuse", "missing")
 
 @dataclass(frozen=True)
 class Selection:
-    """What becomes of a scene, as options say it.
+    """Options for the clips of a scene.
 
     Attributes:
-        body: The layout of the joints; None for the one that the first recording has.
-        channels: What a pose's numbers are, if there are as many; None for what each recording says.
-        keep: The channels that the clips shall have; None for ``channels``, or else those of the first recording.
-        to: The layout that the clips shall have, whatever the recordings have; recordings may then have more channels
-            than are kept. None for ``body``.
-        absent: ``refuse`` recordings whose layout does not say where a joint of ``to`` is, or leave it ``missing``.
-        unit: Every channel but the score is multiplied by it: 0.001 makes metres of millimetres.
-        people: ``together`` in one clip, side by side, or ``each`` in a clip of its own.
-        most: People in a clip, the most prominent first.
-        min_frames: Shorter clips are left out.
+        body: The layout of the recordings; None for that of the first recording.
+        channels: Names of a pose's numbers, where the count fits; None for the names in each recording.
+        keep: The channels of the clips; None for ``channels``, or else those of the first recording.
+        to: The layout of the clips; recordings may then have more channels than ``keep``. None for ``body``.
+        absent: ``refuse`` recordings from whose layout a joint of ``to`` cannot be built, or leave it ``missing``.
+        unit: Factor of every channel but the score: 0.001 converts millimetres to metres.
+        people: ``together`` in one clip, or ``each`` in a separate clip.
+        most: Largest number of people in a clip, the most prominent first.
+        min_frames: Fewest frames of a clip; shorter clips are left out.
     """
 
     body: Skeleton | None = None
@@ -42,7 +41,7 @@ class Selection:
 
     @property
     def told(self) -> tuple[Skeleton, tuple[str, ...]]:
-        """Layout and channels of the clips; ValueError if they have not been told."""
+        """Layout and channels of the clips; ValueError before ``completed`` has set them."""
         body = self.to or self.body
         if body is None or self.keep is None:
             raise ValueError("a selection must have a layout and channels")
@@ -58,13 +57,13 @@ class Selection:
 
 
 def completed(selection: Selection, scene: Scene) -> Selection:
-    """The selection with the layout and the channels of a scene, where it had none; ValueError if none are told."""
+    """The selection, with missing layout and channels taken from a scene; ValueError if the scene lacks them too."""
     if not scene.people:
         raise ValueError("it shows nobody")
     if selection.body is None:
         if scene.layout is None and selection.to is None:
             raise ValueError("its layout cannot be told; give layout=NAME")
-        if scene.layout is None and selection.to and _numbers_others(scene, selection.to):
+        if scene.layout is None and selection.to and _other_numbering(scene, selection.to):
             raise ValueError(
                 f"it numbers {len(scene.joints)} joints, and {selection.to.name} has {len(selection.to.joints)}; "
                 "layout=NAME says which they are"
@@ -77,24 +76,24 @@ def completed(selection: Selection, scene: Scene) -> Selection:
     return selection
 
 
-def _numbers_others(scene: Scene, body: Skeleton) -> bool:
-    """Whether joints are told by numbers that may be another layout's: there are not as many."""
+def _other_numbering(scene: Scene, body: Skeleton) -> bool:
+    """Whether joints have numbers instead of names, and not as many as the layout: another layout's numbers."""
     return 0 < len(scene.joints) != len(body.joints) and all(joint.isdecimal() for joint in scene.joints)
 
 
 def fitted(scene: Scene, selection: Selection) -> Scene:
-    """The scene with the people that are wanted, the joints in the layout's order, and lengths in its unit.
+    """The scene with the selected people, joints in the layout's order, and coordinates in the selection's unit.
 
     Raises:
-        ValueError: It has other joints or channels than the selection.
+        ValueError: The scene has other joints or channels than the selection.
     """
     body, channels = selection.body, selection.told[1]
     assert body is not None, "a selection is completed first"
-    V, found = len(body.joints), scene.people[0].poses.shape[1]
+    V, joints = len(body.joints), scene.people[0].poses.shape[1]
     names, rows = _names(scene, selection), _rows(scene, selection)
-    if (rows is None and len(names) != len(channels)) or (not scene.joints and found != V):
+    if (rows is None and len(names) != len(channels)) or (not scene.joints and joints != V):
         raise ValueError(
-            f"(C, V) must be ({len(channels)}, {V}), {', '.join(channels)} of {body.name}, got ({len(names)}, {found})"
+            f"(C, V) must be ({len(channels)}, {V}), {', '.join(channels)} of {body.name}, got ({len(names)}, {joints})"
         )
     if rows is None:
         raise ValueError(f"it has {', '.join(names)} and not {', '.join(channels)}; channels=[...] says otherwise")
@@ -112,16 +111,16 @@ def fitted(scene: Scene, selection: Selection) -> Scene:
 
 
 def _names(scene: Scene, selection: Selection) -> tuple[str, ...]:
-    """What the numbers of a pose are: as the user says, or else the recording, or else as they are wanted."""
+    """Names of a pose's numbers: those of the user, or else ``keep`` for unnamed ones, or else the recording's."""
     C = scene.people[0].poses.shape[2]
-    given = selection.channels, (selection.keep if UNNAMED in scene.channels else None)
-    return next((names for names in given if names and len(names) == C), scene.channels)
+    candidates = selection.channels, (selection.keep if UNNAMED in scene.channels else None)
+    return next((names for names in candidates if names and len(names) == C), scene.channels)
 
 
 def _rows(scene: Scene, selection: Selection) -> list[int] | None:
-    """Which of a pose's numbers are the channels; None if it lacks one, or has more and no layout is asked for.
+    """Indices of the channels among a pose's numbers; None if one is missing, or if there are more without ``to``.
 
-    By name: three numbers may be x, y, z or x, y, score.
+    The choice is by name: three numbers may be x, y, z or x, y, score.
     """
     names, channels = _names(scene, selection), selection.told[1]
     if not set(channels) <= set(names) or (selection.to is None and len(names) > len(channels)):
@@ -130,17 +129,17 @@ def _rows(scene: Scene, selection: Selection) -> list[int] | None:
 
 
 def parts_of(scene: Scene, selection: Selection) -> list[tuple[str, int, Clip]]:
-    """The clips of a scene, with the number of the person in each and its start; ValueError if all are too short."""
+    """Each clip of a scene, with its person's number and its start frame; ValueError if all clips are too short."""
     if selection.people == "together":
         clips = [("", 0, scene.together())]
     else:
         starts = [track.start for track in scene.people]
         clips = [(str(m), starts[m], clip) for m, clip in enumerate(scene.each())]
-    kept = [(m, start, _mapped(clip, selection)) for m, start, clip in clips if clip.shape[1] >= selection.min_frames]
-    if not kept:
+    parts = [(m, start, _mapped(clip, selection)) for m, start, clip in clips if clip.shape[1] >= selection.min_frames]
+    if not parts:
         longest = max(clip.shape[1] for *_, clip in clips)
         raise ValueError(f"it has {longest} frames, fewer than min_frames={selection.min_frames}")
-    return kept
+    return parts
 
 
 def _mapped(clip: Clip, selection: Selection) -> Clip:
@@ -150,10 +149,10 @@ def _mapped(clip: Clip, selection: Selection) -> Clip:
 
 
 def check_alike(scene: Scene, selection: Selection) -> None:
-    """Raise ValueError if a recording's layout is not that of those before: it would be read as what it is not."""
-    own, others = _layout(scene), selection.body
-    if own and others and own.joints != others.joints:
-        raise ValueError(f"it is {own.name}, and those before are {others.name}; layout=NAME reads all as one")
+    """Raise ValueError if a recording's layout differs from that of earlier recordings."""
+    layout, earlier = _layout(scene), selection.body
+    if layout and earlier and layout.joints != earlier.joints:
+        raise ValueError(f"it is {layout.name}, and those before are {earlier.name}; layout=NAME reads all as one")
 
 
 def _layout(scene: Scene) -> Skeleton | None:

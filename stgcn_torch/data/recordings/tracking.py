@@ -1,7 +1,7 @@
 """Links the people that a detector finds in each frame into tracks.
 
-A person is expected where the last pose was, moved on at its own velocity; people and expectations are matched so that
-the joints that both have lie nearest to each other, over all people of the frame at once (Kuhn, 1955).
+A person's next pose is predicted from the last one and the velocity. All people of a frame are matched to the
+predictions at once, by the smallest total distance of common joints (Kuhn, 1955).
 """
 
 from collections import deque
@@ -13,13 +13,13 @@ from scipy.optimize import linear_sum_assignment
 
 from stgcn_torch.data.recordings.recording import Track, track_of
 
-GATE = 0.5  # body sizes: farther from where it is expected, a pose is another person's
+GATE = 0.5  # body sizes: farther from the prediction, a pose is another person's
 PATIENCE = 30  # frames that a person may be out of sight
-STEPS = 5  # displacements whose median is a velocity: one or two poses that are another person's do not throw it off
-SHRINKING = 0.95  # by which a body may seem smaller from one frame to the next: part of it is hidden
+STEPS = 5  # displacements whose median is the velocity, which one or two poses of another person do not change much
+SHRINKING = 0.95  # smallest ratio of body sizes from frame to frame: a body with hidden joints seems smaller
 MAX_PEOPLE = 200  # in a frame
-DOUBT = 0.2  # cost of having been out of sight, at most: of two who stand in one place, the one in sight is taken
-FAR = 1e6  # cost of what cannot be matched
+DOUBT = 0.2  # largest cost of a time out of sight: of two people at one place, the one in sight is matched
+FAR = 1e6  # cost of an impossible match
 
 Pose = Float[np.ndarray, "V 3"]  # x, y and score, which is zero where a joint is undetected
 
@@ -28,38 +28,38 @@ class Walker:
     """A person being followed.
 
     Attributes:
-        frames: Where it was seen.
-        poses: And how.
-        where: Last known position of each joint, moved along with the body.
-        known: Joints that have been seen at all.
-        steps: Its last displacements, per frame; it starts at rest.
-        size: Of the body, the diagonal of the box around its joints.
+        frames: Frames with a detection.
+        poses: The pose in each of them.
+        position: Last known position of each joint, moved along with the body.
+        known: Joints that have been detected at least once.
+        steps: The last displacements per frame, zero at the start.
+        size: Diagonal of the box around the joints.
     """
 
     def __init__(self, frame: int, pose: Pose) -> None:
         self.frames, self.poses = [frame], [pose]
-        self.where: Float[np.ndarray, "V 2"] = pose[:, :2].astype(np.float64)
+        self.position: Float[np.ndarray, "V 2"] = pose[:, :2].astype(np.float64)
         self.known: Bool[np.ndarray, " V"] = pose[:, 2] > 0
         self.steps = deque([np.zeros(2)] * (STEPS // 2), maxlen=STEPS)
         self.size = _size(pose)
 
     def expected(self, frame: int) -> Float[np.ndarray, "V 2"]:
-        """Where its joints should be."""
-        return np.asarray(self.where + np.median(self.steps, axis=0) * (frame - self.frames[-1]))
+        """Predicted positions of the joints."""
+        return np.asarray(self.position + np.median(self.steps, axis=0) * (frame - self.frames[-1]))
 
     def lost(self, frame: int) -> bool:
-        """Whether it has been out of sight for too long."""
+        """Whether the person has been out of sight for too long."""
         return frame - self.frames[-1] > PATIENCE + 1
 
     def see(self, frame: int, pose: Pose) -> None:
-        """Take a pose for its own."""
-        seen = pose[:, 2] > 0
-        both = seen & self.known
+        """Add a pose to the track."""
+        visible = pose[:, 2] > 0
+        both = visible & self.known
         if both.any():
-            moved = np.median(pose[both, :2] - self.where[both], axis=0)
-            self.steps.append(moved / (frame - self.frames[-1]))
-        self.where = np.where(seen[:, None], pose[:, :2], self.expected(frame))
-        self.known = self.known | seen
+            displacement = np.median(pose[both, :2] - self.position[both], axis=0)
+            self.steps.append(displacement / (frame - self.frames[-1]))
+        self.position = np.where(visible[:, None], pose[:, :2], self.expected(frame))
+        self.known = self.known | visible
         self.size = max(_size(pose), SHRINKING * self.size)
         self.frames.append(frame)
         self.poses.append(pose)
@@ -69,10 +69,10 @@ def tracks(frames: Iterable[tuple[int, Float[np.ndarray, "P V 3"]]]) -> list[Tra
     """The people of a recording, the one with the largest sum of scores first.
 
     Args:
-        frames: Number of each frame, rising, and the people found in it, in any order.
+        frames: Number of each frame, rising, and the people detected in it, in any order.
 
     Raises:
-        ValueError: More than ``MAX_PEOPLE`` are in a frame.
+        ValueError: A frame has more than ``MAX_PEOPLE`` people.
     """
     watched: list[Walker] = []
     gone: list[Walker] = []
@@ -94,7 +94,7 @@ def tracks(frames: Iterable[tuple[int, Float[np.ndarray, "P V 3"]]]) -> list[Tra
 
 
 def _matched(watched: list[Walker], frame: int, people: Float[np.ndarray, "P V 3"]) -> dict[int, Walker]:
-    """Which of the people is whom."""
+    """Matches of a frame: index of a pose to the person."""
     if not watched or not len(people):
         return {}
     expected = np.stack([walker.expected(frame) for walker in watched])
@@ -113,5 +113,5 @@ def _matched(watched: list[Walker], frame: int, people: Float[np.ndarray, "P V 3
 
 
 def _size(pose: Pose) -> float:
-    seen = pose[pose[:, 2] > 0, :2].astype(np.float64)  # whose squares do not overflow
-    return float(np.linalg.norm(np.ptp(seen, axis=0))) if len(seen) else 0.0
+    joints = pose[pose[:, 2] > 0, :2].astype(np.float64)  # whose squares do not overflow
+    return float(np.linalg.norm(np.ptp(joints, axis=0))) if len(joints) else 0.0

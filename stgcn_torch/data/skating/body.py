@@ -32,13 +32,13 @@ Axes = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def proportions(rng: np.random.Generator) -> dict[str, float]:
-    """Segment lengths of one skater in metres: a size that all segments share, and a build of their own."""
+    """Segment lengths of one skater in metres: a common factor for the size, and a random factor for each segment."""
     size = rng.normal(1.0, 0.06)
     return {name: float(length * size * rng.normal(1.0, 0.05)) for name, length in LENGTHS.items()}
 
 
 def mirrored(angles: Float[np.ndarray, "*T 13 2"]) -> Float[np.ndarray, "*T 13 2"]:
-    """The same posture on the other side: limbs change places, and the middle leans and twists the other way."""
+    """The mirror image of a posture: left and right limbs swapped, lean and twist reversed."""
     swapped = angles[..., [0, 1, 2, *range(8, 13), *range(3, 8)], :].copy()
     swapped[..., 0, 1] *= -1  # Trunk to the side
     swapped[..., 1, 0] *= -1  # Shoulders twisted
@@ -47,20 +47,20 @@ def mirrored(angles: Float[np.ndarray, "*T 13 2"]) -> Float[np.ndarray, "*T 13 2
 
 
 def joints_of(angles: Float[np.ndarray, "T 13 2"], lengths: dict[str, float]) -> Float[np.ndarray, "T 25 3"]:
-    """Joints of a skater whose middle hip stays at the origin and who faces along z.
+    """Joints of a skater who faces along z, with the middle hip at the origin.
 
     Args:
         angles: Swing and spread of each of ``SEGMENTS`` in degrees. A limb's swing lifts it forward from hanging, its
             spread outwards. Trunk and head: swing leans forward from upright, spread to the left. Shoulders: swing
             twists them to the left; their spread is unused.
-        lengths: Metres, as ``proportions`` gives them.
+        lengths: Segment lengths in metres, as of ``proportions``.
 
     Returns:
         Metres, joints in the order of the fsd10 layout.
     """
     swing, spread = np.moveaxis(np.radians(angles), -1, 0)
     column = {name: (swing[:, i], spread[:, i]) for i, name in enumerate(SEGMENTS)}
-    up, left, front = (axis * (1, -1, 1) for axis in _axes(*column["Trunk"], 1))  # an upright segment hangs upwards
+    up, left, front = (axis * (1, -1, 1) for axis in _axes(*column["Trunk"], 1))  # upright, not hanging
     twist = column["Shoulders"][0][:, None]
     joints = {"MidHip": np.zeros_like(up), "Neck": lengths["Trunk"] * up}
     joints |= _head(column, joints["Neck"], lengths)
@@ -75,7 +75,7 @@ def _axes(swing: Float[np.ndarray, " T"], spread: Float[np.ndarray, " T"], side:
     """Orthonormal axes (T, 3) of a segment that hangs when both angles (radians) are zero.
 
     Returns:
-        Along it; outwards, which is left for side 1 and right for −1; across it, forward when it hangs.
+        Along the segment; outwards, which is left for side 1 and right for −1; across it, forward for a hanging one.
     """
     a, b, c, d = np.sin(swing), np.cos(swing), np.sin(spread), np.cos(spread)
     along = np.stack((side * c, -d * b, d * a), axis=-1)

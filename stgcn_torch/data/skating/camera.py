@@ -16,11 +16,11 @@ HIP: Final = BODY.index("MidHip")
 def filmed(
     joints: Float[np.ndarray, "T 25 3"], rng: np.random.Generator
 ) -> tuple[Float[np.ndarray, "T 25 2"], Float[np.ndarray, "T 25 3"]]:
-    """A skater seen by a camera beside the rink that follows, smoothly and not quite steadily.
+    """The skater in the image of a camera beside the rink, which follows smoothly with a random drift.
 
     Args:
         joints: Metres on the ice, y up.
-        rng: Draws the place of the camera, its zoom and how it is held.
+        rng: Generator for the camera's place, zoom and drift.
 
     Returns:
         Pixels from the middle of the image, x to the right and y down; and metres from the middle hip along the
@@ -35,18 +35,18 @@ def filmed(
     right = np.cross(away, (0, 1, 0))
     right /= np.linalg.norm(right, axis=1, keepdims=True)
     axes = np.stack((right, np.cross(away, right), away), axis=1)
-    seen = np.einsum("tad,tvd->tva", axes, joints - camera)
+    view = np.einsum("tad,tvd->tva", axes, joints - camera)
     zoom = rng.uniform(230, 480) / 1.65 * distance  # the skater stands that many pixels tall
     drift = rng.normal(0, (60, 35)) + wobble(rng, len(joints), (2,), 20, 10.0)
-    return zoom * seen[..., :2] / seen[..., 2:] + drift[:, None], seen - seen[:, HIP, None]
+    return zoom * view[..., :2] / view[..., 2:] + drift[:, None], view - view[:, HIP, None]
 
 
 def smoothed(path: Float[np.ndarray, "T 3"], reach: int) -> Float[np.ndarray, "T 3"]:
-    """Mean of each point and the ``reach`` frames on either side, first and last point held beyond the clip.
+    """Mean over each point and ``reach`` frames on either side, with the ends repeated beyond the clip.
 
-    The mean looks ahead, as a cameraman does. One that only lagged would shift a spinning skater by the velocity, and
-    put which way the skater turns into the joints' spread.
+    The mean includes future frames, as a cameraman anticipates. A lagging mean would shift a spinning skater by the
+    velocity, and the direction of the spin would show in the joints' spread.
     """
-    held = np.concatenate((np.repeat(path[:1], reach, axis=0), path, np.repeat(path[-1:], reach, axis=0)))
-    mean: np.ndarray = np.lib.stride_tricks.sliding_window_view(held, 2 * reach + 1, axis=0).mean(axis=-1)
+    padded = np.concatenate((np.repeat(path[:1], reach, axis=0), path, np.repeat(path[-1:], reach, axis=0)))
+    mean: np.ndarray = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=0).mean(axis=-1)
     return mean

@@ -1,4 +1,4 @@
-"""One clip of the synthetic set, from a programme to what the pose estimator reports."""
+"""One clip of the synthetic set, from a programme to the pose estimator's output."""
 
 import numpy as np
 from jaxtyping import Float32
@@ -14,11 +14,11 @@ def skating_clip(element: str, rng: np.random.Generator) -> Float32[np.ndarray, 
 
     Args:
         element: One of ``ELEMENTS``.
-        rng: Draws everything; the same state gives the same clip.
+        rng: The only source of randomness; the same state gives the same clip.
 
     Returns:
-        x / width − 0.5 and y / height − 0.5 (y down), and a score in [0, 1]; all three 0 for a joint that was not
-        found. T is the clip's own length, 42 to 350 frames.
+        x / width − 0.5 and y / height − 0.5 (y down), and a score in [0, 1]; all three 0 for an undetected joint. T is
+        the length of the clip, 42 to 350 frames.
 
     Raises:
         ValueError: The element is unknown.
@@ -26,5 +26,5 @@ def skating_clip(element: str, rng: np.random.Generator) -> Float32[np.ndarray, 
     if element not in ELEMENT_OF:
         raise ValueError(f"element {element!r} is unknown; choose one of {', '.join(ELEMENTS)}")
     joints = performance(ELEMENT_OF[element](rng), rng)
-    pixels, seen = filmed(joints, rng)
-    return estimated(pixels, seen, rng)[..., None].astype(np.float32)
+    pixels, view = filmed(joints, rng)
+    return estimated(pixels, view, rng)[..., None].astype(np.float32)

@@ -1,8 +1,8 @@
-"""The elements of the synthetic set: what a skater does and when, as key frames.
+"""The elements of the synthetic set, as key frames of a skater's motion.
 
-An element's sign lies in the order of its phases, in how far it turns, or in which leg turns which way, never in the
-postures alone: the members of a group pass through the same postures for the same time, so no joint's mean or spread
-over a clip tells them apart. Every skater here turns to the left; ``skater.performance`` mirrors half of them.
+Elements differ in the order of their phases, in the angle of their turns, or in the leg and direction of a turn, never
+in the postures alone: the members of a group pass through the same postures for the same time, so that no joint's mean
+or spread over a clip separates them. Every skater here turns to the left; ``skater.performance`` mirrors half of them.
 """
 
 from collections.abc import Callable
@@ -23,10 +23,11 @@ class Programme:
 
     Attributes:
         length: Frames at 30 frames a second and ordinary tempo.
-        pose_times: Frame of each posture; between two of them the skater eases from one to the next.
+        pose_times: Frame of each posture, with smooth transitions between them.
         poses: Angles in degrees, see ``body.joints_of``.
         turn_times: Frame of each turn key.
-        turns: Where the skater faces, degrees to the left of where the skate goes; even speed between keys.
+        turns: Angle from the skate's direction of motion to the skater's front, degrees to the left; linear between
+            keys.
         speed: Metres per frame over the ice.
         flight: Frames of take-off and landing, and the height between them in metres; none for elements on the ice.
     """
@@ -49,9 +50,9 @@ def jump(rng: np.random.Generator, gestures: tuple[str, ...], turns: float) -> P
     """A jump that lands backward: three gestures, take-off from the last, turns in the air, a long landing.
 
     Args:
-        rng: Draws every duration, the height and the way in.
+        rng: Generator for durations, the height and the turns before and after.
         gestures: Order of the gestures before take-off, keys of ``GESTURES``.
-        turns: Revolutions in the air; with half a revolution over, the take-off is forward.
+        turns: Revolutions in the air; with an odd half revolution, the take-off is forward.
     """
     start = rng.uniform(6, 45)
     gesture_times = start + np.cumsum(rng.uniform(9, 11.5, len(gestures)))
@@ -63,9 +64,9 @@ def jump(rng: np.random.Generator, gestures: tuple[str, ...], turns: float) -> P
     poses = [glide, postures.STAND, *(GESTURES[name] for name in gestures), postures.STAND, postures.FLIGHT]
     poses += [postures.FLIGHT, mirrored(postures.LANDING), mirrored(postures.LANDING), mirrored(glide)]
     faces = BACKWARD - 360 * turns
-    before = faces + rng.choice([-180, 0, 180])  # two in three first turn to face the way they take off
+    before = faces + rng.choice([-180, 0, 180])  # two in three skaters turn before they take off
     switch = start * rng.uniform(0.2, 0.7)
-    after = BACKWARD + rng.choice([-180, 0, 180])  # and as many turn once more on the way out
+    after = BACKWARD + rng.choice([-180, 0, 180])  # and as many turn after landing
     back = landing + (length - landing) * rng.uniform(0.4, 0.8)
     turn_times = [0, switch, switch + 6, takeoff - 2, landing + 1, back, back + 6]
     return Programme(
@@ -80,11 +81,11 @@ def jump(rng: np.random.Generator, gestures: tuple[str, ...], turns: float) -> P
 
 
 def spin(rng: np.random.Generator, positions: tuple[str, ...], leg: str) -> Programme:
-    """A spin to the left that goes round its positions, cut out of a longer one anywhere in the round.
+    """A spin to the left through a cycle of positions, cut out of a longer spin at a random phase of the cycle.
 
     Args:
-        rng: Draws durations, the rate and where in the round the clip begins.
-        positions: Order of the positions, keys of ``POSITIONS``; after the last comes the first.
+        rng: Generator for durations, the rate and the phase at the start.
+        positions: Cyclic order of the positions, keys of ``POSITIONS``.
         leg: ``left``, a forward spin, or ``right``, a back spin.
     """
     hold = rng.uniform(22, 30)
@@ -107,10 +108,10 @@ def spin(rng: np.random.Generator, positions: tuple[str, ...], leg: str) -> Prog
 
 
 def steps(rng: np.random.Generator, towards: str) -> Programme:
-    """A step sequence: the legs take turns, and in the middle of each stroke the skater turns round on the ice.
+    """A step sequence: the legs alternate, and in the middle of each stroke the skater turns by half a revolution.
 
     Args:
-        rng: Draws durations, where in the sequence the clip begins and which leg comes first.
+        rng: Generator for durations, the start within the sequence and the first leg.
         towards: ``left``: on the left leg the skater turns to the left and on the right leg to the right, a
             three-turn on an outside edge; ``right``: the other way, on an inside edge.
     """
@@ -121,13 +122,13 @@ def steps(rng: np.random.Generator, towards: str) -> Programme:
     on_left = strokes % 2 == 0
     poses = np.where(on_left[:, None, None], postures.GLIDE, mirrored(postures.GLIDE))
     starts = stroke * strokes - begin
-    turned = np.cumsum(np.where(on_left == (towards == "left"), 180.0, -180.0)) + 180 * rng.integers(2)
+    facing = np.cumsum(np.where(on_left == (towards == "left"), 180.0, -180.0)) + 180 * rng.integers(2)
     return Programme(
         length,
         (starts[:, None] + (3, stroke - 3)).ravel(),
         np.repeat(poses, 2, axis=0),
         (starts[:, None] + (stroke / 2 - 4, stroke / 2 + 4)).ravel(),
-        np.stack((np.roll(turned, 1), turned), axis=1).ravel(),
+        np.stack((np.roll(facing, 1), facing), axis=1).ravel(),
         speed=rng.uniform(0.05, 0.12),
     )
 

@@ -1,4 +1,4 @@
-"""The synthetic set on disk, in the layout of FSD: four arrays, the class names, and what the set was made from."""
+"""The synthetic set on disk, in the layout of FSD: four arrays, the class names, and the set's parameters."""
 
 import gc
 import json
@@ -24,15 +24,15 @@ def write_skating_set(root: str | Path, *, train: int = 2000, test: int = 480, s
         root: Folder for ``train_data.npy`` (train, 3, 350, 25, 1) float32, zero after a clip's last frame,
             ``train_label.npy`` (train,) int64, the same for test, ``classes.txt`` (one name a line) and
             ``skating.json``, the parameters. A set made from other parameters is replaced.
-        train: Number of clips to train on.
-        test: Number of clips to test on, by other skaters.
+        train: Number of training clips.
+        test: Number of test clips, by other skaters.
         seed: The same seed gives the same bytes.
 
     Returns:
         The folder.
 
     Raises:
-        ValueError: There are fewer clips than classes, or the folder holds what is no part of such a set.
+        ValueError: There are fewer clips than classes, or the folder holds files that are no part of such a set.
     """
     root = Path(root)
     if min(train, test) < len(ELEMENTS):
@@ -40,7 +40,7 @@ def write_skating_set(root: str | Path, *, train: int = 2000, test: int = 480, s
     card = json.dumps({"version": VERSION, "train": train, "test": test, "seed": seed}) + "\n"
     if not _is_written(root, card):
         root.parent.mkdir(parents=True, exist_ok=True)
-        with locked(root.parent):  # of a job's processes one writes, and the others then find it written
+        with locked(root.parent):  # one process of a job writes; the others wait and find the set complete
             if not _is_written(root, card):
                 _write_set(root, card, train, test, seed)
     return root
@@ -50,24 +50,24 @@ def _write_set(root: Path, card: str, train: int, test: int, seed: int) -> None:
     if foreign := _foreign(root):
         raise ValueError(f"{root} is no synthetic skating set, it holds {', '.join(foreign)}; choose another folder")
     with folder_beside(root) as aside:
-        made = aside / "made"
-        made.mkdir()
-        _write_split(made, "train", train, seed)
-        _write_split(made, "test", test, seed)
-        (made / "classes.txt").write_text("\n".join(ELEMENTS) + "\n", encoding="utf-8")
-        (made / CARD).write_text(card, encoding="utf-8")
+        new = aside / "made"
+        new.mkdir()
+        _write_split(new, "train", train, seed)
+        _write_split(new, "test", test, seed)
+        (new / "classes.txt").write_text("\n".join(ELEMENTS) + "\n", encoding="utf-8")
+        (new / CARD).write_text(card, encoding="utf-8")
         if root.exists() and not _is_written(root, card):
             gc.collect()  # an earlier run of this process may have mapped it, and Windows renames no open file
             root.rename(aside / "replaced")
         try:
-            made.rename(root)
+            new.rename(root)
         except OSError:
-            if not _is_written(root, card):  # where the disk knows no locks another process may have been quicker
+            if not _is_written(root, card):  # on a disk without locks another process may have written it first
                 raise
 
 
 def _write_split(root: Path, split: str, clips: int, seed: int) -> None:
-    """Write one split, clip i from its own stream of (seed, split, i), classes in turn and then shuffled."""
+    """Write one split, clip i from the generator of (seed, split, i), with balanced and shuffled classes."""
     number = ("train", "test").index(split)
     labels = np.arange(clips, dtype=np.int64) % len(ELEMENTS)
     np.random.default_rng((seed, number)).shuffle(labels)
@@ -87,6 +87,6 @@ def _is_written(root: Path, card: str) -> bool:
 
 
 def _foreign(root: Path) -> list[str]:
-    """What a folder holds beside a whole set; all of it when there is no card."""
-    held = sorted(path.name for path in root.iterdir()) if root.exists() else []
-    return [name for name in held if CARD not in held or name not in FILES]
+    """Files of a folder that are no part of a whole set; all files if there is no card."""
+    names = sorted(path.name for path in root.iterdir()) if root.exists() else []
+    return [name for name in names if CARD not in names or name not in FILES]

@@ -1,4 +1,4 @@
-"""The postures that skating moves pass through, as the angles of every segment, for a skater who turns to the left."""
+"""Postures of skating moves, as angles of every segment, for a skater who turns to the left."""
 
 from typing import Final
 

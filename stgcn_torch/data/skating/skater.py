@@ -10,16 +10,16 @@ FEWEST, MOST = 42, 350  # live frames of a clip, as in the figure-skating data
 
 
 def performance(programme: Programme, rng: np.random.Generator) -> Float[np.ndarray, "T 25 3"]:
-    """Joints of one skater through one programme, half of the skaters as in a mirror.
+    """Joints of one skater through one programme, mirrored with probability 1/2.
 
     Args:
         programme: Key frames.
-        rng: Draws proportions, tempo, habits, the curve over the ice and the hand.
+        rng: Generator for proportions, tempo, habits, the curve over the ice and the mirroring.
 
     Returns:
-        Metres; x and z along the ice, y up from it.
+        Metres; x and z along the ice, y upwards from it.
     """
-    tempo = np.exp(rng.normal(0, 0.2)) * (2 if rng.random() < 0.04 else 1)  # few films have 60 frames a second
+    tempo = np.exp(rng.normal(0, 0.2)) * (2 if rng.random() < 0.04 else 1)  # a few films have 60 frames a second
     T = int(np.clip(programme.length * tempo, FEWEST, MOST))
     frames = np.arange(T) * (programme.length / T)
     angles = eased(frames, programme.pose_times, programme.poses)
@@ -27,8 +27,8 @@ def performance(programme: Programme, rng: np.random.Generator) -> Float[np.ndar
     lift = np.zeros(T)
     if programme.flight:
         takeoff, landing, height = programme.flight
-        passed = np.clip((frames - takeoff) / (landing - takeoff), 0, 1)
-        lift = 4 * height * passed * (1 - passed)
+        phase = np.clip((frames - takeoff) / (landing - takeoff), 0, 1)
+        lift = 4 * height * phase * (1 - phase)
     heading = np.radians(rng.uniform(-1, 1) * frames) + rng.uniform(0, 2 * np.pi)
     facing = np.radians(np.interp(frames, programme.turn_times, programme.turns))
     path = np.cumsum(programme.speed * np.stack((np.sin(heading), 0 * heading, np.cos(heading)), axis=1), axis=0)
@@ -43,14 +43,14 @@ def on_ice(
     path: Float[np.ndarray, "T 3"],
     lift: Float[np.ndarray, " T"],
 ) -> Float[np.ndarray, "T 25 3"]:
-    """Joints turned to where the skater faces and set down on the ice.
+    """Joints rotated by the yaw and moved so that the lower foot follows the path on the ice.
 
-    The lower foot is the one that follows the path, so a spin turns about the skate and not about the hip.
+    A spin therefore turns about the skate and not about the hip.
 
     Args:
         joints: Metres about the middle hip, facing z.
         yaw: Radians to the left.
-        path: Where on the ice the skate is, metres.
+        path: Position of the skate on the ice, metres.
         lift: Height of the lowest point above the ice, metres.
     """
     c, s = np.cos(yaw)[:, None], np.sin(yaw)[:, None]
@@ -61,19 +61,19 @@ def on_ice(
     weight /= weight.sum(axis=1, keepdims=True)
     skate = np.einsum("tf,tfd->td", weight, feet)
     skate[:, 1] = joints[..., 1].min(axis=1) - lift
-    placed: np.ndarray = joints + (path - skate)[:, None]
-    return placed
+    moved: np.ndarray = joints + (path - skate)[:, None]
+    return moved
 
 
 def eased(
     frames: Float[np.ndarray, " T"], times: Float[np.ndarray, " K"], values: Float[np.ndarray, "K *D"]
 ) -> Float[np.ndarray, "T *D"]:
-    """Values between key frames, leaving and reaching each at rest; constant before the first and after the last."""
+    """Smoothstep between key frames, with zero slope at each; constant before the first and after the last."""
     after = np.clip(np.searchsorted(times, frames), 1, len(times) - 1)
-    passed = np.clip((frames - times[after - 1]) / (times[after] - times[after - 1]), 0, 1)
-    weight = (passed**2 * (3 - 2 * passed)).reshape(-1, *(1,) * (values.ndim - 1))
-    between: np.ndarray = (1 - weight) * values[after - 1] + weight * values[after]
-    return between
+    phase = np.clip((frames - times[after - 1]) / (times[after] - times[after - 1]), 0, 1)
+    weight = (phase**2 * (3 - 2 * phase)).reshape(-1, *(1,) * (values.ndim - 1))
+    interpolated: np.ndarray = (1 - weight) * values[after - 1] + weight * values[after]
+    return interpolated
 
 
 def wobble(

@@ -1,4 +1,4 @@
-"""Laws of the files: what is read is mapped, and what cannot be read is refused in one line that says why."""
+"""Laws of the files: arrays are memory-mapped, and an unreadable file is refused in one line with the reason."""
 
 import io
 import os
@@ -288,7 +288,7 @@ def test_refuses_a_pickle_that_is_no_pair_of_names_and_labels(
 
 
 class Touch:
-    """Pickled, it makes a file when it is loaded by a reader that runs what it reads."""
+    """An object whose pickle makes a file if the reader runs code."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

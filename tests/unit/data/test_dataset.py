@@ -1,4 +1,4 @@
-"""Laws of the dataset: each clip is preprocessed once, when it is asked for, and the same bits come ever after."""
+"""Laws of the dataset: each clip is preprocessed once, at its first request, and later requests give the same bits."""
 
 import multiprocessing
 import os

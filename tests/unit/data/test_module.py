@@ -1,4 +1,4 @@
-"""Laws of the data module: who trains, validates and tests, in which order, and what is refused before work starts."""
+"""Laws of the data module: the clips of each split, their order, and the errors before work starts."""
 
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
@@ -191,8 +191,8 @@ def test_names_in_the_folder_come_before_others(root: Path) -> None:
 
 def test_only_training_is_padded_at_random(root: Path) -> None:
     data = data_of(root, Preprocessing(window=6, random_pad=True), val=EVERY)
-    assert not data.datasets["train"].keeps
-    assert data.datasets["val"].keeps
+    assert not data.datasets["train"].caches
+    assert data.datasets["val"].caches
 
 
 def test_classes_are_counted_in_the_labels(root: Path) -> None:
@@ -278,7 +278,7 @@ def test_prediction_serves_every_clip_in_order() -> None:
 
 
 def process(root: Path, rank: int, machines: int) -> int:
-    """One of two processes: the first preprocesses all clips; tells how many are then there for this one."""
+    """One of two processes, of which the first preprocesses all clips: the number of clips then preprocessed here."""
     torch.distributed.init_process_group("gloo", f"file://{root}/store", rank=rank, world_size=2)
     node, local = (0, rank) if machines == 1 else (rank, 0)
     data = data_of(root, val=EVERY)
@@ -299,6 +299,6 @@ def test_processes_share_preprocessed_clips_with_those_of_their_machine(
     monkeypatch.setenv("TMPDIR", str(root))
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
         ranks = [pool.submit(process, root, rank, machines) for rank in (0, 1)]
-        there = [rank.result(timeout=120) for rank in ranks]
-    assert there == ([24, 24] if machines == 1 else [24, 0])
+        counts = [rank.result(timeout=120) for rank in ranks]
+    assert counts == ([24, 24] if machines == 1 else [24, 0])
     assert [path.name for path in root.iterdir() if path.is_dir()] == []

@@ -1,4 +1,4 @@
-"""Networks that answer together say the mean of what each says alone."""
+"""An ensemble's probabilities are the mean of its networks' probabilities."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ ATOL = 1e-6  # float32 logits in batches of another size; measured: 6e-8
 
 @pytest.fixture
 def paths(tmp_path: Path) -> list[str]:
-    """Checkpoints of two networks with weights and windows of their own."""
+    """Checkpoints of two networks with different weights and windows."""
     found = []
     for seed, window in enumerate((8, 10)):
         torch.manual_seed(seed)
@@ -32,7 +32,7 @@ def paths(tmp_path: Path) -> list[str]:
 
 
 def alone(module: LitSTGCN) -> np.ndarray[Any, Any]:
-    """What a network says of every clip."""
+    """Probabilities of every clip from a network."""
     batch = torch.from_numpy(np.stack([preprocess(clip, module.preprocessing, module.body) for clip in CLIPS]))
     with torch.inference_mode():
         return module(batch).softmax(dim=1).numpy()
@@ -57,7 +57,7 @@ def test_all_can_take_the_window_in(paths: list[str]) -> None:
 
 
 def test_windows_are_averaged(paths: list[str]) -> None:
-    """Each network through each window, a kept length of its own raised to it."""
+    """Each network through each window, with ``frames`` raised to the window."""
     ensemble = load_ensemble(paths, [3, 1])
     expected = np.zeros((5, len(CLASSES)))
     for window in (6, 12):

@@ -1,4 +1,4 @@
-"""A recording in one pass: each moment's answer is the head's to the mean of the features around it."""
+"""A recording in one pass: the answer for each moment is the head's output for the mean of the features around it."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Windows cover a clip, and a timeline says of each frame what the windows over it say."""
+"""Windows cover a clip, and a timeline gives each frame the mean answer of its windows."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -32,7 +32,7 @@ def test_pieces_are_cut_out_of_their_clips_and_as_wide_as_the_widest() -> None:
 
 
 def test_overlapping_windows_vote_on_each_frame() -> None:
-    """Windows 0-3, 2-5, 4-7 say a, b, b: frames 2 and 3 are undecided and go to the class named first."""
+    """Windows 0-3, 2-5, 4-7 answer a, b, b: frames 2 and 3 are a tie, which goes to the first class."""
     a, b = [0.75, 0.25], [0.25, 0.75]
     first, second = timeline([0, 2, 4], 4, 8, np.array([a, b, b]))
     assert (first.start, first.end, second.start, second.end) == (0, 4, 4, 8)

@@ -1,4 +1,4 @@
-"""Laws of augmentation: what each switch keeps, and that it does no more than it is named for."""
+"""Laws of augmentation: the invariants of each switch, and that no switch does more than its name says."""
 
 import math
 from typing import Any

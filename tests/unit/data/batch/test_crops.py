@@ -91,7 +91,7 @@ def test_jitter_takes_one_frame_of_each_segment() -> None:
 
 
 def test_jitter_never_takes_the_frame_after_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even for the largest number that the generator draws, which float32 rounds up beside a frame's index."""
+    """Not even for the generator's largest number, which float32 rounds up when a frame's index is added."""
     largest = 1 - 2.0**-24
     monkeypatch.setattr(torch, "rand", lambda *shape, device=None: torch.full(shape, largest, device=device))
     assert (frames_of(random_crop(numbered(800, 999, t=1000), 350, jitter=True)) > 0).all()

@@ -1,4 +1,4 @@
-"""Each fault inside clips is found where it was planted, and nothing else is."""
+"""Each fault planted in a clip is found at its place, and no other fault."""
 
 from typing import Any
 

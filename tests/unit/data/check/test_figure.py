@@ -1,4 +1,4 @@
-"""The page shows what was measured, with names that can be read, whatever is missing."""
+"""The page shows the measurements with readable names, even if some are missing."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Splits are opened as training takes them, and arrays in another order of axes are told from it."""
+"""Splits are opened as in training, and an array with its axes in another order is recognised."""
 
 import subprocess
 import sys

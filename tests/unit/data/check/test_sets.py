@@ -1,4 +1,4 @@
-"""Each fault of the set as a whole is found, and nothing else is."""
+"""Each fault of the set as a whole is found, and no other fault."""
 
 from typing import Any
 

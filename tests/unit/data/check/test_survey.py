@@ -1,4 +1,4 @@
-"""What is measured on one clip: broken values, gaps, joints, jumps, size and content."""
+"""Measurements of one clip: broken values, gaps, joints, jumps, size and content."""
 
 from typing import Any
 

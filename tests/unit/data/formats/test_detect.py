@@ -1,4 +1,4 @@
-"""Laws of detection: what the files hold says which reader takes them."""
+"""Laws of detection: the content of files decides their reader."""
 
 import json
 import pickle
@@ -72,7 +72,7 @@ def test_the_most_files_tell(tmp_path: Path, stray: str) -> None:
 
 
 def test_people_who_shall_be_apart_are_followed(tmp_path: Path) -> None:
-    """In ST-GCN's arrays the surer of two is the first in each frame, whoever it is."""
+    """In ST-GCN's arrays the person with the higher scores is the first in each frame, so places may change hands."""
 
     def person(x: float, score: float) -> dict[str, list[float]]:
         return {"pose": np.linspace(x, x + 0.1, 36).tolist(), "score": [score] * 18}

@@ -1,4 +1,4 @@
-"""Laws of JSON: what is wrong with a file is one line."""
+"""Laws of JSON: the error of a file is one line."""
 
 from pathlib import Path
 from typing import Any

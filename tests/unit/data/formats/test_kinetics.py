@@ -61,7 +61,7 @@ def test_nobody_is_no_error(tmp_path: Path, held: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("given", "name"), [("ice \r\n skating", "ice skating"), (" ", "3")])
 def test_a_label_is_one_line(tmp_path: Path, given: str, name: str) -> None:
-    """As classes.txt has one a line, and blank ones do not count."""
+    """classes.txt has one name a line, and blank lines do not count."""
     saved(tmp_path / "a.json", clip([person(0.5)]) | {"label": given})
     assert read_clip(tmp_path / "a.json").label == Label(name, 3)
 

@@ -168,7 +168,7 @@ def test_hidden_files_are_no_frames(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_frame_leaves_the_order_of_the_frames(tmp_path: Path) -> None:
-    """Frame 10 comes after frame 9, whatever lies beside them."""
+    """Frame 10 comes after frame 9, with any other files in the folder."""
     for t in range(12):
         (tmp_path / f"frame_{t}.json").write_text(frame([np.add(BODY_25, (t, 0, 0))]))
     (tmp_path / "metadata.json").write_text('{"fps": 30}')

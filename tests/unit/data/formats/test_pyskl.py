@@ -1,4 +1,4 @@
-"""Laws of PYSKL's pickle: read as data whatever it would run, written so that a plain ``pickle.load`` takes it."""
+"""Laws of PYSKL's pickle: read as data without running code, and written for a plain ``pickle.load``."""
 
 import pickle
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is said of a preprocessing is what it does to the clip."""
+"""The report of a preprocessing agrees with its effect on the clip."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A recording in parts is the recording preprocessed whole."""
+"""A recording preprocessed in parts equals the recording preprocessed whole."""
 
 from dataclasses import replace
 from typing import Any

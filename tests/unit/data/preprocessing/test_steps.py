@@ -26,7 +26,7 @@ FLOAT32_ATOL = 1e-6  # of coordinates below 2 that are rounded to float32 at the
 
 
 def length_from_the_end(clip: np.ndarray) -> int:
-    """AutoPadding.get_frame_num in other words: behind the last frame whose values sum to more than zero."""
+    """AutoPadding.get_frame_num written anew: the frame after the last whose values sum to more than zero."""
     frame: int = clip.shape[1]
     while frame > 0:
         if np.sum(clip[:, frame - 1, :, :]) > 0:
@@ -37,7 +37,7 @@ def length_from_the_end(clip: np.ndarray) -> int:
 
 
 def auto_padding(clip: np.ndarray, window: int, stop_past_the_end: bool) -> np.ndarray:
-    """AutoPadding in other words; IndexError where it dies of one."""
+    """AutoPadding written anew, with its IndexError."""
     T = length_from_the_end(clip)
     if window == T:
         return clip[:, 0:window]
@@ -463,7 +463,7 @@ def test_the_network_has_a_channel_for_each_kept_one_of_each_stream() -> None:
     ids=["paddlevideo", "path kept", "article", "fixed"],
 )
 def test_an_undetected_joint_lies_where_it_is_said_to(live: int, made: Preprocessing) -> None:
-    """And the others stay where they are."""
+    """Other joints keep their positions."""
     clip = np.abs(clip_of(live, 45))  # so that the article's clips are as long without the joint
     without = clip.copy()
     without[:, :, 3] = 0

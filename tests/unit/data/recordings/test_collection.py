@@ -1,4 +1,4 @@
-"""Laws of collecting: each recording is read once, what cannot be used is told of, and memory does not grow."""
+"""Laws of collecting: each recording is read once, unusable ones are reported, and memory does not grow."""
 
 import tracemalloc
 from collections.abc import Iterator
@@ -232,7 +232,7 @@ def test_numbers_of_joints_are_not_taken_for_another_layout_s(tmp_path: Path) ->
 
 @pytest.mark.parametrize(("step", "told"), [(1, []), (2, []), (33, ["r0: only 4 of its 100 frames show anybody"])])
 def test_a_recording_of_empty_frames_is_told_of(tmp_path: Path, step: int, told: list[str]) -> None:
-    """As where frames are numbered by milliseconds."""
+    """An example: frames numbered in milliseconds."""
     poses = np.zeros((3 * step + 1, 17, 3), "f4")
     poses[::step] = 1
     made = collected(tmp_path, of(Scene(len(poses), [Track(0, poses)], CHANNELS, "coco")))

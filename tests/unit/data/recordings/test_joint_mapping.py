@@ -1,4 +1,4 @@
-"""Joints keep their places from one layout to another, and what is built lies where a body has it."""
+"""Joints keep their positions from one layout to another, and built joints lie where a body has them."""
 
 import numpy as np
 import pytest

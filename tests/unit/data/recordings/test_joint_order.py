@@ -1,4 +1,4 @@
-"""Laws of telling BODY_25 from BODY_25B: the bones decide, whoever is seen, from wherever, and however much of them."""
+"""Laws of telling BODY_25 from BODY_25B: the bones decide, for any person, view and number of visible bones."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stgcn_torch.data.recordings.joint_mapping import mapped
-from stgcn_torch.data.recordings.joint_order import LONGER, how_much_longer
+from stgcn_torch.data.recordings.joint_order import LONGER, bone_length_ratio
 from stgcn_torch.data.recordings.recording import Track
 from stgcn_torch.data.skating.clip import skating_clip
 from stgcn_torch.data.skating.elements import ELEMENTS
@@ -29,7 +29,7 @@ def person(order: str, seed: int = 0, turn: float = 0.0, width: float = 1.0, mis
 
 
 def seen(track: Track, order: str, joints: Sequence[str]) -> Track:
-    """The person of whom only these joints are detected."""
+    """The person with only these joints detected."""
     poses = np.zeros_like(track.poses)
     shown = [LAYOUTS[order].index(joint) for joint in joints]
     poses[:, shown] = track.poses[:, shown]
@@ -37,8 +37,8 @@ def seen(track: Track, order: str, joints: Sequence[str]) -> Track:
 
 
 def told(people: Sequence[Track]) -> str:
-    """The order that the bones tell."""
-    return ORDERS[how_much_longer(people) > LONGER]
+    """The order detected from the bones."""
+    return ORDERS[bone_length_ratio(people) > LONGER]
 
 
 @every_order
@@ -60,10 +60,10 @@ def test_bones_tell_the_order_of_who_jumps_and_spins(order: str, element: str) -
 @every_order
 def test_size_and_place_do_not_count(order: str) -> None:
     track = person(order)
-    expected = how_much_longer([track])
+    expected = bone_length_ratio([track])
     for scale, shift in ((1e-3, 0), (8, 1000), (1, -3000)):
         poses = track.poses * np.array([scale, scale, 1]) + np.array([shift, shift, 0])
-        assert how_much_longer([Track(0, poses)]) == pytest.approx(expected, rel=1e-6)  # float64; measured: 1e-12
+        assert bone_length_ratio([Track(0, poses)]) == pytest.approx(expected, rel=1e-6)  # float64; measured: 1e-12
 
 
 @every_order
@@ -76,7 +76,7 @@ def test_half_a_body_does_not_mislead(order: str, half: str) -> None:
 
 @every_order
 def test_all_people_and_frames_decide_together(order: str) -> None:
-    """One whom the detector has mistaken for others does not."""
+    """A person whom the detector has mistaken for others does not."""
     jumbled = person(order, seed=3)
     jumbled = Track(0, jumbled.poses[:, np.random.default_rng(0).permutation(25)])
     assert told([jumbled, person(order, seed=1), person(order, seed=2, turn=np.pi)]) == order
@@ -87,18 +87,19 @@ def test_too_little_tells_nothing(order: str) -> None:
     track = person(order)
     arm = seen(track, order, ["Nose", "LShoulder", "LElbow", "LWrist"])
     point = Track(0, np.ones_like(track.poses))
-    assert how_much_longer([]) == how_much_longer([arm]) == how_much_longer([arm, point]) == 1
+    assert bone_length_ratio([]) == bone_length_ratio([arm]) == bone_length_ratio([arm, point]) == 1
 
 
 def test_infinity_tells_nothing() -> None:
-    """Beyond float32, which preprocessing knows."""
+    """Values beyond float32 are infinite, and left to preprocessing."""
     track = person("body_25b")
     broken = track.poses.copy()
     broken[::2, :, 0] = np.inf
-    assert how_much_longer([Track(0, broken)]) == how_much_longer([Track(0, track.poses[1::2])])
+    assert bone_length_ratio([Track(0, broken)]) == bone_length_ratio([Track(0, track.poses[1::2])])
 
 
 def test_the_largest_numbers_of_float32_have_lengths() -> None:
     track = person("body_25b")
     large = track.poses * np.array([1e35, 1e35, 1], np.float32)
-    assert how_much_longer([Track(0, large)]) == pytest.approx(how_much_longer([track]), rel=1e-5)  # rounded to float32
+    ratio = bone_length_ratio([track])
+    assert bone_length_ratio([Track(0, large)]) == pytest.approx(ratio, rel=1e-5)  # rounded to float32

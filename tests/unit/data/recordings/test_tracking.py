@@ -63,7 +63,7 @@ def test_who_is_out_of_sight_for_too_long_is_another(gap: int, count: int) -> No
 @pytest.mark.parametrize("off", [-55, 30, 55])
 @pytest.mark.parametrize("stray", [{1}, {20}, {20, 21}], ids=str)
 def test_a_stray_pose_does_not_end_a_track(off: float, stray: set[int]) -> None:
-    """Not quite half a body away it may be its own; nobody goes on from there at the speed of the jump."""
+    """A pose less than half a body away may be the same person's; the jump does not become the person's velocity."""
     frames = [(t, pose(100 + 3 * t + (off if t in stray else 0), 200)[None]) for t in range(60)]
     assert [(track.start, track.end) for track in tracks(frames)] == [(0, 60)]
 

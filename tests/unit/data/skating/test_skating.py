@@ -29,7 +29,7 @@ def performed(element: str, seed: int) -> np.ndarray:
 
 
 def revolutions(joints: np.ndarray) -> np.ndarray:
-    """How far the hips have turned to the left since the first frame."""
+    """Angle of the hips to the left since the first frame."""
     across = joints[:, V["LHip"]] - joints[:, V["RHip"]]
     yaw = np.unwrap(np.arctan2(-across[:, 2], across[:, 0]))
     return (yaw - yaw[0]) / (2 * np.pi)
