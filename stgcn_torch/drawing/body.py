@@ -1,4 +1,4 @@
-"""A body on a figure's axes: bones, joints, names, and arrows from the joint that gives to the joint that takes."""
+"""A body on a figure's axes: bones, joints, names, and arrows from source joint to target joint."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ from stgcn_torch.drawing.pose import Pose, standing
 from stgcn_torch.drawing.style import Theme
 from stgcn_torch.skeleton import Skeleton
 
-MARKERS = {"left": "s", "right": "o", "middle": "D"}  # sides are told apart without colour too
+MARKERS = {"left": "s", "right": "o", "middle": "D"}  # so that sides differ without colour too
 GAP = 0.045  # between two labels in a column, in body heights
 LETTER = 0.0185  # width of a letter of a label, in body heights
 Edges = Bool[np.ndarray, "V V"]
@@ -21,18 +21,18 @@ Weights = Float[np.ndarray, "V V"]
 
 
 def sides(body: Skeleton) -> list[str]:
-    """Of each joint ``left``, ``right`` (as the body's owner says it) or ``middle``."""
+    """Side of each joint: ``left`` or ``right`` (the person's own), or ``middle``."""
     left, right = ({pair[i] for pair in body.pairs} for i in (0, 1))
     return ["left" if v in left else "right" if v in right else "middle" for v in range(len(body.joints))]
 
 
 def names_of(body: Skeleton) -> list[str]:
-    """The joints' names as a picture can show them."""
+    """The joints' names in drawable characters."""
     return drawable(body.joints)[0]
 
 
 def name_of(body: Skeleton) -> str:
-    """The layout's name as a picture can show it."""
+    """The layout's name in drawable characters."""
     (shown,), _ = drawable([body.name])
     return "layout" if shown.endswith("(no font)") else shown
 
@@ -41,14 +41,14 @@ def draw_body(axes: Axes, body: Skeleton, theme: Theme, *, size: float = 5, plai
     """Draw a standing body that faces the viewer: its left is on the viewer's right.
 
     Args:
-        axes: Become as wide and high as the body, without frame.
+        axes: Their limits are set to the body, and the frame is removed.
         body: The layout.
-        theme: Its colours.
-        size: Of a joint, in points.
-        plain: All in the theme's muted colour, as a ground for other things.
+        theme: The colours.
+        size: Size of a joint, in points.
+        plain: Draw everything in the theme's muted colour, as a background.
 
     Returns:
-        Where the joints are, in the axes' coordinates.
+        Positions of the joints in the axes' coordinates.
     """
     pose, side = standing(body), sides(body)
     for child, parent in body.bones:
@@ -66,7 +66,7 @@ def draw_body(axes: Axes, body: Skeleton, theme: Theme, *, size: float = 5, plai
 
 
 def side_legend(theme: Theme) -> list[Line2D]:
-    """Entries of a legend that says which side is which."""
+    """Legend entries for the sides."""
     words = {"left": "left (the person's own)", "right": "right", "middle": "middle"}
     return [
         Line2D([], [], color=getattr(theme, side), marker=marker, linewidth=2.2, label=words[side])
@@ -77,24 +77,24 @@ def side_legend(theme: Theme) -> list[Line2D]:
 def write_labels(
     axes: Axes, theme: Theme, pose: Pose, labels: Mapping[int, str], colours: Mapping[int, str] | None = None
 ) -> None:
-    """Write labels of joints in two columns beside the body, each with a line that leads to its joint.
+    """Write labels of joints in two columns beside the body, each with a leader line to its joint.
 
     Args:
-        axes: Where ``draw_body`` drew; become wide enough for the columns.
-        theme: Its colours.
-        pose: What ``draw_body`` returned.
-        labels: Of some joints or of all.
-        colours: Of some labels; the others are as all text.
+        axes: The axes of ``draw_body``; their limits grow to hold the columns.
+        theme: The colours.
+        pose: The result of ``draw_body``.
+        labels: Labels of some joints or of all.
+        colours: Colours of some labels; other labels have the colour of text.
     """
     middle = pose[:, 0].mean()
-    away = pose[:, 0] - middle
-    reach = np.abs(away).max() + 0.1
-    columns: dict[int, list[int]] = {sign: [v for v in labels if sign * away[v] > 1e-9] for sign in (1, -1)}
+    offset = pose[:, 0] - middle
+    reach = np.abs(offset).max() + 0.1
+    columns: dict[int, list[int]] = {sign: [v for v in labels if sign * offset[v] > 1e-9] for sign in (1, -1)}
     for v in sorted(set(labels) - {*columns[1], *columns[-1]}, key=lambda v: -pose[v, 1]):
         columns[min(columns, key=lambda sign: len(columns[sign]))].append(v)
     (low, high), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     for sign, column in columns.items():
-        order = sorted(column, key=lambda v: (-pose[v, 1], -abs(away[v])))
+        order = sorted(column, key=lambda v: (-pose[v, 1], -abs(offset[v])))
         for v, y in zip(order, spread(pose[order, 1]), strict=True):
             x, elbow = middle + sign * reach, middle + sign * (reach - 0.03)
             axes.plot([pose[v, 0], elbow, x], [pose[v, 1], y, y], color=theme.muted, linewidth=0.7, zorder=0)
@@ -108,11 +108,11 @@ def write_labels(
 
 
 def spread(heights: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Heights from top to bottom as near to the given ones as leaves ``GAP`` between neighbours (least squares)."""
+    """The heights nearest to the given ones, from top to bottom, with ``GAP`` between neighbours (least squares)."""
     steps = np.arange(len(heights)) * GAP
-    blocks: list[list[float]] = []  # pool adjacent violators: sum and count of heights that move as one
-    for wanted in np.asarray(heights) + steps:
-        blocks.append([float(wanted), 1])
+    blocks: list[list[float]] = []  # pool adjacent violators: sum and count of heights in a common block
+    for height in np.asarray(heights) + steps:
+        blocks.append([float(height), 1])
         while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] < blocks[-1][0] / blocks[-1][1]:
             total, count = blocks.pop()
             blocks[-1][0] += total
@@ -134,12 +134,12 @@ def draw_arrows(
     """Draw an arrow from v to w for each ``edges[v, w]``, and a ring around v for each ``edges[v, v]``.
 
     Args:
-        axes: Where ``draw_body`` drew.
-        pose: What it returned.
-        edges: Which pairs; joint v gives, joint w takes.
-        colours: Of all, or of each pair.
-        widths: Of each arrow and ring, in points; None for 1.4.
-        dashed: Which arrows are dashed.
+        axes: The axes of ``draw_body``.
+        pose: The result of ``draw_body``.
+        edges: True for the pairs to draw.
+        colours: One colour, or one for each pair.
+        widths: Width of each arrow and ring, in points; None for 1.4.
+        dashed: True for dashed arrows.
     """
     for v, w in np.argwhere(edges).tolist():
         colour = colours if isinstance(colours, str) else colours[v, w]
@@ -150,7 +150,7 @@ def draw_arrows(
                 zorder=4, gid="ring",
             )  # fmt: skip
             continue
-        # Bent to its right, so that the two ways along a bone lie beside each other and a leap past a joint shows.
+        # Curved, so that the two directions along a bone lie apart, and an edge over several bones does not hide.
         axes.add_patch(
             FancyArrowPatch(
                 tuple(pose[v]), tuple(pose[w]), connectionstyle="arc3,rad=0.16", arrowstyle="-|>", mutation_scale=8,

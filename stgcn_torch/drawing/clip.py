@@ -1,4 +1,4 @@
-"""A clip as a strip of frames, and as people who move: GIF, and MP4 where there is ffmpeg."""
+"""A clip as a strip of frames and as an animation: GIF, and MP4 with ffmpeg."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,24 +23,24 @@ from stgcn_torch.drawing.style import Theme
 from stgcn_torch.drawing.view import Points, limits, reach, view_of
 from stgcn_torch.skeleton import Skeleton
 
-WIDTH, HEIGHT = 11.0, 1.8  # of a film strip and of a frame in it, inches
-SIDE = 3.0  # of an animation, inches
-TRAIL = 1.0  # seconds
+WIDTH, HEIGHT = 11.0, 1.8  # width of a strip and height of a frame, inches
+SIDE = 3.0  # side of an animation, inches
+TRAIL = 1.0  # length of a trail, seconds
 
 
 @dataclass(frozen=True)
 class Film:
-    """A clip, and how it is shown.
+    """A clip with options for drawing it.
 
     Attributes:
         clip: As recorded; zeros where a joint is undetected.
-        channels: What its rows are: x, y, possibly z and score.
+        channels: Names of the clip's channels: x, y, possibly z and score.
         body: The layout.
-        title: What stands above it.
-        frames: Of the strip.
-        rate: Of the animation.
-        angle: Degrees that the viewer walks around the people, in 3-D.
-        trail: Joint that leaves a trail behind in the animation.
+        title: Title above the figure.
+        frames: Number of frames in the strip.
+        rate: Rate of the animation.
+        angle: Rotation of the viewpoint around the people, degrees (3-D only).
+        trail: Joint with a trail in the animation.
     """
 
     clip: Clip
@@ -54,51 +54,51 @@ class Film:
 
     @property
     def words(self) -> Sequence[str]:
-        """What figures write in a script of the user's."""
+        """Text from the user, for the choice of fonts."""
         return [self.title, *self.body.joints]
 
     @cached_property
     def points(self) -> Points:
-        """The people who are ever there, in the picture, up to the last live frame."""
+        """The joints projected to the image plane, up to the last live frame, without absent people."""
         view = view_of(self.clip, self.channels, self.body)
         points = view.points(self.clip[:, : live_frames(self.clip)], self.channels, self.angle)
         return points[:, :, np.isfinite(points).any(axis=(0, 1, 3))]
 
 
-def there(points: Points) -> np.ndarray:
-    """Frames that show somebody."""
+def occupied_frames(points: Points) -> np.ndarray:
+    """Indices of the frames that show somebody."""
     return np.flatnonzero(np.isfinite(points).any(axis=(1, 2, 3)))
 
 
-def path(points: Points, smooth: int = 1) -> Float[np.ndarray, " T"]:
-    """Where the middle of the people is from left to right, frame by frame: the camera that follows them.
+def camera_path(points: Points, smooth: int = 1) -> Float[np.ndarray, " T"]:
+    """The horizontal centre of the people in each frame, which the camera follows.
 
     Args:
-        points: Joints in the picture.
-        smooth: Frames around each that the path is the mean of.
+        points: Joints in the image plane.
+        smooth: Frames of a moving average.
     """
     x = points[..., 0].transpose(0, 2, 1)
-    here = np.isfinite(x).any(axis=2)
-    frames = there(points)
+    visible = np.isfinite(x).any(axis=2)
+    frames = occupied_frames(points)
     if not len(frames):
         return np.zeros(len(points))
-    middle = np.full(here.shape, np.nan)
-    middle[here] = np.nanmedian(x[here], axis=1)
-    walked = np.interp(np.arange(len(points)), frames, np.nanmean(middle[frames], axis=1))
-    return np.asarray(uniform_filter1d(walked, smooth, mode="nearest"))
+    middle = np.full(visible.shape, np.nan)
+    middle[visible] = np.nanmedian(x[visible], axis=1)
+    centre = np.interp(np.arange(len(points)), frames, np.nanmean(middle[frames], axis=1))
+    return np.asarray(uniform_filter1d(centre, smooth, mode="nearest"))
 
 
 class People:
     """People on a figure's axes, in one frame of a clip at a time.
 
-    One person's sides have the theme's colours, several people have one each.
+    The sides of a single person have the theme's colours; several people have one colour each.
 
     Args:
-        axes: Where they are drawn.
-        points: Their joints, all frames.
+        axes: Axes to draw on.
+        points: Joints in the image plane, all frames.
         body: The layout.
         theme: The colours.
-        width: Of a bone, in points.
+        width: Width of a bone, in points.
     """
 
     def __init__(self, axes: Axes, points: Points, body: Skeleton, theme: Theme, width: float = 1.6) -> None:
@@ -107,24 +107,24 @@ class People:
         bones = np.array(body.bones)
         self.lines: list[tuple[Line2D, int, np.ndarray]] = []
         for m in range(points.shape[2]):
-            alike = {theme.categories[m % len(theme.categories)]: bones}
+            groups = {theme.categories[m % len(theme.categories)]: bones}
             if points.shape[2] == 1:
-                alike = {getattr(theme, name): bones[side == name] for name in ("middle", "left", "right")}
-            for colour, some in alike.items():
+                groups = {getattr(theme, name): bones[side == name] for name in ("middle", "left", "right")}
+            for colour, members in groups.items():
                 style: dict[str, Any] = {"linewidth": width, "markersize": 1.6 * width, "solid_capstyle": "round"}
                 (line,) = axes.plot([], [], "o-", color=colour, markeredgewidth=0, gid="person", **style)
-                self.lines.append((line, m, some))
+                self.lines.append((line, m, members))
 
     def show(self, t: int) -> None:
-        """Put them where they are in frame t."""
+        """Show frame t."""
         for line, m, bones in self.lines:
             ends = self.points[t, bones, m]  # (bones, 2, xy)
-            apart = np.full((len(ends), 1, 2), np.nan)  # so that bones are not joined to each other
-            line.set_data(*np.concatenate([ends, apart], axis=1).reshape(-1, 2).T)
+            breaks = np.full((len(ends), 1, 2), np.nan)  # which end the line after each bone
+            line.set_data(*np.concatenate([ends, breaks], axis=1).reshape(-1, 2).T)
 
 
-def who(film: Film, theme: Theme) -> list[Line2D]:
-    """Entries of a legend: which colour is which side of a person, or which person."""
+def person_legend(film: Film, theme: Theme) -> list[Line2D]:
+    """Legend entries for the colours of sides or of people."""
     people = film.points.shape[2]
     if people > 1:
         words = {f"person {m}": theme.categories[m % len(theme.categories)] for m in range(people)}
@@ -135,80 +135,80 @@ def who(film: Film, theme: Theme) -> list[Line2D]:
 
 def film_figure(film: Film, theme: Theme) -> Figure:
     """A clip as a strip of evenly spaced frames that show somebody, in one row or several."""
-    count = len(evenly(there(film.points), film.frames))
+    count = len(evenly(occupied_frames(film.points), film.frames))
     ratio = ratio_of(film)
     rows = max(1, -(-count // int(WIDTH / HEIGHT / ratio)))
     columns = max(1, -(-count // rows))
     size = (max(columns * ratio * HEIGHT, 3), rows * (HEIGHT + 0.2) + 0.6)
     figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.02, wspace=0))
     draw_strip(figure.subplots(rows, columns, squeeze=False).ravel().tolist(), film, theme, ratio)
-    if entries := who(film, theme):
+    if entries := person_legend(film, theme):
         figure.legend(handles=entries, loc="outside lower center", ncols=len(entries), fontsize=8)
     figure.suptitle(drawable([film.title], int(13 * size[0]))[0][0], fontsize=10)
     return figure
 
 
 def evenly(frames: np.ndarray, count: int) -> list[int]:
-    """So many of these frames, the first and the last among them, or all if there are fewer."""
+    """``count`` evenly spaced ones of the frames, with the first and the last, or all if there are fewer."""
     if not len(frames):
         return []
     return [int(t) for t in frames[np.unique(np.linspace(0, len(frames) - 1, count).astype(int))]]
 
 
 def ratio_of(film: Film) -> float:
-    """Width by height of a panel that holds the people of a clip at any time."""
+    """Aspect ratio, width by height, of a panel that holds the people in every frame."""
     points = film.points
-    (left, right), (bottom, top) = reach(points - _across(path(points)))
+    (left, right), (bottom, top) = reach(points - _across(camera_path(points)))
     return float(np.clip((right - left) / (top - bottom), 0.45, 3))
 
 
 def draw_strip(panels: Sequence[Axes], film: Film, theme: Theme, ratio: float) -> None:
-    """Draw evenly spaced frames of a clip that show somebody, one a panel; panels that are left over become empty.
+    """Draw evenly spaced frames of a clip that show somebody, one a panel; surplus panels become empty.
 
-    Each keeps the middle of the people in its middle from left to right. Up and down nothing moves with them, so that
-    a jump is seen.
+    Each panel is centred on the people horizontally. The vertical limits are the same in all panels, so that a jump is
+    visible.
 
     Args:
-        panels: Where, in order.
-        film: The clip; its ``frames`` are at most as many as the panels.
+        panels: Axes of the frames, in order.
+        film: The clip; ``film.frames`` is at most the number of panels.
         theme: The colours.
-        ratio: Width by height of a panel; it is made to hold the people.
+        ratio: Width by height of a panel; limits grow to it.
     """
     points = film.points
-    picked = evenly(there(points), film.frames)
-    walked = path(points)
-    (left, right), (bottom, top) = reach((points - _across(walked))[picked])
+    chosen = evenly(occupied_frames(points), film.frames)
+    centre = camera_path(points)
+    (left, right), (bottom, top) = reach((points - _across(centre))[chosen])
     wider = max(0.0, ratio * (top - bottom) - (right - left)) / 2
-    higher = max(0.0, (right - left) / ratio - (top - bottom))  # above: the ice stays below
-    for axes, t in zip(panels, picked, strict=False):
+    higher = max(0.0, (right - left) / ratio - (top - bottom))  # added above, so that the ice stays at the bottom
+    for axes, t in zip(panels, chosen, strict=False):
         People(axes, points, film.body, theme).show(t)
-        axes.set(xlim=walked[t] + np.array([left - wider, right + wider]), ylim=(bottom, top + higher), aspect="equal")
+        axes.set(xlim=centre[t] + np.array([left - wider, right + wider]), ylim=(bottom, top + higher), aspect="equal")
         axes.set(xticks=[], yticks=[])
         axes.set_xlabel(f"frame {t}", fontsize=8, labelpad=2)
         axes.spines[:].set_color(theme.muted)
-    for axes in panels[len(picked) :]:
+    for axes in panels[len(chosen) :]:
         axes.set_axis_off()
 
 
-def _across(walked: Float[np.ndarray, " T"]) -> Float[np.ndarray, "T 1 1 2"]:
-    return np.stack([walked, 0 * walked], axis=1)[:, None, None]
+def _across(centre: Float[np.ndarray, " T"]) -> Float[np.ndarray, "T 1 1 2"]:
+    return np.stack([centre, 0 * centre], axis=1)[:, None, None]
 
 
 class Stage:
-    """Axes that show a film frame by frame and follow its people from left to right.
+    """Axes that show a film frame by frame and follow its people horizontally.
 
-    Faint upright lines stand still in the clip's coordinates, so that the way they go is seen.
+    Faint vertical lines at fixed coordinates show the motion.
 
     Args:
-        axes: Become square.
-        film: What is shown.
+        axes: Their limits become square.
+        film: The clip.
         theme: The colours.
     """
 
     def __init__(self, axes: Axes, film: Film, theme: Theme) -> None:
         self.axes, self.points = axes, film.points
-        self.walked = path(self.points, max(1, round(film.rate.fps / 2)))
-        (self.left, self.right), height = limits(self.points - _across(self.walked))
+        self.centre = camera_path(self.points, max(1, round(film.rate.fps / 2)))
+        (self.left, self.right), height = limits(self.points - _across(self.centre))
         axes.set(ylim=height, aspect="equal", yticks=[])
         axes.xaxis.set_major_locator(MultipleLocator((self.right - self.left) / 3))
         axes.tick_params(length=0, labelbottom=False)
@@ -225,14 +225,14 @@ class Stage:
         self.people.show(t)
         if self.joint is not None:
             self.trail.set_data(*self.points[max(0, t - self.tail) : t + 1, self.joint, 0].T)
-        self.axes.set_xlim(self.walked[t] + self.left, self.walked[t] + self.right)
+        self.axes.set_xlim(self.centre[t] + self.left, self.centre[t] + self.right)
 
 
 def write_clip(film: Film, path: str | Path, theme: Theme) -> None:
-    """Write a clip's live frames as a moving picture, ``.gif`` or ``.mp4``.
+    """Write a clip's live frames as an animation, ``.gif`` or ``.mp4``.
 
     Raises:
-        ValueError: The file has another suffix, the clip is empty, or MP4 is asked for and there is no ffmpeg.
+        ValueError: The file has another suffix, the clip is empty, or ffmpeg for MP4 is missing.
     """
     figure = Figure(figsize=(SIDE, SIDE + 0.3), layout="constrained")
     axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""Which words a picture can show, and in which fonts: names may be in any script."""
+"""Fonts for names in any script, and names that no font can draw."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,13 +10,13 @@ LONGEST = 24  # characters of a name in a picture
 
 
 def drawable(names: Sequence[str], longest: int = LONGEST) -> tuple[list[str], list[str]]:
-    """Names as a picture can show them, and the font families that have their characters.
+    """Names in drawable characters, and the font families that have these characters.
 
     A name that no installed font can draw becomes its number.
 
     Args:
-        names: Of classes or joints.
-        longest: Characters of a name, of which a longer one loses its end.
+        names: Names of classes or joints.
+        longest: Largest length of a name in characters; longer names lose their end.
     """
     words = [" ".join(name.split()) for name in names]
     words = [word if len(word) <= longest else f"{word[: longest - 1]}…" for word in words]
@@ -25,24 +25,24 @@ def drawable(names: Sequence[str], longest: int = LONGEST) -> tuple[list[str], l
 
 
 def without_font(names: Sequence[str]) -> list[str]:
-    """Those of the names that no installed font can draw."""
+    """The names that no installed font can draw."""
     _, missing = _families([" ".join(name.split()) for name in names])
     return [name for name in names if missing & {*name}]
 
 
 def _families(words: Sequence[str]) -> tuple[list[str], set[str]]:
-    """Families that together have the characters of words, the usual one first, and the characters that none has."""
+    """Families that together have the words' characters, the default one first, and characters without a font."""
     families = list(FontProperties().get_family())
     missing = {*"".join(words)} - _characters(findfont(FontProperties()))
     for look_again in (False, True):
         if missing and look_again:
             _add_new_fonts()
         for font in fontManager.ttflist if missing else ():
-            if (font.style, font.weight) != ("normal", 400) or font.name.startswith("Last Resort"):  # has but boxes
+            if (font.style, font.weight) != ("normal", 400) or font.name.startswith("Last Resort"):  # it has only boxes
                 continue
-            if found := missing & _characters(font.fname):
+            if characters := missing & _characters(font.fname):
                 families.append(font.name)
-                missing -= found
+                missing -= characters
     return families, missing
 
 
@@ -56,9 +56,9 @@ def _characters(path: str) -> frozenset[str]:
 
 @cache
 def _add_new_fonts() -> None:
-    """Tell matplotlib of fonts that were installed after it last listed them, which it does once and for all."""
+    """Register fonts that were installed after matplotlib cached its list."""
     known = {font.fname for font in fontManager.ttflist}
     for path in findSystemFonts():
         if path not in known:
-            with suppress(OSError, RuntimeError, ValueError):  # one that it cannot read, such as of bitmaps
+            with suppress(OSError, RuntimeError, ValueError):  # unreadable fonts, such as bitmaps
                 fontManager.addfont(path)

@@ -1,4 +1,4 @@
-"""A layout and its graph: the skeleton, hop distances, and the normalised adjacency that the partitions split."""
+"""Figures of a layout and its graph: the skeleton, hop distances, and the normalised adjacency before partitioning."""
 
 from dataclasses import dataclass
 
@@ -14,20 +14,20 @@ from stgcn_torch.graph import adjacency, hop_distance
 from stgcn_torch.skeleton import Skeleton
 
 CELL = 0.215  # inches of a row or column of a matrix with numbers
-LEAST = 4.2  # inches of such a matrix: room for its title
-TOLERANCE = 1e-6  # of the sum of partitions; measured: 0 of a layout's, 1.5e-8 of a checkpoint's, whose A is float32
+LEAST = 4.2  # smallest size of such a matrix in inches, as its title needs
+TOLERANCE = 1e-6  # of the partitions' sum; measured: 0 for a layout, 1.5e-8 for a checkpoint, whose A is float32
 
 
 @dataclass(frozen=True)
 class Graph:
-    """A layout's partitions, and what they were made with.
+    """A layout's partitions, with the options of the graph.
 
     Attributes:
         body: The layout.
-        A: ``A[k, v, w]`` weighs what joint w takes from joint v.
-        strategy: How neighbours were split.
-        max_hop: Joints up to this many bones apart are neighbours.
-        dilation: Step between the hop distances that count.
+        A: ``A[k, v, w]`` is the weight of source joint v for target joint w.
+        strategy: Partition strategy.
+        max_hop: Largest hop distance of neighbours.
+        dilation: Step between the hop distances of neighbours.
     """
 
     body: Skeleton
@@ -38,47 +38,47 @@ class Graph:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What figures write in a script of the user's."""
+        """Text from the user, for the choice of fonts."""
         return self.body.name, *self.body.joints
 
     @property
     def normalized(self) -> Matrix:
-        """The normalised adjacency of the layout, before it is split; a column sums to 1."""
+        """The normalised adjacency of the layout before partitioning; a column sums to 1."""
         whole: Matrix
         (whole,) = adjacency(self.body, "uniform", self.max_hop, self.dilation)
         return whole
 
     @property
     def ties(self) -> Bool[np.ndarray, "V V"]:
-        """Whether two joints count as equally far from the centre, so that neither way between them is inwards.
+        """Pairs of joints at equal distance from the centre, as the graph counts it, between which no way is inwards.
 
-        The cut at ``max_hop`` makes many so. The other strategies ask for no centre, and none are.
+        The cut at ``max_hop`` makes many ties. Strategies other than the spatial ones use no centre and have no ties.
         """
         V = len(self.body.joints)
         if not self.strategy.startswith("spatial"):
             return np.zeros((V, V), dtype=bool)
         bound = self.max_hop if self.strategy == "spatial" else None
-        far = hop_distance(V, self.body.bones, bound)[:, self.body.center]
-        ties: np.ndarray = np.equal(far[:, None], far[None, :]) & ~np.eye(V, dtype=bool)
+        distance = hop_distance(V, self.body.bones, bound)[:, self.body.center]
+        ties: np.ndarray = np.equal(distance[:, None], distance[None, :]) & ~np.eye(V, dtype=bool)
         return ties
 
     def check_sum(self) -> float:
         """The largest difference of the partitions' sum from the normalised adjacency.
 
         Raises:
-            ValueError: It is more than rounding, or no number.
+            ValueError: The difference is larger than rounding, or NaN.
         """
         if self.A.ndim != 3 or self.A.shape[1:] != self.normalized.shape:
             raise ValueError(f"A must be (K, {len(self.body.joints)}, {len(self.body.joints)}), got {self.A.shape}")
-        off = np.abs(self.A.sum(axis=0, dtype=np.float64) - self.normalized)
-        if not (off <= TOLERANCE).all():
-            v, w = np.unravel_index(np.nan_to_num(off, nan=np.inf).argmax(), off.shape)
+        error = np.abs(self.A.sum(axis=0, dtype=np.float64) - self.normalized)
+        if not (error <= TOLERANCE).all():
+            v, w = np.unravel_index(np.nan_to_num(error, nan=np.inf).argmax(), error.shape)
             raise ValueError(
                 f"the partitions do not sum to the normalised adjacency of {self.body.name}: what "
-                f"{self.body.joints[w]} takes from {self.body.joints[v]} is off by {off[v, w]:.1e}, "
+                f"{self.body.joints[w]} takes from {self.body.joints[v]} is off by {error[v, w]:.1e}, "
                 f"at most {TOLERANCE:.0e} is allowed"
             )
-        return float(off.max())
+        return float(error.max())
 
 
 def skeleton_figure(graph: Graph, theme: Theme) -> Figure:
@@ -97,13 +97,13 @@ def skeleton_figure(graph: Graph, theme: Theme) -> Figure:
 
 
 def hops_of(graph: Graph) -> tuple[Matrix, Matrix]:
-    """Hop distances as cut at ``max_hop``, and true ones."""
+    """Hop distances cut at ``max_hop``, and uncut."""
     V, bones = len(graph.body.joints), graph.body.bones
     return hop_distance(V, bones, graph.max_hop), hop_distance(V, bones)
 
 
 def hops_figure(graph: Graph, theme: Theme) -> Figure:
-    """Bones on the shortest way from joint to joint, as the graph cuts them and as they are."""
+    """Bones on the shortest path between joints, cut at ``max_hop`` and uncut."""
     names = names_of(graph.body)
     cut, true = hops_of(graph)
     side = max(CELL * len(names), LEAST) + 0.9
@@ -128,7 +128,7 @@ def whole_number(value: float) -> str:
 
 
 def fraction(value: float) -> str:
-    """A weight in a cell: one over the number of joints that are averaged, where it is; nothing for no weight."""
+    """A weight in a cell, as 1/n where it is one over a whole number; empty for no weight."""
     if not value or np.isnan(value):
         return ""
     n = round(1 / value)
@@ -151,12 +151,12 @@ def adjacency_figure(graph: Graph, theme: Theme) -> Figure:
 
 
 def hops_text(graph: Graph) -> str:
-    """Both distances as text."""
+    """Hop distances as text, cut and uncut."""
     cut, true = hops_of(graph)
     names = graph.body.joints
     return f"cut at max_hop = {graph.max_hop}\n{matrix_text(cut, names)}\ntrue\n{matrix_text(true, names)}"
 
 
 def adjacency_text(graph: Graph) -> str:
-    """The normalised adjacency as text: row v gives, column w takes."""
+    """The normalised adjacency as text: row v is the source, column w the target."""
     return matrix_text(graph.A.sum(axis=0), graph.body.joints)

@@ -24,18 +24,18 @@ def draw_matrix(
     columns: bool = True,
     size: float = 6.5,
 ) -> AxesImage:
-    """Draw a matrix whose row v gives and whose column w takes.
+    """Draw a matrix with source joints in rows and target joints in columns.
 
     Args:
-        axes: Where.
-        values: What is not finite is left empty.
-        names: Of the joints.
-        cmap: Colours.
-        limits: The values at its ends.
-        number: What is written into a cell; nothing if None.
-        rows: Whether names stand beside rows,
-        columns: and below columns.
-        size: Of the names, in points.
+        axes: Axes to draw on.
+        values: The matrix; cells that are not finite stay empty.
+        names: Names of the joints.
+        cmap: Colour map.
+        limits: Values at both ends of the colour map.
+        number: Text of a cell; None for empty cells.
+        rows: Whether to write names beside rows.
+        columns: Whether to write names below columns.
+        size: Font size, in points.
     """
     image = axes.imshow(np.ma.masked_invalid(values), cmap=cmap, vmin=limits[0], vmax=limits[1])
     ticks = range(len(names))
@@ -48,21 +48,21 @@ def draw_matrix(
         for (v, w), value in np.ndenumerate(values):
             if text := number(float(value)):
                 colour = contrast(image.to_rgba(value)) if np.isfinite(value) else None
-                given: dict[str, Any] = {"color": colour} if colour else {}
-                axes.text(w, v, text, ha="center", va="center", fontsize=size, gid="number", **given)
+                style: dict[str, Any] = {"color": colour} if colour else {}
+                axes.text(w, v, text, ha="center", va="center", fontsize=size, gid="number", **style)
     return image
 
 
 def contrast(colour: Any) -> str:
-    """Black or white, whichever can be read on a colour."""
+    """Black or white, whichever is readable on a colour."""
     red, green, blue = to_rgb(colour)
     return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "#ffffff"
 
 
 def matrix_text(values: Matrix, names: Sequence[str]) -> str:
-    """A matrix in aligned columns: row v gives, column w takes; nine digits hold every float32.
+    """A matrix in aligned columns: row v is the source, column w the target; nine digits represent every float32.
 
-    Spaces in names become underscores, so that columns can be split at spaces.
+    Spaces in names become underscores, so that spaces separate columns.
     """
     words = ["_".join(name.split()) for name in names]
     cells = [[f"{value:.9g}" for value in row] for row in values]

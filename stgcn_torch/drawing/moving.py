@@ -1,4 +1,4 @@
-"""Moving pictures as files: GIF of few colours by Pillow, MP4 by ffmpeg."""
+"""Animations as files: GIF with few colours by Pillow, MP4 by ffmpeg."""
 
 import math
 import sys
@@ -18,19 +18,19 @@ from stgcn_torch.files import written_whole
 
 SUFFIXES = (".gif", ".mp4")
 DPI = 100
-COLOURS = 24  # of a GIF's palette: a theme's handful and the shades between them and the background
-FASTEST = 25.0  # pictures per second, of which a GIF can tell 20, 25, 33.3 and 50 but nothing between
-MOST = 160  # pictures of a clip, unless they would come at fewer than SLOWEST per second
-SLOWEST = 8.0
+COLOURS = 24  # size of a GIF's palette: the theme's colours and their shades towards the background
+FASTEST = 25.0  # pictures per second; a GIF has rates of 20, 25, 33.3 and 50 and nothing between
+MOST = 160  # pictures of a clip, unless the rate would be below SLOWEST
+SLOWEST = 8.0  # pictures per second
 
 
 @dataclass(frozen=True)
 class Rate:
-    """How fast a clip is played.
+    """Playing speed of a clip.
 
     Attributes:
         fps: Frames per second of the recording.
-        speed: 1 as recorded, 0.5 half as fast.
+        speed: Factor of the recorded speed.
     """
 
     fps: float = 30.0
@@ -41,15 +41,15 @@ class Rate:
             raise ValueError(f"fps and speed must be above 0, got {self.fps} and {self.speed}")
 
     def per_second(self, frames: int) -> float:
-        """Pictures per second when so many frames are played: every frame, unless they are too fast or too many."""
-        played = self.fps * self.speed
-        return min(played, FASTEST, max(MOST * played / max(frames, 1), SLOWEST))
+        """Pictures per second for a number of frames: one a frame, unless that is too fast or too many."""
+        rate = self.fps * self.speed
+        return min(rate, FASTEST, max(MOST * rate / max(frames, 1), SLOWEST))
 
     def pictures(self, frames: int) -> list[int]:
-        """Which frames are shown, one a picture."""
+        """The frame of each picture."""
         step = self.fps * self.speed / self.per_second(frames)  # at least 1
-        shown = math.ceil(frames / step - 1e-6)  # less 1e-6, as rounding would else show a frame after the last
-        return [int(i * step) for i in range(shown)]
+        count = math.ceil(frames / step - 1e-6)  # 1e-6 less, as rounding could add a frame after the last
+        return [int(i * step) for i in range(count)]
 
 
 class PaletteWriter(AbstractMovieWriter):
@@ -63,22 +63,22 @@ class PaletteWriter(AbstractMovieWriter):
         self.pictures: list[Image.Image] = []
 
     def grab_frame(self, **savefig_kwargs: object) -> None:
-        """Take the figure as it is now for the next picture."""
+        """Add the figure in its present state as the next picture."""
         self.canvas.draw()  # type: ignore[no-untyped-call]
-        seen = np.asarray(self.canvas.buffer_rgba())  # type: ignore[no-untyped-call]
-        self.pictures.append(Image.fromarray(seen).convert("RGB"))
+        pixels = np.asarray(self.canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+        self.pictures.append(Image.fromarray(pixels).convert("RGB"))
 
     def finish(self) -> None:
         """Write the file."""
         palette = Image.new("P", (1, 1))
-        palette.putpalette(_often(self.pictures[:: max(1, len(self.pictures) // 8)]).ravel().tolist())
+        palette.putpalette(_palette(self.pictures[:: max(1, len(self.pictures) // 8)]).ravel().tolist())
         first, *rest = (picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in self.pictures)
         duration = 10 * max(2, round(100 / self.fps))  # milliseconds; GIF counts hundredths of a second
         first.save(self.outfile, save_all=True, append_images=rest, duration=duration, loop=0, optimize=True)
 
 
-def _often(pictures: Sequence[Image.Image]) -> Int[np.ndarray, "_ 3"]:
-    """The colours that are there most often, of those that look alike only one: Pillow would take any of them."""
+def _palette(pictures: Sequence[Image.Image]) -> Int[np.ndarray, "_ 3"]:
+    """The most frequent colours, only one of each group of similar ones."""
     pixels = np.concatenate([np.asarray(picture).reshape(-1, 3) for picture in pictures])
     colours, count = np.unique(pixels, axis=0, return_counts=True)
     colours = colours[np.argsort(-count, kind="stable")]
@@ -87,7 +87,7 @@ def _often(pictures: Sequence[Image.Image]) -> Int[np.ndarray, "_ 3"]:
 
 
 def check_moving(path: str | Path) -> None:
-    """Raise ValueError if no moving picture of this suffix can be written here."""
+    """Raise ValueError if no animation with this suffix can be written here."""
     suffix = Path(path).suffix
     if suffix not in SUFFIXES:
         raise ValueError(f"{path} must end in {' or '.join(SUFFIXES)}")
@@ -98,17 +98,17 @@ def check_moving(path: str | Path) -> None:
 def write_moving(
     figure: Figure, show: Callable[[int], None], frames: Sequence[int], path: str | Path, per_second: float
 ) -> None:
-    """Write a figure that changes.
+    """Write an animation of a figure.
 
     Args:
-        figure: What is drawn.
-        show: Changes it to what it is at a frame.
-        frames: Each becomes a picture.
+        figure: The figure.
+        show: Function that updates the figure to a frame.
+        frames: The frame of each picture.
         path: ``.gif`` or ``.mp4``; appears whole or not at all.
-        per_second: Pictures; a GIF rounds their time to hundredths of a second.
+        per_second: Pictures per second; a GIF rounds their time to hundredths of a second.
 
     Raises:
-        ValueError: The file has another suffix, there are no frames, or MP4 is asked for and there is no ffmpeg.
+        ValueError: The file has another suffix, there are no frames, or ffmpeg for MP4 is missing.
     """
     check_moving(path)
     if not frames:

@@ -1,4 +1,4 @@
-"""What a network has learned of its graph: edge importance, block by block; and how many frames each block sees."""
+"""Figures of a network: learned edge importance of each block, and the receptive field of each block in frames."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ from stgcn_torch.drawing.style import Theme
 
 @dataclass(frozen=True)
 class Network:
-    """What the figures of a network show.
+    """Parameters of a network for its figures.
 
     Attributes:
         graph: Its graph.
-        importance: ``importance[b, k, v, w]``, the factor that block b has learned for ``A[k, v, w]``; ones before
-            training. None if it learns none.
-        kernels: Frames that each block's temporal convolution sees.
-        strides: Frames of each block's input from one of its outputs to the next.
+        importance: ``importance[b, k, v, w]``, the learned factor of block b for ``A[k, v, w]``; ones before training.
+            None for a network without edge importance.
+        kernels: Temporal kernel size of each block, in frames.
+        strides: Temporal stride of each block, in frames of its input.
         window: Frames of its clips; None if unknown.
     """
 
@@ -37,14 +37,14 @@ class Network:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What figures write in a script of the user's."""
+        """Text from the user, for the choice of fonts."""
         return self.graph.words
 
 
 def edge_factors(network: Network) -> Float[np.ndarray, "1+B V V"]:
     """The factor of each pair of joints, before training and in each block; NaN where there is no edge.
 
-    Where several partitions hold a pair, the mean by their weights.
+    A pair in several partitions has the mean factor, weighted by A.
     """
     A = network.graph.A
     learned = np.ones((0, *A.shape)) if network.importance is None else network.importance
@@ -54,7 +54,7 @@ def edge_factors(network: Network) -> Float[np.ndarray, "1+B V V"]:
     return factors
 
 
-WIDTH, RATIO = 1.5, 2.4  # of an arrow at 1, in points, and of the widest to it
+WIDTH, RATIO = 1.5, 2.4  # width of an arrow of factor 1, in points, and ratio of the widest to it
 ON_THE_BODY = """\
 An arrow runs from the joint that gives
 to the joint that takes, a ring is what
@@ -71,9 +71,9 @@ the graph says; blue: less."""
 
 
 def _panels(
-    network: Network, columns: int, size: tuple[float, float], told: str
+    network: Network, columns: int, size: tuple[float, float], legend: str
 ) -> tuple[Figure, Sequence[Axes], Sequence[str]]:
-    """A figure with a panel of this size for each of ``edge_factors``, and one that says how to read them."""
+    """A figure with a panel of this size for each of ``edge_factors``, and a panel with a legend."""
     titles = [
         "before training: all 1",
         *(f"block {b} of {len(network.kernels)}" for b in range(1, len(network.kernels) + 1)),
@@ -83,18 +83,18 @@ def _panels(
     panels = [*figure.subplots(rows, columns, squeeze=False).flat]
     for axes in panels:
         axes.set_axis_off()
-    panels[-1].text(0, 0.5, told, va="center", fontsize=9.5, transform=panels[-1].transAxes)
+    panels[-1].text(0, 0.5, legend, va="center", fontsize=9.5, transform=panels[-1].transAxes)
     return figure, panels, titles
 
 
 def _colours(factors: np.ndarray, theme: Theme) -> ScalarMappable:
-    """Colours of factors, as far from 1 on either side."""
+    """Colour map of factors, symmetric around 1."""
     half = max(float(np.nanmax(np.abs(factors - 1))), 1e-3)
     return ScalarMappable(Normalize(1 - half, 1 + half), theme.around)
 
 
 def importance_figure(network: Network, theme: Theme) -> Figure:
-    """Edge importance on the body, before training and after it in every block."""
+    """Edge importance on the body, before training and in every trained block."""
     factors = edge_factors(network)
     figure, panels, titles = _panels(network, 6, (2.6, 4.4), ON_THE_BODY)
     colours = _colours(factors, theme)
@@ -102,15 +102,15 @@ def importance_figure(network: Network, theme: Theme) -> Figure:
     for axes, factor, title in zip(panels, factors, titles, strict=False):
         pose = draw_body(axes, network.graph.body, theme, size=0, plain=True)
         edges = ~np.isnan(factor)
-        painted = {(v, w): to_hex(tuple(colours.to_rgba(factor[v, w]))) for v, w in np.argwhere(edges).tolist()}
-        draw_arrows(axes, pose, edges, painted, widths=WIDTH * RATIO ** ((factor - 1) / half))
+        arrow_colours = {(v, w): to_hex(tuple(colours.to_rgba(factor[v, w]))) for v, w in np.argwhere(edges).tolist()}
+        draw_arrows(axes, pose, edges, arrow_colours, widths=WIDTH * RATIO ** ((factor - 1) / half))
         axes.set_title(title, fontsize=10.5)
     _bar(figure, panels, colours)
     return figure
 
 
 def importance_matrices_figure(network: Network, theme: Theme) -> Figure:
-    """The same as matrices: row v gives, column w takes."""
+    """Edge importance as matrices: row v is the source, column w the target."""
     factors, names = edge_factors(network), names_of(network.graph.body)
     side, columns = max(0.125 * len(names), 2.4), 4
     figure, panels, titles = _panels(network, columns, (side + 0.2, side + 0.45), AS_MATRICES)
@@ -127,8 +127,8 @@ def importance_matrices_figure(network: Network, theme: Theme) -> Figure:
 
 
 def _bar(figure: Figure, panels: Sequence[Axes], colours: ScalarMappable) -> None:
-    told = "edge importance: the factor that training has put on an edge of the graph"
-    figure.colorbar(colours, ax=[*panels], location="bottom", shrink=0.45, aspect=45, label=told)
+    label = "edge importance: the factor that training has put on an edge of the graph"
+    figure.colorbar(colours, ax=[*panels], location="bottom", shrink=0.45, aspect=45, label=label)
 
 
 def importance_text(network: Network) -> str:
@@ -142,17 +142,17 @@ def importance_text(network: Network) -> str:
 
 
 def receptive_fields(kernels: Sequence[int], strides: Sequence[int]) -> list[int]:
-    """Frames of the clip that one feature of each block depends on."""
-    fields, seen, step = [], 1, 1
+    """Receptive field of one feature of each block, in frames of the clip."""
+    fields, field, step = [], 1, 1
     for kernel, stride in zip(kernels, strides, strict=True):
-        seen += (kernel - 1) * step
+        field += (kernel - 1) * step
         step *= stride
-        fields.append(seen)
+        fields.append(field)
     return fields
 
 
 def receptive_field_figure(network: Network, theme: Theme) -> Figure:
-    """The frames that one feature of each block sees, as nested bars, and a clip's length where it is known."""
+    """The receptive field of each block as nested bars, and a clip's length where it is known."""
     fields = receptive_fields(network.kernels, network.strides)
     figure = Figure(figsize=(9.5, 0.36 * len(fields) + 1.8), layout="compressed")
     axes = figure.subplots()
@@ -166,11 +166,11 @@ def receptive_field_figure(network: Network, theme: Theme) -> Figure:
     for row, field in enumerate(fields, 1):
         axes.text(0, row, str(field), ha="center", va="center", color=theme.background, fontsize=9, gid="frames")
     steps = np.cumprod(network.strides)
-    told = [
+    labels = [
         f"block {row}" + (f" (a feature every {step} frames)" if step > 1 else "")
         for row, step in zip(rows, steps, strict=True)
     ]
-    axes.set_yticks(rows, told)
+    axes.set_yticks(rows, labels)
     axes.invert_yaxis()
     widest = 0.52 * max(fields[-1], network.window or 0)
     axes.set_xlim(-widest, widest)

@@ -1,4 +1,4 @@
-"""The partitions of a graph, on the body and as matrices: whom each joint takes from, and in which subset."""
+"""The partitions of a graph, on the body and as matrices: the sources of each joint, and their subsets."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from stgcn_torch.drawing.matrix import draw_matrix, matrix_text
 from stgcn_torch.drawing.pose import Pose, standing
 from stgcn_torch.drawing.style import Theme
 
-COLUMNS = 4  # panels beside each other
+COLUMNS = 4  # panels in a row
 HOW_TO_READ = """\
 How to read it
 
@@ -37,22 +37,22 @@ and both are in the same subset."""
 
 
 def titles(graph: Graph) -> list[str]:
-    """What each partition is, in a few words."""
+    """A short description of each partition."""
     hops = list(range(0, graph.max_hop + 1, graph.dilation))
     if graph.strategy == "uniform":
         return ["all neighbours alike"]
     if graph.strategy == "distance":
         return ["itself" if hop == 0 else f"{hop} bone{'s' * (hop > 1)} away" for hop in hops]
-    found = ["itself"]
+    names = ["itself"]
     for hop in hops[1:]:
         away = f", {hop} bones away" if hop > 1 else ""
-        # Not the paper's centripetal and centrifugal, which say where a neighbour lies, against the way of the arrows.
-        found += [f"from further out{away}", f"from nearer the centre{away}"]
-    return found
+        # Not the paper's centripetal and centrifugal, which name the neighbour's place, against the arrows' direction.
+        names += [f"from further out{away}", f"from nearer the centre{away}"]
+    return names
 
 
 def partitions_figure(graph: Graph, theme: Theme) -> Figure:
-    """Every partition as arrows on the body and as a matrix, beside one joint to explain them with."""
+    """Every partition as arrows on the body and as a matrix, beside the partitions of one example joint."""
     K = len(graph.A)
     bands, columns = -(-(K + 1) // COLUMNS), min(K + 1, COLUMNS)
     figure = Figure(figsize=(3.5 * columns + 1, 9.7 * bands), layout="compressed")
@@ -62,8 +62,8 @@ def partitions_figure(graph: Graph, theme: Theme) -> Figure:
         axes.set_axis_off()
     bodies, matrices = [*grid[::2].flat], [*grid[1::2].flat]
     _one_joint(bodies[0], graph, theme)
-    told = HOW_TO_READ + (OF_TIES if (graph.A[:, graph.ties] != 0).any() else "")
-    matrices[0].text(0, 1, told, va="top", fontsize=9.5, transform=matrices[0].transAxes)
+    legend = HOW_TO_READ + (OF_TIES if (graph.A[:, graph.ties] != 0).any() else "")
+    matrices[0].text(0, 1, legend, va="top", fontsize=9.5, transform=matrices[0].transAxes)
     for k in range(K):
         _on_the_body(bodies[k + 1], graph, k, theme)
         _as_matrix(matrices[k + 1], graph, k, theme, rows=k == 0 or (k + 1) % COLUMNS == 0)
@@ -82,9 +82,9 @@ def _on_the_body(axes: Axes, graph: Graph, k: int, theme: Theme) -> None:
     _star(axes, graph, pose, theme)
     rings = int(edges.diagonal().sum())
     counts = {"rings": rings, "arrows": int(edges.sum()) - rings}
-    told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    summary = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     ties = f", {dashed.sum()} of them ties" if dashed.any() else ""
-    axes.set_title(f"A[{k}]  {titles(graph)[k]}\n{told}{ties}", fontsize=10.5, color=colour)
+    axes.set_title(f"A[{k}]  {titles(graph)[k]}\n{summary}{ties}", fontsize=10.5, color=colour)
 
 
 def _as_matrix(axes: Axes, graph: Graph, k: int, theme: Theme, *, rows: bool) -> None:
@@ -104,20 +104,20 @@ def _star(axes: Axes, graph: Graph, pose: Pose, theme: Theme) -> None:
 def example(graph: Graph) -> int:
     """The joint to explain partitions with.
 
-    Of the spatial strategies one, such as an elbow, that ties with a joint nearer the centre and with one further out
-    if hop distances are cut, where there is one: the cut puts both into one subset and true distances tell them apart.
-    Of those that are left: of most subsets, with fewest others, and with the longest arrows.
+    Spatial strategies prefer a joint, such as an elbow, that with cut hop distances ties both with a joint nearer the
+    centre and with one further out: the cut puts both into one subset, and uncut distances separate them. The choice
+    among the rest is by most subsets, then fewest neighbours, then longest arrows.
     """
-    off = graph.A * (1 - np.eye(graph.A.shape[1]))
+    others = graph.A * (1 - np.eye(graph.A.shape[1]))
     pose = standing(graph.body)
     lengths = np.linalg.norm(pose[:, None] - pose[None], axis=-1)
-    subsets, edges = (off != 0).any(axis=1).sum(axis=0), off.any(axis=0)
+    subsets, edges = (others != 0).any(axis=1).sum(axis=0), others.any(axis=0)
     shortest = np.where(edges, lengths, np.inf).min(axis=0)
     between: np.ndarray = np.zeros(len(pose), dtype=bool)
     if graph.strategy.startswith("spatial"):
         ties = replace(graph, strategy="spatial").ties & edges
-        far = hops_of(graph)[1][:, graph.body.center]
-        nearer, further = far[:, None] < far, far[:, None] > far
+        distance = hops_of(graph)[1][:, graph.body.center]
+        nearer, further = distance[:, None] < distance, distance[:, None] > distance
         between = np.logical_and((ties & nearer).any(axis=0), (ties & further).any(axis=0))
     return int(np.lexsort((-shortest.round(6), edges.sum(axis=0), -subsets, ~between))[0])
 
@@ -125,20 +125,20 @@ def example(graph: Graph) -> int:
 def _one_joint(axes: Axes, graph: Graph, theme: Theme) -> None:
     w, names = example(graph), names_of(graph.body)
     pose = draw_body(axes, graph.body, theme, size=4, plain=True)
-    labels, painted = {}, {}
+    labels, colours = {}, {}
     for k, v in np.argwhere(graph.A[:, :, w]).tolist():
         edges = np.zeros_like(graph.A[k], dtype=bool)
         edges[v, w] = True
         draw_arrows(axes, pose, edges, _colour(theme, k), dashed=edges & graph.ties)
         labels[v] = f"A[{k}] {names[v]}: {fraction(graph.A[k, v, w])}"
-        painted[v] = _colour(theme, k)
-    write_labels(axes, theme, pose, labels, painted)
+        colours[v] = _colour(theme, k)
+    write_labels(axes, theme, pose, labels, colours)
     _star(axes, graph, pose, theme)
     axes.set_title(f"what one joint takes: {names[w]}\n★ the centre: {names[graph.body.center]}", fontsize=10.5)
 
 
 def partitions_text(graph: Graph) -> str:
-    """Every partition as text: row v gives, column w takes."""
+    """Every partition as text: row v is the source, column w the target."""
     return "\n".join(
         f"A[{k}] {title}\n{matrix_text(A, graph.body.joints)}"
         for k, (title, A) in enumerate(zip(titles(graph), graph.A, strict=True))

@@ -1,4 +1,4 @@
-"""A person to draw a layout on: where each joint of a skeleton lies when it stands and faces the viewer."""
+"""A standing pose of any layout, facing the viewer, for drawings."""
 
 import math
 
@@ -10,10 +10,10 @@ from stgcn_torch.skeleton import Skeleton
 
 Pose = Float[np.ndarray, "V 2"]
 
-STEP = 0.12  # from a joint to one that the table does not know, in body heights
+STEP = 0.12  # distance of a joint that is not in the table from its parent, in body heights
 
 # x to the viewer's right and y up, in body heights; * is L, on the viewer's right, and R, its mirror image.
-# Face and feet are larger than life: their joints would lie on each other.
+# Face and feet are enlarged, as their joints would overlap.
 PLACES = """
     HeadTop    0 1.04    Head       0 0.97    Nose       0 0.935   Throat     0 0.86    Neck       0 0.8
     Spine      0 0.66    MidHip     0 0.52
@@ -27,21 +27,21 @@ PLACES = """
 
 def _coordinates(table: str) -> dict[str, tuple[float, float]]:
     words = table.split()
-    found = {}
+    coordinates = {}
     for name, x, y in zip(words[::3], words[1::3], words[2::3], strict=True):
         for side, sign in (("L", 1), ("R", -1)) if "*" in name else (("", 1),):
-            found[name.replace("*", side)] = sign * float(x), float(y)
-    return found
+            coordinates[name.replace("*", side)] = sign * float(x), float(y)
+    return coordinates
 
 
 COORDINATES = _coordinates(PLACES)
 
 
 def standing(body: Skeleton) -> Pose:
-    """Where the joints of a layout lie on a person who stands and faces the viewer.
+    """Joint positions of a person who stands and faces the viewer.
 
-    Joints whose names are unknown lie around the one that they hang from, on the way out from the centre; a layout
-    without any known joint becomes a tree around its centre.
+    Joints with unknown names lie around their parents, away from the centre; a layout without any known joint becomes
+    a tree around its centre.
 
     Returns:
         ``pose[v]`` is (x, y): x to the viewer's right, which is the person's left, y up; in body heights.
@@ -53,14 +53,14 @@ def standing(body: Skeleton) -> Pose:
 def _around(body: Skeleton, known: dict[int, tuple[float, float]]) -> Pose:
     parents = body.parents
     pose = np.zeros((len(parents), 2))
-    outward = np.full(len(parents), math.pi / 2)  # the direction in which a joint was reached
+    outward = np.full(len(parents), math.pi / 2)  # the direction from each joint's parent
     children: dict[int, list[int]] = {v: [] for v in range(len(parents))}
     for v, parent in enumerate(parents):
         if v != parent:
             children[parent].append(v)
     pose[body.center] = known.get(body.center, (0.0, 0.5))
-    reached = [body.center]
-    for v in reached:  # grows while it is walked: breadth first
+    queue = [body.center]
+    for v in queue:  # breadth first; the queue grows during the loop
         unknown = [w for w in children[v] if w not in known]
         for w in children[v]:
             if w in known:
@@ -69,12 +69,12 @@ def _around(body: Skeleton, known: dict[int, tuple[float, float]]) -> Pose:
             else:
                 outward[w] = outward[v] + _fan(len(unknown), unknown.index(w), whole=v == body.center)
                 pose[w] = pose[v] + STEP * np.array([math.cos(outward[w]), math.sin(outward[w])])
-        reached += children[v]
+        queue += children[v]
     return pose
 
 
 def _fan(count: int, i: int, *, whole: bool) -> float:
-    """Angle of the i-th of several joints that hang from one: all around the centre, else within a right angle."""
+    """Angle of the i-th of several children: over the full circle at the centre, else within a right angle."""
     if whole:
         return 2 * math.pi * i / count
     return 0.0 if count == 1 else math.pi / 2 * (i / (count - 1) - 0.5)

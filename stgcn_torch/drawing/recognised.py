@@ -1,4 +1,4 @@
-"""Clips side by side as they are played, and under each what the network says of as much as has been seen."""
+"""Animation of clips side by side, with class probabilities from the frames so far under each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ from stgcn_torch.drawing.fonts import drawable
 from stgcn_torch.drawing.moving import Rate, write_moving
 from stgcn_torch.drawing.style import Theme
 
-WIDTH, HEIGHT = 2.3, 3.3  # of a clip with its bars, inches
+WIDTH, HEIGHT = 2.3, 3.3  # size of a clip with its bars, inches
 BARS = 3  # classes under a clip
-STILL = 1.5  # seconds that the last picture stays
+STILL = 1.5  # duration of the last picture, seconds
 
 
 @dataclass(frozen=True)
 class Recognition:
-    """A clip, and what a network says of its beginnings.
+    """A clip, and a network's class probabilities from its beginnings.
 
     Attributes:
         film: The clip.
         classes: Names of the classes.
-        probabilities: ``probabilities[t]`` of all classes when frames 0 to t have been seen, for its live frames.
+        probabilities: ``probabilities[t]`` of all classes from frames 0 to t, for each live frame t.
     """
 
     film: Film
@@ -36,11 +36,11 @@ class Recognition:
 
 @dataclass(frozen=True)
 class Recognitions:
-    """What is played side by side.
+    """Clips to play side by side.
 
     Attributes:
         clips: From left to right.
-        rate: How fast.
+        rate: Playing speed.
     """
 
     clips: Sequence[Recognition]
@@ -48,59 +48,59 @@ class Recognitions:
 
     @property
     def words(self) -> Sequence[str]:
-        """What figures write in a script of the user's."""
-        return [name for one in self.clips for name in one.classes]
+        """Text from the user, for the choice of fonts."""
+        return [name for clip in self.clips for name in clip.classes]
 
 
 class Bars:
-    """The answer and the classes that a clip was taken for most of the time before, as bars that grow and shrink.
+    """Probability bars of the final answer, and of the classes that were the most likely in most other frames.
 
-    The class that is the most likely of all has colour.
+    The most likely class at each moment has a colour.
 
     Args:
-        axes: Where.
-        one: The clip.
+        axes: Axes to draw on.
+        recognition: The clip.
         theme: The colours.
     """
 
-    def __init__(self, axes: Axes, one: Recognition, theme: Theme) -> None:
-        self.said, self.theme = one.probabilities, theme
-        K = len(one.classes)
-        best = np.bincount(self.said.argmax(axis=1), minlength=K) / len(self.said)
-        answer = np.arange(K) == self.said[-1].argmax()
-        self.shown = np.argsort(-(2 * answer + best + self.said.mean(axis=0)), kind="stable")[:BARS]
-        names = drawable(one.classes)[0]
-        rows = range(len(self.shown))
+    def __init__(self, axes: Axes, recognition: Recognition, theme: Theme) -> None:
+        self.probabilities, self.theme = recognition.probabilities, theme
+        K = len(recognition.classes)
+        best = np.bincount(self.probabilities.argmax(axis=1), minlength=K) / len(self.probabilities)
+        answer = np.arange(K) == self.probabilities[-1].argmax()
+        self.classes = np.argsort(-(2 * answer + best + self.probabilities.mean(axis=0)), kind="stable")[:BARS]
+        names = drawable(recognition.classes)[0]
+        rows = range(len(self.classes))
         axes.barh(rows, 1, height=0.28, color=theme.muted, alpha=0.35)
         self.bars = axes.barh(rows, 0, height=0.28)
         self.texts = [axes.text(1, y - 0.22, "", fontsize=8, ha="right", va="bottom") for y in rows]
         self.names = [
-            axes.text(0, y - 0.22, names[k], fontsize=8, va="bottom") for y, k in zip(rows, self.shown, strict=True)
+            axes.text(0, y - 0.22, names[k], fontsize=8, va="bottom") for y, k in zip(rows, self.classes, strict=True)
         ]
         axes.set(xlim=(0, 1), ylim=(BARS - 0.7, -0.75))
         axes.set_axis_off()
 
     def show(self, t: int) -> None:
-        """Show what is said when frame t has been seen."""
-        said = self.said[t]
-        for k, bar, text, name in zip(self.shown, self.bars, self.texts, self.names, strict=True):
-            best = said[k] == said.max()
-            bar.set_width(said[k])
+        """Show the probabilities from frames 0 to t."""
+        now = self.probabilities[t]
+        for k, bar, text, name in zip(self.classes, self.bars, self.texts, self.names, strict=True):
+            best = now[k] == now.max()
+            bar.set_width(now[k])
             bar.set_color(self.theme.categories[1] if best else self.theme.middle)
-            text.set_text(f"{said[k]:.2f}")
+            text.set_text(f"{now[k]:.2f}")
             for word in (text, name):
                 word.set_color(self.theme.text if best else self.theme.middle)
 
 
-def write_recognitions(given: Recognitions, path: str | Path, theme: Theme) -> None:
-    """Play clips side by side, each to its end; errors as in ``write_moving``."""
-    count = len(given.clips)
+def write_recognitions(recognitions: Recognitions, path: str | Path, theme: Theme) -> None:
+    """Write an animation of clips side by side, each to its end; errors as in ``write_moving``."""
+    count = len(recognitions.clips)
     figure = Figure(figsize=(WIDTH * count, HEIGHT), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.15, h_pad=0.08)  # type: ignore[union-attr, call-arg]
     panels = figure.subplots(2, count, squeeze=False, height_ratios=(2.2, 1))
     parts = [
-        (len(one.probabilities) - 1, Stage(stage, one.film, theme), Bars(bars, one, theme))
-        for one, stage, bars in zip(given.clips, *panels, strict=True)
+        (len(clip.probabilities) - 1, Stage(stage, clip.film, theme), Bars(bars, clip, theme))
+        for clip, stage, bars in zip(recognitions.clips, *panels, strict=True)
     ]
 
     def show(t: int) -> None:
@@ -110,6 +110,6 @@ def write_recognitions(given: Recognitions, path: str | Path, theme: Theme) -> N
 
     figure.supxlabel("probability of each class, of the frames so far", fontsize=8, color=theme.middle)
     longest = max(last for last, *_ in parts) + 1
-    per_second = given.rate.per_second(longest)
-    frames = given.rate.pictures(longest) + [longest - 1] * round(STILL * per_second)
+    per_second = recognitions.rate.per_second(longest)
+    frames = recognitions.rate.pictures(longest) + [longest - 1] * round(STILL * per_second)
     write_moving(figure, show, frames, path, per_second)

@@ -1,4 +1,4 @@
-"""What a run says in the end: results as JSON, learning curves and confusion matrix as pictures."""
+"""Report of a run: results as JSON, learning curves and confusion matrix as figures."""
 
 import json
 import math
@@ -32,7 +32,7 @@ def summarize(
     """The results of one evaluated split as plain values.
 
     Args:
-        split: Which clips: ``test`` or ``val``.
+        split: ``test`` or ``val``.
         metrics: top1, top5, mean_class and loss in [0, 1], as fractions, under ``<split>/<name>``.
         confusion: ``confusion[i, j]`` clips of class i were taken for class j.
         classes: Names of the classes.
@@ -54,7 +54,7 @@ def summarize(
 
 
 def one_line(results: Mapping[str, Any]) -> str:
-    """The results as a person would say them."""
+    """The results as one line of text."""
     if "top1" not in results:
         return f"trained {results['epochs']} epochs; nothing was held out to evaluate on"
     low, high = results["top1_95"]
@@ -106,12 +106,12 @@ def curves_figure(rows: Sequence[Mapping[str, float]]) -> Figure:
 def confusion_figure(
     confusion: Int[np.ndarray, "K K"], classes: Sequence[str], colours: str | Colormap = "Blues"
 ) -> Figure:
-    """The confusion matrix, each row as shares of its class; counts are written in where there is room.
+    """The confusion matrix, each row as shares of its class, with counts for up to 30 classes.
 
     Args:
         confusion: ``confusion[i, j]`` clips of class i were taken for class j.
         classes: Names of the classes.
-        colours: Of the shares from 0 to 1.
+        colours: Colour map of the shares from 0 to 1.
     """
     K = len(classes)
     names, families = drawable(classes)
@@ -122,9 +122,9 @@ def confusion_figure(
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap=colours, vmin=0, vmax=1)
     ticks = range(0, K, max(1, K // 40))
-    shown: dict[str, Any] = {"labels": [names[i] for i in ticks], "parse_math": False, "fontfamily": families}
-    axes.set_xticks(ticks, rotation=90 if K > 6 or longest > 4 else 0, **shown)
-    axes.set_yticks(ticks, **shown)
+    style: dict[str, Any] = {"labels": [names[i] for i in ticks], "parse_math": False, "fontfamily": families}
+    axes.set_xticks(ticks, rotation=90 if K > 6 or longest > 4 else 0, **style)
+    axes.set_yticks(ticks, **style)
     axes.set(xlabel="predicted", ylabel="true", title=f"{int(np.trace(confusion))} of {int(confusion.sum())} correct")
     if K <= 30:
         for i, j in zip(*np.nonzero(confusion), strict=True):

@@ -1,4 +1,4 @@
-"""What a run has learned, as pictures: curves, confusion, accuracy by class, and clips that it takes for others."""
+"""Figures of a run's results: curves, confusion, accuracy by class, and misclassified clips."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,23 +9,23 @@ from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from stgcn_torch.drawing.clip import Film, draw_strip, ratio_of, who
+from stgcn_torch.drawing.clip import Film, draw_strip, person_legend, ratio_of
 from stgcn_torch.drawing.fonts import drawable
 from stgcn_torch.drawing.report import confusion_figure, curves_figure, wilson_interval
 from stgcn_torch.drawing.style import Theme
 from stgcn_torch.prediction.windows import ClipSequence
 from stgcn_torch.skeleton import Skeleton
 
-WORST = 4  # cells of the confusion matrix whose clips are shown
-FRAMES = 8  # of a clip
+WORST = 4  # cells of the confusion matrix with an example clip
+FRAMES = 8  # frames of an example clip
 
 
 @dataclass(frozen=True)
 class History:
-    """What was measured in training.
+    """Metrics of the training.
 
     Attributes:
-        rows: One per epoch, as ``metrics.csv`` has them.
+        rows: One per epoch, as in ``metrics.csv``.
     """
 
     rows: Sequence[Mapping[str, float]]
@@ -34,10 +34,10 @@ class History:
 
 @dataclass(frozen=True)
 class Results:
-    """What an evaluation counted.
+    """Counts of an evaluation.
 
     Attributes:
-        split: Which clips: ``test`` or ``val``.
+        split: ``test`` or ``val``.
         classes: Names of the classes.
         confusion: ``confusion[i, j]`` clips of class i were taken for class j.
     """
@@ -48,7 +48,7 @@ class Results:
 
     @classmethod
     def of(cls, results: Mapping[str, Any]) -> "Results":
-        """From what ``results.json`` holds."""
+        """From the content of ``results.json``."""
         return cls(results["split"], list(results["classes"]), np.array(results["confusion"], dtype=int))
 
     @property
@@ -59,15 +59,15 @@ class Results:
 
 @dataclass(frozen=True)
 class Answers:
-    """The clips of a split, and what a network says of each.
+    """The clips of a split, with a network's class probabilities.
 
     Attributes:
         clips: As recorded.
-        numbers: Which of ``clips`` are the split's.
+        numbers: Indices in ``clips`` of the split's clips.
         labels: Their classes.
-        probabilities: Of all classes, for each.
+        probabilities: Class probabilities of each of them.
         classes: Names of the classes.
-        channels: What the rows of a clip are.
+        channels: Names of a clip's channels.
         body: The layout.
     """
 
@@ -91,20 +91,20 @@ class Answers:
         np.add.at(counts, (self.labels, self.probabilities.argmax(axis=1)), 1)
         return counts
 
-    def surest(self, true: int, said: int) -> int:
-        """The clip of one class that was taken for another with the highest probability, by its place in the split."""
-        taken = (self.labels == true) & (self.probabilities.argmax(axis=1) == said)
-        return int(np.argmax(np.where(taken, self.probabilities[:, said], -1)))
+    def surest(self, true: int, predicted: int) -> int:
+        """Index in the split of the clip of class ``true`` that was predicted with the highest probability."""
+        cell = (self.labels == true) & (self.probabilities.argmax(axis=1) == predicted)
+        return int(np.argmax(np.where(cell, self.probabilities[:, predicted], -1)))
 
 
 def worst_cells(confusion: Int[np.ndarray, "K K"], most: int = WORST) -> list[tuple[int, int]]:
-    """The largest cells off the diagonal that are not empty, the largest first: (true class, predicted class)."""
-    off = confusion * ~np.eye(len(confusion), dtype=bool)
-    order = np.argsort(-off, axis=None, kind="stable")[:most]
-    return [(int(i), int(j)) for i, j in zip(*np.unravel_index(order, off.shape), strict=True) if off[i, j]]
+    """The largest non-empty cells off the diagonal, in falling order: (true class, predicted class)."""
+    errors = confusion * ~np.eye(len(confusion), dtype=bool)
+    order = np.argsort(-errors, axis=None, kind="stable")[:most]
+    return [(int(i), int(j)) for i, j in zip(*np.unravel_index(order, errors.shape), strict=True) if errors[i, j]]
 
 
-def history_figure(history: History, theme: Theme) -> Figure:  # noqa: ARG001  # the theme is worn
+def history_figure(history: History, theme: Theme) -> Figure:  # noqa: ARG001  # Theme.worn sets the theme
     """Learning curves, as in the run's report."""
     return curves_figure(history.rows)
 
@@ -115,7 +115,7 @@ def matrix_figure(results: Results, theme: Theme) -> Figure:
 
 
 def accuracy_figure(results: Results, theme: Theme) -> Figure:
-    """Accuracy by class, the best first, each with its 95 % Wilson interval and the number of its clips."""
+    """Accuracy of each class in falling order, with its 95 % Wilson interval and number of clips."""
     counts = results.confusion.sum(axis=1)
     correct = np.diag(results.confusion)
     names = drawable(results.classes)[0]
@@ -142,7 +142,7 @@ def accuracy_figure(results: Results, theme: Theme) -> Figure:
 
 
 def confused_figure(answers: Answers, theme: Theme) -> Figure:
-    """The worst cells of the confusion matrix, and of each the clip whose wrong answer was given most surely."""
+    """The worst cells of the confusion matrix, each with the clip of the highest probability."""
     confusion = answers.confusion
     cells = worst_cells(confusion)
     names = drawable(answers.classes)[0]
@@ -150,7 +150,7 @@ def confused_figure(answers: Answers, theme: Theme) -> Figure:
     if not cells:
         figure.text(0.5, 0.5, "no clip was taken for another class", ha="center", va="center")
         return figure
-    entries: dict[object, Line2D] = {}  # of the legend, by their words: a clip may show one person, another several
+    entries: dict[object, Line2D] = {}  # legend entries by label, as clips may show one person or several
     parts = figure.subfigures(len(cells), 1, squeeze=False)[:, 0].tolist()
     for part, (i, j) in zip(parts, cells, strict=True):
         n = answers.surest(i, j)
@@ -162,7 +162,7 @@ def confused_figure(answers: Answers, theme: Theme) -> Figure:
             f"so were {confusion[i, j]} of {confusion[i].sum()}; clip {answers.numbers[n]}",
             fontsize=10, x=0.01, ha="left",
         )  # fmt: skip
-        entries |= {entry.get_label(): entry for entry in who(film, theme)}
+        entries |= {entry.get_label(): entry for entry in person_legend(film, theme)}
     if entries:
         figure.legend(handles=[*entries.values()], loc="outside lower center", ncols=len(entries), fontsize=8)
     return figure

@@ -1,4 +1,4 @@
-"""How figures look, light and dark, and how they become files."""
+"""The light and dark themes of figures, and writing figures to files."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,20 +20,20 @@ DPI = 110  # of a PNG
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of a figure, as matplotlib takes them.
+    """Colours of a figure, in matplotlib's notation.
 
     Attributes:
         name: ``light`` or ``dark``.
         background: Of the page.
-        text: Of words and axes.
-        muted: Of what must not draw the eye: leader lines, grids, bones behind arrows.
-        left: Of the left side of a body, as its owner says it,
-        right: and of the right side; each is drawn with a marker of its own too.
-        middle: Of joints that have no side.
-        categories: Told apart by the colour-blind (after Okabe and Ito's palette), the first two in grey too.
-        quantity: Name of a perceptually uniform colour map whose low end is near the background.
-        diverging: Three colours, below, at and above the middle, which is near the background; in grey what is above
-            is lighter than what is below.
+        text: Of text and axes.
+        muted: Of secondary elements: leader lines, grids, bones behind arrows.
+        left: Of a body's left side (the person's own); sides differ by their markers too.
+        right: Of a body's right side.
+        middle: Of joints without a side.
+        categories: Distinct for colour-blind readers (after Okabe and Ito's palette), the first two in grey too.
+        quantity: Name of a perceptually uniform colour map with its low end near the background.
+        diverging: Three colours, below, at and above the middle, which is near the background; in greyscale the one
+            above is lighter than the one below.
     """
 
     name: str
@@ -48,25 +48,25 @@ class Theme:
     diverging: tuple[str, str, str]
 
     def fade(self, colour: str) -> Colormap:
-        """The colours from the background to this one."""
+        """Colour map from the background to a colour."""
         return LinearSegmentedColormap.from_list("fade", [self.background, colour])
 
     @property
     def around(self) -> Colormap:
-        """The colour map of quantities that lie on both sides of a middle."""
+        """Diverging colour map, for quantities on both sides of a middle."""
         return LinearSegmentedColormap.from_list("around", self.diverging)
 
     @contextmanager
     def worn(self, words: Sequence[str] = ()) -> Iterator[None]:
-        """Within the block new figures look so, and fonts are there for these words, in whatever script."""
+        """Context manager: new figures have this theme, and fonts for these words in any script."""
         with mpl.rc_context(self._settings | {"font.family": drawable(words)[1]}):
             yield
 
     @property
     def _settings(self) -> Any:
-        places = ("text.color", "axes.labelcolor", "axes.edgecolor", "axes.titlecolor", "xtick.color", "ytick.color")
+        keys = ("text.color", "axes.labelcolor", "axes.edgecolor", "axes.titlecolor", "xtick.color", "ytick.color")
         return {
-            **dict.fromkeys(places, self.text),
+            **dict.fromkeys(keys, self.text),
             **dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), self.background),
             "grid.color": self.muted,
             "legend.labelcolor": self.text,
@@ -74,8 +74,8 @@ class Theme:
             **dict.fromkeys(("figure.constrained_layout.h_pad", "figure.constrained_layout.w_pad"), 0.08),
             "axes.prop_cycle": cycler(color=self.categories),
             "image.cmap": self.quantity,
-            "text.parse_math": False,  # a name may hold a dollar
-            "svg.hashsalt": "stgcn-torch",  # the same figure makes the same file
+            "text.parse_math": False,  # a name may contain a dollar sign
+            "svg.hashsalt": "stgcn-torch",  # equal figures give equal files
         }
 
 
@@ -108,10 +108,10 @@ THEMES = {
 
 
 def save(figure: Figure, path: str | Path) -> None:
-    """Write a figure as its suffix says, ``.png`` or ``.svg``; the file appears whole or not at all.
+    """Write a figure in the format of the suffix, ``.png`` or ``.svg``; the file appears whole or not at all.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: The file cannot be written.
     """
     form = Path(path).suffix[1:]
     with written_whole(path) as temporary:

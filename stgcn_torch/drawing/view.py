@@ -1,4 +1,4 @@
-"""How to look at a clip so that its people stand upright and are not mirrored, and how much of the plane they need.
+"""The view of a clip in which people stand upright and are not mirrored, and the limits of the drawing.
 
 NumPy on one clip (C, T, V, M).
 """
@@ -18,18 +18,18 @@ Points = Float[np.ndarray, "T V M 2"]
 Poses = Float[np.ndarray, "TM V D"]
 Limits = tuple[tuple[float, float], tuple[float, float]]
 
-ARMS = ("Elbow", "Wrist", "Hand", "HandTip", "Index", "Pinky", "Thumb")  # which do not tell where up is, nor left
-TAIL = 1.0  # percent of the detected joints, at either end, that do not tell how far the rest reaches ...
-FENCE = 0.5  # ... and how far past it, in shares of that reach, a joint may lie: farther off are false detections
-MARGIN = 0.06  # of how far they reach, on each side
+ARMS = ("Elbow", "Wrist", "Hand", "HandTip", "Index", "Pinky", "Thumb")  # ignored for the directions up and left
+TAIL = 1.0  # percent of the detected joints beyond the inner range, at either end
+FENCE = 0.5  # largest distance of a joint from the inner range, as a share of it; beyond are false detections
+MARGIN = 0.06  # margin on each side, as a share of the joints' extent
 
 
 @dataclass(frozen=True)
 class View:
-    """From where a clip is seen.
+    """The viewing direction of a clip.
 
     Attributes:
-        rows: The clip's channels that are coordinates: x, y and, in 3-D, z.
+        rows: Indices of the coordinate channels: x, y and, in 3-D, z.
         basis: In these coordinates, the directions to the viewer's right, up and, in 3-D, towards the viewer; each is a
             coordinate axis or its opposite.
     """
@@ -38,43 +38,43 @@ class View:
     basis: tuple[tuple[float, ...], ...]
 
     def project(self, points: Float[np.ndarray, "*N D"], angle: float = 0.0) -> Float[np.ndarray, "*N 2"]:
-        """Points in the picture, x to the right and y up, in the clip's own unit.
+        """Points in the image plane, x to the right and y up, in the clip's unit.
 
         Args:
             points: ``points[..., i]`` is a value of the channel ``rows[i]``.
-            angle: Degrees that the viewer walks around the people, counterclockwise as seen from above (3-D only).
+            angle: Rotation of the viewpoint in degrees, counterclockwise from above (3-D only).
         """
-        seen = points @ np.array(self.basis).T
+        view = points @ np.array(self.basis).T
         if len(self.basis) == 2:
-            return np.asarray(seen)
+            return np.asarray(view)
         turn = np.deg2rad(angle)
-        return np.stack([seen[..., 0] * np.cos(turn) - seen[..., 2] * np.sin(turn), seen[..., 1]], axis=-1)
+        return np.stack([view[..., 0] * np.cos(turn) - view[..., 2] * np.sin(turn), view[..., 1]], axis=-1)
 
     def points(self, clip: Clip, channels: Sequence[str], angle: float = 0.0) -> Points:
-        """Every joint of a clip in the picture, NaN where it was not detected: matplotlib leaves those out."""
+        """Every joint of a clip in the image plane; NaN, which matplotlib skips, for undetected joints."""
         points = self.project(np.moveaxis(clip[list(self.rows)], 0, -1).astype(np.float64), angle)
-        points[~_seen(clip, channels)] = np.nan
+        points[~_detected(clip, channels)] = np.nan
         return points
 
 
 def view_of(clip: Clip, channels: Sequence[str], body: Skeleton) -> View:
-    """The one view of a whole clip in which people stand upright in most frames and are not mirrored.
+    """A fixed view of the whole clip in which people stand upright in most frames and are not mirrored.
 
-    Up is the way along which the joints of head, trunk and legs follow the heights that they have on a standing person,
-    in the median of frames and people, so that neither a spin nor a somersault turns the picture: up or down y in 2-D,
-    any axis in 3-D. The joints are known by name (``mapping.place``); without them y points up.
+    Up is the direction that correlates best with the heights of head, trunk and legs on a standing person, in the
+    median over frames and people, so that neither a spin nor a somersault rotates the view: up or down y in 2-D, any
+    axis in 3-D. Joints are recognised by name (``joint_mapping.place``); without known joints y points up.
 
-    Right is x in 2-D. Coordinates in 3-D are taken as right-handed: y down is a camera's, with x to its right;
-    otherwise nothing tells where the viewer stood, and they see the people from the front in most frames, as far as
-    looking along an axis allows (the left of each pair of joints is on the viewer's right).
+    Right is x in 2-D. 3-D coordinates are assumed right-handed: with y down they are a camera's, with x to its right;
+    otherwise the viewpoint is unknown, and people are seen from the front in most frames, as far as a view along an
+    axis allows (the left of each pair of joints is on the viewer's right).
 
     Args:
         clip: Zeros, or a score of zero, where a joint is undetected.
-        channels: What its rows are: x, y and possibly z and score, in any order.
+        channels: Names of the clip's channels: x, y and possibly z and score, in any order.
         body: The layout of the joints.
 
     Raises:
-        ValueError: There are other than two or three coordinates, or other joints than the layout's.
+        ValueError: The number of coordinates is not two or three, or the joints are not the layout's.
     """
     names = sorted(channel for channel in channels if channel != "score")
     if len(names) not in (2, 3):
@@ -85,78 +85,78 @@ def view_of(clip: Clip, channels: Sequence[str], body: Skeleton) -> View:
             f"got {clip.shape}"
         )
     rows = tuple(list(channels).index(name) for name in names)
-    seen = _seen(clip, channels).transpose(0, 2, 1).reshape(-1, len(body.joints))
-    poses = clip[list(rows)].transpose(1, 3, 2, 0).reshape(*seen.shape, len(rows)).astype(np.float64)
+    mask = _detected(clip, channels).transpose(0, 2, 1).reshape(-1, len(body.joints))
+    poses = clip[list(rows)].transpose(1, 3, 2, 0).reshape(*mask.shape, len(rows)).astype(np.float64)
     axes = np.eye(len(rows))
-    axis, sign = _up(poses, seen, body)
+    axis, sign = _up(poses, mask, body)
     up = sign * axes[axis]
     right = axes[0]
     if len(rows) == 3 and (axis, sign) != (1, -1):
-        ways = [way for i in range(3) if i != axis for way in (axes[i], -axes[i])]
-        right = ways[int(np.argmax(ways @ _left(poses, seen, body)))]
+        directions = [direction for i in range(3) if i != axis for direction in (axes[i], -axes[i])]
+        right = directions[int(np.argmax(directions @ _left(poses, mask, body)))]
     towards = [np.cross(right, up)] if len(rows) == 3 else []
     basis = np.array([right, up, *towards]) + 0.0  # no -0.0
     return View(rows, tuple(map(tuple, basis.tolist())))
 
 
-def _seen(clip: Clip, channels: Sequence[str]) -> Bool[np.ndarray, "T V M"]:
+def _detected(clip: Clip, channels: Sequence[str]) -> Bool[np.ndarray, "T V M"]:
     return np.asarray(detected(clip, tuple(channels)) & np.isfinite(clip).all(axis=0))
 
 
 def _of_an_arm(name: str) -> bool:
-    """Whether ``mapping.place`` names a joint below the shoulder."""
+    """Whether a name of ``joint_mapping.place`` is of a joint below the shoulder."""
     return name[1:] in ARMS
 
 
-def _up(poses: Poses, seen: Bool[np.ndarray, "TM V"], body: Skeleton) -> tuple[int, int]:
-    """The axis that points up or down, and 1 or -1.
+def _up(poses: Poses, mask: Bool[np.ndarray, "TM V"], body: Skeleton) -> tuple[int, int]:
+    """The vertical axis, and 1 or -1 for its direction.
 
-    Of the joints' heights on a standing person and a coordinate, pose by pose: their covariance and variances. Medians
-    over the poses make a correlation of them, which does not ask for one unit along all axes.
+    Each axis is correlated with the joints' heights on a standing person, from medians over the poses of covariance and
+    variances; the axes may have different units.
     """
     names = [place(body, joint) for joint in body.joints]
     known = np.array([name in COORDINATES and not _of_an_arm(name) for name in names])
     height = np.array([COORDINATES.get(name, (0, 0))[1] for name in names])
-    weight = (seen & known).astype(float)
+    weight = (mask & known).astype(float)
     weight /= np.maximum(weight.sum(axis=1, keepdims=True), 1)
     value = np.where(weight[..., None] > 0, poses, 0)
     value = value - np.einsum("pv,pvd->pd", weight, value)[:, None]
     above = height - (weight @ height)[:, None]
     across = np.einsum("pv,pv->p", weight, above**2)
-    told = across > 1e-4  # joints of two heights at least
-    if not told.any():
+    usable = across > 1e-4  # poses with joints at two heights or more
+    if not usable.any():
         return 1, 1
-    slope = np.einsum("pv,pv,pvd->pd", weight, above, value)[told] / across[told, None]
-    spread = np.einsum("pv,pvd->pd", weight, value**2)[told] / across[told, None]
+    slope = np.einsum("pv,pv,pvd->pd", weight, above, value)[usable] / across[usable, None]
+    spread = np.einsum("pv,pvd->pd", weight, value**2)[usable] / across[usable, None]
     up = np.median(slope, axis=0)
     upright = np.abs(up) / np.sqrt(np.maximum(np.median(spread, axis=0), 1e-30))
     axis = 1 if poses.shape[2] == 2 else int(np.argmax(upright))
     return axis, -1 if up[axis] < 0 else 1
 
 
-def _left(poses: Poses, seen: Bool[np.ndarray, "TM V"], body: Skeleton) -> Float[np.ndarray, " D"]:
-    """From the right of a body to its left, in the median of the poses; zeros where no pair of joints tells it.
+def _left(poses: Poses, mask: Bool[np.ndarray, "TM V"], body: Skeleton) -> Float[np.ndarray, " D"]:
+    """Vector from the right of a body to its left, in the median of the poses; zeros without a pair of joints.
 
-    Arms tell it only if nothing else does: a hand reaches farther forward than shoulders and hips lie apart.
+    Arms count only if there are no other pairs: a hand may reach farther forward than shoulders and hips lie apart.
     """
     steady = [pair for pair in body.pairs if not _of_an_arm(place(body, body.joints[pair[0]]))]
     pairs = np.array(steady or body.pairs, dtype=int).reshape(-1, 2)
-    both = seen[:, pairs[:, 0]] & seen[:, pairs[:, 1]]
-    told = both.any(axis=1)
-    if not told.any():
+    both = mask[:, pairs[:, 0]] & mask[:, pairs[:, 1]]
+    usable = both.any(axis=1)
+    if not usable.any():
         return np.zeros(poses.shape[2])
     apart = np.where(both[..., None], poses[:, pairs[:, 0]] - poses[:, pairs[:, 1]], 0).sum(axis=1)
-    return np.asarray(np.median(apart[told], axis=0))
+    return np.asarray(np.median(apart[usable], axis=0))
 
 
 def reach(points: Float[np.ndarray, "*N 2"]) -> Limits:
-    """The part of the picture that holds every joint but false detections: (left, right), (bottom, top).
+    """Limits around all joints but false detections: (left, right), (bottom, top).
 
-    A joint is taken for a false detection if it lies farther from where all but the outermost 1 % of the joints are, at
-    either end, than half of how far those reach: a raised arm stays in, a joint in the corner of the image does not.
+    The inner range holds all but the outermost 1 % of the joints at either end. A joint farther from it than half its
+    size is a false detection: a raised arm counts, a joint in the corner of the image does not.
 
     Args:
-        points: Joints of a clip in the picture, all frames and people; NaN for those that were not detected.
+        points: Joints of a clip in the image plane, all frames and people; NaN for undetected ones.
     """
     joints = points.reshape(-1, 2)
     joints = joints[np.isfinite(joints).all(axis=1)]

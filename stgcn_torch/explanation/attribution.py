@@ -1,4 +1,4 @@
-"""What carried a logit: class activation maps, exact for this head, and occlusion of joints as a second opinion."""
+"""Attribution of a logit: class activation maps, exact for this head, and occlusion of joints as a second opinion."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -27,21 +27,21 @@ from stgcn_torch.training.lit import LitSTGCN
 
 Track = Callable[[Sequence[list[tuple[int, int]]]], Iterable[list[tuple[int, int]]]]
 LIKE_ABSENT = "as an undetected joint does"
-MISSING = 8  # clips with a joint missing that are looked at together
+MISSING = 8  # batch size of clips with a missing joint
 
 
 @torch.no_grad()
 def class_activation(
     network: STGCN | LitSTGCN, x: Float[Tensor, "N C T V M"], classes: Sequence[int] | None = None
 ) -> Float[Tensor, "N K M S V"]:
-    """What each joint of each person says at each feature for a class (CAM, arXiv:1512.04150).
+    """Class activation of each joint of each person at each feature (CAM, arXiv:1512.04150).
 
-    The head is linear and the features' mean is taken before it, so it may as well be taken behind: the mean of a map
-    plus the head's bias is the logit, up to rounding.
+    The head is linear, so the mean over features may be taken after it instead of before: the mean of a map plus the
+    head's bias is the logit, up to rounding.
 
     Args:
         network: In evaluation mode.
-        x: What its backbone takes: the streams of a ``LitSTGCN``, not the joints.
+        x: Input of its backbone: the streams of a ``LitSTGCN``, not the joints.
         classes: Indices; None for all.
 
     Returns:
@@ -59,27 +59,27 @@ def occlusion(
     absent: Float[Tensor, "C T M"],
     track: Track = iter,
 ) -> Float[Tensor, "K M V"]:
-    """How much each logit falls when one joint of one person is missing throughout; negative where it rises.
+    """Decrease of each logit when one joint of one person is missing throughout; negative for an increase.
 
-    The joint is taken away where the streams are computed from: its bones and its motion are then what they are for a
-    joint that the pose estimator has not seen.
+    The joint is removed before the streams are computed, so that its bones and its motion are those of an undetected
+    joint.
 
     Args:
         logits: Joints (N, C, T, V, M) to logits (N, K), linear in the mean over people, as ``LitSTGCN.logits``.
         joints: Of one clip, preprocessed.
-        absent: Where a joint lies that is not there (see ``preprocessing.absent_joint``).
-        track: Passes on what there is to go through, and may tell how far one is.
+        absent: Position of an undetected joint (see ``steps.absent_joint``).
+        track: Wrapper of the loop's iterable, for a progress bar.
     """
     V, M = joints.shape[2:]
-    # The logits are means over people, and only one of them changes: each is looked at alone.
+    # The logits are means over people, of whom only one changes: each person is a clip of its own.
     whole = torch.stack([logits(joints[None, ..., m : m + 1])[0] for m in range(M)])
     falls = whole.new_zeros(whole.shape[1], M, V)
     places = [(m, v) for m in range(M) for v in range(V) if not torch.equal(joints[:, :, v, m], absent[:, :, m])]
-    for some in track([places[i : i + MISSING] for i in range(0, len(places), MISSING)]):
-        without = torch.stack([joints[..., m : m + 1] for m, _ in some])
-        for clip, (m, v) in zip(without, some, strict=True):
+    for batch in track([places[i : i + MISSING] for i in range(0, len(places), MISSING)]):
+        without = torch.stack([joints[..., m : m + 1] for m, _ in batch])
+        for clip, (m, v) in zip(without, batch, strict=True):
             clip[:, :, v, 0] = absent[:, :, m]
-        for (m, v), rest in zip(some, logits(without), strict=True):
+        for (m, v), rest in zip(batch, logits(without), strict=True):
             falls[:, m, v] = (whole[m] - rest) / M
     return falls
 
@@ -95,35 +95,35 @@ def explain(
     warnings: Sequence[str] = (),
     track: Track = iter,
 ) -> Explanation:
-    """What a network says of a clip, and what carried it.
+    """A network's answer for a clip, with its attribution to joints and frames.
 
-    Where evaluation averages the probabilities of crops, one of them is explained, since a mean of probabilities is no
-    mean over joints and frames: title, logits and probabilities are then that crop's, and the last line of what was
-    done to the clip says what all say together.
+    Where evaluation averages the probabilities of crops, only one crop is explained, since a mean of probabilities is
+    no mean over joints and frames: title, logits and probabilities are that crop's, and the last line of
+    ``Explanation.preprocessing`` has the mean over all crops.
 
-    A joint is occluded behind the preprocessing, so that the rest of the body stays where it is: taken away before, the
-    centre would take the whole body with it. It lies where an undetected joint comes to lie. A centre that is at the
-    origin in every frame says nothing there, and so nothing falls without it, unless ``every_joint`` is moved with it.
+    A joint is occluded after the preprocessing, so that the rest of the body keeps its place: without the centre joint
+    the preprocessing would move the whole body. The occluded joint has the position of an undetected one. A centre at
+    the origin in every frame has no effect there, and its occlusion is zero, unless ``every_joint`` is moved with it.
 
     Args:
         module: In evaluation mode.
         clip: As recorded; the module preprocesses it.
-        title: What is explained.
-        start: The recording's frame that is the clip's first.
-        top_k: Classes that are explained, fewer if there are not as many.
-        crop: Which of the crops, from 0; None for the middle one.
-        warnings: What makes the answer doubtful, to be told with it.
+        title: Name of the clip.
+        start: Frame of the recording at which the clip begins.
+        top_k: Largest number of classes to explain.
+        crop: Index of the crop; None for the middle one.
+        warnings: Reasons to doubt the answer, a line each.
         track: See ``occlusion``.
 
     Raises:
-        ValueError: There is no such crop, no class is to be explained, or the clip cannot be preprocessed.
+        ValueError: There is no such crop, ``top_k`` is below 1, or the clip cannot be preprocessed.
     """
-    made, body, backbone, head = module.preprocessing, module.body, module.backbone, module.head.fcn
+    preprocessing, body, backbone, head = module.preprocessing, module.body, module.backbone, module.head.fcn
     if top_k < 1:
         raise ValueError(f"top_k must be at least 1, got {top_k}")
-    crop = made.crops // 2 if crop is None else crop
-    if not 0 <= crop < made.crops:
-        raise ValueError(f"crop must be from 0 to {made.crops - 1}, got {crop}")
+    crop = preprocessing.crops // 2 if crop is None else crop
+    if not 0 <= crop < preprocessing.crops:
+        raise ValueError(f"crop must be from 0 to {preprocessing.crops - 1}, got {crop}")
     clip = np.asarray(clip)
     joints, absent, frames = _window(module, clip, crop)
     x = torch.from_numpy(joints).to(module.device)
@@ -132,15 +132,15 @@ def explain(
         logits = module.logits(x[None])[0].double()
         probabilities = logits.softmax(dim=0).cpu().numpy()
         shown = np.argsort(-probabilities, kind="stable")[:top_k].tolist()
-        activation = class_activation(module, stack_streams(x[None], made.streams, body.parents), shown)[0]
+        activation = class_activation(module, stack_streams(x[None], preprocessing.streams, body.parents), shown)[0]
     falls = occlusion(for_inference(module).logits, x, torch.from_numpy(absent).to(x), track)[shown]
     importance = backbone.edge_importance or [torch.ones_like(backbone.A)] * len(backbone.st_gcn_networks)
-    occluded, averaged = _occluded(made, body), _averaged(module, clip)
-    told = [*account(clip, made, body), occluded, *_cut(made, crop, start + frames[frames >= 0])]
-    told += [averaged] if averaged else []
-    clip = without_nan(clip) if made.nan == "missing" else clip
+    occluded, averaged = _occluded(preprocessing, body), _averaged(module, clip)
+    lines = [*account(clip, preprocessing, body), occluded, *_cut(preprocessing, crop, start + frames[frames >= 0])]
+    lines += [averaged] if averaged else []
+    clip = without_nan(clip) if preprocessing.nan == "missing" else clip
     return Explanation(
-        title=title if made.crops == 1 else f"{title}, crop {crop} (of 0 to {made.crops - 1})",
+        title=title if preprocessing.crops == 1 else f"{title}, crop {crop} (of 0 to {preprocessing.crops - 1})",
         body=body,
         classes=module.classes,
         logits=logits.cpu().numpy(),
@@ -150,19 +150,19 @@ def explain(
         activation=activation.cpu().numpy(),
         occlusion=falls.cpu().numpy(),
         clip=joints,
-        channels=made.keep,
+        channels=preprocessing.keep,
         raw=np.asarray(clip[:, : max(live_frames(clip), frames.max() + 1, 1)], np.float32),
-        raw_channels=made.channels,
+        raw_channels=preprocessing.channels,
         frames=frames,
         start=start,
         stride=backbone.stride,
         reach=backbone.reach,
-        ahead=backbone.reach + any(stream.endswith("motion") for stream in made.streams),
+        ahead=backbone.reach + any(stream.endswith("motion") for stream in preprocessing.streams),
         A=backbone.A.cpu().numpy(),
         importance=torch.stack([*importance]).detach().cpu().numpy(),
         occluded=occluded,
         averaged=averaged,
-        preprocessing=told,
+        preprocessing=lines,
         warnings=warnings,
     )
 
@@ -170,48 +170,51 @@ def explain(
 def _window(
     module: LitSTGCN, clip: Clip, crop: int
 ) -> tuple[Float[np.ndarray, "D T V M"], Float[np.ndarray, "D T M"], Int[np.ndarray, " T"]]:
-    """The joints that the network sees, where an absent one lies among them, and the frames of the clip they are of."""
-    made, body = module.preprocessing, module.body
-    joints, frames = traced(clip, made, body)
-    absent = absent_joint(clip, made, body)[:, :, None]
+    """The input joints of the network, the position of an undetected joint, and the source frames in the clip."""
+    preprocessing, body = module.preprocessing, module.body
+    joints, frames = traced(clip, preprocessing, body)
+    absent = absent_joint(clip, preprocessing, body)[:, :, None]
     live = np.arange(len(frames)) < int(live_length(torch.from_numpy(joints)[None]))
-    numbers = np.where(live, frames + 1, 0).astype(np.float32)  # crops end with the last frame that is not zero
-    both = [joints, absent, np.broadcast_to(numbers[:, None, None], absent.shape)]  # as two joints, to be cropped alike
-    views = even_crops(torch.from_numpy(np.concatenate(both, axis=2))[None], made.window, made.crops, made.crop)
-    view = views[crop][0].numpy()
+    numbers = np.where(live, frames + 1, 0).astype(np.float32)  # crops end with the last non-zero frame
+    # As two more joints, for the same crop.
+    extended = np.concatenate([joints, absent, np.broadcast_to(numbers[:, None, None], absent.shape)], axis=2)
+    window, crops, share = preprocessing.window, preprocessing.crops, preprocessing.crop
+    view = even_crops(torch.from_numpy(extended)[None], window, crops, share)[crop][0].numpy()
     return view[:, :, :-2], view[:, :, -2], view[0, :, -1, 0].astype(np.int64) - 1
 
 
-def _occluded(made: Preprocessing, body: Skeleton) -> str:
-    """Where occlusion puts a joint."""
-    joint = made.center_joint(body)
-    if joint is None or made.centring == "every_joint":
-        given = "" if joint is None else " as given"
+def _occluded(preprocessing: Preprocessing, body: Skeleton) -> str:
+    """Description of the position of an occluded joint."""
+    joint = preprocessing.center_joint(body)
+    if joint is None or preprocessing.centring == "every_joint":
+        origin = "" if joint is None else " as given"
         return (
-            f"an occluded joint lies at the origin of the coordinates{given}, far from the body or not, {LIKE_ABSENT}"
+            f"an occluded joint lies at the origin of the coordinates{origin}, far from the body or not, {LIKE_ABSENT}"
         )
     name = body.joints[joint]
-    if made.center_of == "clip":
+    if preprocessing.center_of == "clip":
         return f"an occluded joint lies where {name} is at first (the origin), {LIKE_ABSENT}"
-    told = f"an occluded joint lies on {name} (the origin), {LIKE_ABSENT}"
-    return told if "score" in made.keep else f"{told}; {name} lies there in any case, and occlusion finds nothing in it"
+    text = f"an occluded joint lies on {name} (the origin), {LIKE_ABSENT}"
+    if "score" in preprocessing.keep:
+        return text
+    return f"{text}; {name} lies there in any case, and occlusion finds nothing in it"
 
 
-def _cut(made: Preprocessing, crop: int, frames: Int[np.ndarray, " T"]) -> list[str]:
-    """Which part of the clip is explained, if it is not the whole."""
-    if made.crops == 1 and made.crop == 1 and made.window == made.kept_frames:
+def _cut(preprocessing: Preprocessing, crop: int, frames: Int[np.ndarray, " T"]) -> list[str]:
+    """Description of the explained part of the clip; an empty list for the whole clip."""
+    if preprocessing.crops == 1 and preprocessing.crop == 1 and preprocessing.window == preprocessing.kept_frames:
         return []
-    cut = f"crop {crop} (of 0 to {made.crops - 1})" if made.crops > 1 else "a part in the middle"
-    return [f"{cut}: {made.window} frames, from {frames.min()} to {frames.max()}"] if frames.size else []
+    cut = f"crop {crop} (of 0 to {preprocessing.crops - 1})" if preprocessing.crops > 1 else "a part in the middle"
+    return [f"{cut}: {preprocessing.window} frames, from {frames.min()} to {frames.max()}"] if frames.size else []
 
 
 def _averaged(module: LitSTGCN, clip: Clip) -> str:
-    """What all crops say together; nothing of one."""
-    made = module.preprocessing
-    if made.crops == 1:
+    """Description of the mean over all crops; empty for a single crop."""
+    crops = module.preprocessing.crops
+    if crops == 1:
         return ""
-    joints = torch.from_numpy(preprocess(clip, made, module.body))[None]
+    joints = torch.from_numpy(preprocess(clip, module.preprocessing, module.body))[None]
     with torch.no_grad():
-        said = module(joints.to(module.device))[0].double().softmax(dim=0)
-    top = ", ".join(f"{module.classes[k]} {said[k]:.3f}" for k in said.topk(min(3, len(said))).indices.tolist())
-    return f"this page explains one crop; predict and evaluate average the probabilities of all {made.crops}: {top}"
+        mean = module(joints.to(module.device))[0].double().softmax(dim=0)
+    top = ", ".join(f"{module.classes[k]} {mean[k]:.3f}" for k in mean.topk(min(3, len(mean))).indices.tolist())
+    return f"this page explains one crop; predict and evaluate average the probabilities of all {crops}: {top}"

@@ -1,4 +1,4 @@
-"""What carried a decision: the part of every joint and frame in a logit, and what a logit loses without a joint."""
+"""Attribution of an answer: the share of every joint and frame in a logit, and a logit's decrease without a joint."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,37 +11,37 @@ from stgcn_torch.skeleton import Skeleton
 
 @dataclass(frozen=True)
 class Explanation:
-    """One clip, a network's answer, and what carried it.
+    """One clip, a network's answer, and its attribution.
 
-    S are the classes that are explained, B the blocks, T' = ceil(T / stride) the frames of the last block's features.
+    S is the number of explained classes, B of blocks, U = ceil(T / stride) of the last block's features in time.
 
     Attributes:
-        title: What was explained, as a person would say it: recording, person, frames.
+        title: Name of the clip for people: recording, person, frames.
         body: The layout.
         classes: Names of all classes.
         logits: Of all classes.
         probabilities: Of all classes.
-        bias: The head's, of all classes.
-        shown: The classes that are explained, the most likely first.
-        activation: ``activation[s, m, t, v]`` is what joint v of person m at feature t says for class ``shown[s]``
-            (class activation map); its mean over m, t and v plus the bias is the logit.
-        occlusion: ``occlusion[s, m, v]`` is how much the logit of ``shown[s]`` falls when joint v of person m is
-            missing throughout; negative where it rises.
-        clip: The joints as the network's streams are computed from them, preprocessed; zeros where one is missing.
-        channels: What the rows of the clip are: x, y or x, y, z, and possibly score.
-        raw: The clip as it was given.
-        raw_channels: What its rows are.
-        frames: The frame of ``raw`` that each frame of the clip is; -1 for padding.
-        start: The recording's frame that is the first of ``raw``.
-        stride: Frames from one feature to the next; feature t is centred on frame t * stride.
-        reach: Frames before its centre that a feature sees.
-        ahead: Frames after its centre that it sees; motion, the next frame minus now, makes them one more.
-        A: The graph: ``A[k, v, w]`` weighs what joint w takes from joint v.
-        importance: ``importance[b, k, v, w]``, the factor that block b has learned for it; ones where none is learned.
-        occluded: Where occlusion puts a joint, in a sentence.
-        averaged: What all crops say together, if only one of several is explained.
-        preprocessing: What was done to the clip, a line each.
-        warnings: What makes the answer doubtful, a line each.
+        bias: Bias of the head, of all classes.
+        shown: The explained classes, the most likely first.
+        activation: ``activation[s, m, u, v]`` of joint v of person m at feature u for class ``shown[s]`` (class
+            activation map); its mean over m, u and v plus the bias is the logit.
+        occlusion: ``occlusion[s, m, v]``, the decrease of the logit of ``shown[s]`` when joint v of person m is missing
+            throughout; negative for an increase.
+        clip: The preprocessed joints, before streams; zeros where a joint is missing.
+        channels: Names of the clip's channels: x, y or x, y, z, and possibly score.
+        raw: The clip as recorded.
+        raw_channels: Names of its channels.
+        frames: For each frame of the clip, its source frame in ``raw``; -1 for padding.
+        start: Frame of the recording at which ``raw`` begins.
+        stride: Frames from one feature to the next; feature u is centred on frame u * stride.
+        reach: Receptive field of a feature before its centre, in frames.
+        ahead: Receptive field after its centre; one frame more with motion, the next frame minus now.
+        A: The graph: ``A[k, v, w]`` is the weight of source joint v for target joint w.
+        importance: ``importance[b, k, v, w]``, the learned factor of block b; ones where none is learned.
+        occluded: A sentence on the position of an occluded joint.
+        averaged: A sentence on the mean over all crops, if only one of several is explained.
+        preprocessing: The effects of the preprocessing on the clip, a line each.
+        warnings: Reasons to doubt the answer, a line each.
     """
 
     title: str

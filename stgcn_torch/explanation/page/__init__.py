@@ -1,7 +1,7 @@
 """One page that explains predictions: self-contained, opened by a double click, without a network.
 
-The page is made of the files beside this one: ``page.html`` with the style of ``page.css`` and the scripts, which share
-one module, around the explanations as JSON.
+The page consists of the files in this folder: ``page.html`` with the style of ``page.css``, the scripts as one module,
+and the explanations as JSON.
 """
 
 import base64
@@ -22,7 +22,7 @@ def write_page(path: str | Path, explanations: Sequence[Explanation]) -> None:
     """Write the page of some explanations.
 
     Args:
-        path: Appears whole or not at all.
+        path: The file; appears whole or not at all.
         explanations: At least one; the page shows one at a time.
 
     Raises:
@@ -39,15 +39,15 @@ def page(explanations: Sequence[Explanation]) -> str:
         raise ValueError("a page needs at least one explanation, got none")
     style, script = _read("page.css"), "\n".join(_read(f"{name}.js") for name in SCRIPTS)
     parts = {
-        # What strangers' files bring can neither run nor load anything: only this script and this style are let in.
-        # Positions and colours are set through properties of elements, which no policy forbids.
+        # Only this script and this style are allowed, so that text from strangers' files can neither run nor load
+        # anything. Positions and colours are set through properties of elements, which no policy forbids.
         "policy": f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; base-uri 'none'; "
         "form-action 'none'",
         "style": style,
         "script": script,
         "data": content.content(explanations).replace("<", "\\u003c"),  # so that no name ends the block
     }
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _read("page.html"))
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _read("page.html"))
 
 
 def _read(name: str) -> str:

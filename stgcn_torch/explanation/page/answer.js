@@ -1,5 +1,5 @@
-// The answer: classes to choose from, and how the map's mean and the bias make the chosen one's logit, or what it has
-// more than the other's.
+// The answer: classes to choose from, and the chosen class's logit as the map's mean plus the bias, or its difference
+// from the other class's logit.
 
 function drawAnswers() {
   byId("answers").replaceChildren(...state.shown.answers.map((answer, i) => {
@@ -37,13 +37,13 @@ function times(ratio) {
   return ratio < 0.001 ? "less than × 0.001" : `× ${Number(ratio.toPrecision(3))}`;
 }
 
-/** Whose part of the mean is whose, where there is more than one person or some padding. */
+/** The shares of people and of padding in the mean, if there are several people or padding. */
 function partsOfMean() {
   const { M, U, V } = state.shown;
-  const said = M === 1 ? [] : upTo(M).map((m) => `${personName(m)} ${signed(added([m], upTo(U), upTo(V)), 3)}`);
+  const shares = M === 1 ? [] : upTo(M).map((m) => `${personName(m)} ${signed(added([m], upTo(U), upTo(V)), 3)}`);
   const padding = upTo(U).filter((u) => isPadding(u * state.shown.stride));
-  if (padding.length) said.push(`moments of padding ${signed(added(upTo(M), padding, upTo(V)), 3)}`);
-  return said.length ? `Of the mean: ${said.join(", ")}.` : "";
+  if (padding.length) shares.push(`moments of padding ${signed(added(upTo(M), padding, upTo(V)), 3)}`);
+  return shares.length ? `Of the mean: ${shares.join(", ")}.` : "";
 }
 
 /** Counted from 0, as in the title and by `predict`. */

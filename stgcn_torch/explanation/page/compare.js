@@ -1,10 +1,10 @@
-// Which class the chosen one is compared with. Softmax knows differences of logits alone: what is shown is therefore
-// the map of the chosen class minus the map of the other, unless no other is wanted.
+// The class that the chosen one is compared with. Softmax depends on differences of logits alone: the page therefore
+// shows the map of the chosen class minus the map of the other, unless no other class is selected.
 
-/** The place of the strongest other class among those explained; -1 if there is none. */
+/** Index of the strongest other class among the explained ones; -1 if there is none. */
 const strongestOther = () => (state.shown.S === 1 ? -1 : state.s === 0 ? 1 : 0);
 
-/** The place of the class that the chosen one is compared with; -1 if with none. */
+/** Index of the class that the chosen one is compared with; -1 for no class. */
 function otherClass() {
   if (state.against === "none") return -1;
   return state.against === "strongest" || Number(state.against) === state.s ? strongestOther() : Number(state.against);
@@ -12,12 +12,12 @@ function otherClass() {
 
 const nameOf = (s) => state.shown.answers[s].name;
 
-/** Of values for each explained class: the chosen one's, minus the other's. */
+/** The value of the chosen class, minus that of the other class. */
 function compared(valueOf) {
   return valueOf(state.s) - (state.other < 0 ? 0 : valueOf(state.other));
 }
 
-/** Takes up the choice of classes: everything else reads `state.other`. */
+/** Sets `state.other`, which everything else reads, from the choice of classes. */
 function compare() {
   state.other = otherClass();
   const strongest = strongestOther();
@@ -31,7 +31,7 @@ function compare() {
   writeWords();
 }
 
-/** What a value means, in the words of the choice. */
+/** Writes the meaning of a value for the chosen classes. */
 function writeWords() {
   const [chosen, other] = [nameOf(state.s), state.other < 0 ? "" : nameOf(state.other)];
   const says = other ? `speaks for ${chosen} rather than ${other}` : `adds to the logit of ${chosen}`;
@@ -39,8 +39,8 @@ function writeWords() {
   byId("counts").hidden = Boolean(other);
   byId("filled").textContent = `filled: ${says}`;
   byId("hollow").textContent = other ? `hollow: for ${other} rather than ${chosen}` : "hollow: takes from it";
-  const what = other ? `logit of ${chosen} minus that of ${other}` : `logit of ${chosen}`;
-  for (const place of document.querySelectorAll(".what")) place.textContent = what;
+  const text = other ? `logit of ${chosen} minus that of ${other}` : `logit of ${chosen}`;
+  for (const place of document.querySelectorAll(".what")) place.textContent = text;
 }
 
 function chooseOther(value) {
@@ -48,7 +48,7 @@ function chooseOther(value) {
   showChoice();
 }
 
-/** Draws what depends on the classes. */
+/** Draws everything that depends on the choice of classes. */
 function showChoice() {
   compare();
   drawSum();

@@ -1,4 +1,4 @@
-"""What the page knows of an explanation: JSON, with arrays as base64 of little-endian numbers."""
+"""The page's data: explanations as JSON, with arrays as base64 of little-endian numbers."""
 
 import base64
 import json
@@ -29,20 +29,20 @@ def content(explanations: Sequence[Explanation]) -> str:
     Raises:
         ValueError: A number that the page needs is not finite.
     """
-    return json.dumps([told(explanation) for explanation in explanations], separators=(",", ":"))
+    return json.dumps([plain_values(explanation) for explanation in explanations], separators=(",", ":"))
 
 
-def told(explanation: Explanation) -> dict[str, Any]:
-    """One explanation as plain values, by the names that the page's scripts know them by."""
+def plain_values(explanation: Explanation) -> dict[str, Any]:
+    """One explanation as plain values, with the keys of the page's scripts."""
     e = explanation
     for name in ("logits", "probabilities", "bias", "activation", "occlusion", "importance"):
         if not np.isfinite(getattr(e, name)).all():
             raise ValueError(f"{e.title}: {name} must be finite to be shown, got NaN or infinity")
     S, M, U, V = e.activation.shape
     raw = _frames(e.raw, e.frames)
-    there = detected(raw, tuple(e.raw_channels)) & (e.frames >= 0)[:, None, None]
-    # A joint that all are centred on is zero and not missing; one that was filled in is not zero.
-    seen = there | detected(e.clip, tuple(e.channels))
+    raw_mask = detected(raw, tuple(e.raw_channels)) & (e.frames >= 0)[:, None, None]
+    # The centre is zero and not missing, so the raw mask counts; an interpolated joint is in the clip's mask only.
+    mask = raw_mask | detected(e.clip, tuple(e.channels))
     edges = np.argwhere(e.A != 0)
     factors = e.importance[:, *edges.T]
     left = {v for v, _ in e.body.pairs}
@@ -61,12 +61,12 @@ def told(explanation: Explanation) -> dict[str, Any]:
         "answers": _answers(e),
         "activation": _base64(e.activation, "<f4"),
         "occlusion": _base64(e.occlusion, "<f4"),
-        "present": seen.any(axis=(0, 1)).tolist(),
-        "seen": _drawn(scene(e.clip, e.channels, e.body, seen)),
-        "raw": _drawn(scene(raw, e.raw_channels, e.body, there)),
+        "present": mask.any(axis=(0, 1)).tolist(),
+        "seen": _scene_values(scene(e.clip, e.channels, e.body, mask)),
+        "raw": _scene_values(scene(raw, e.raw_channels, e.body, raw_mask)),
         "warnings": list(e.warnings),
         "frames": np.where(e.frames < 0, -1, e.frames + e.start).tolist(),
-        "start": int(seen.any(axis=(1, 2)).argmax()),  # the first frame with anybody
+        "start": int(mask.any(axis=(1, 2)).argmax()),  # the first frame with anybody
         "stride": int(e.stride),
         "reach": int(e.reach),
         "ahead": int(e.ahead),
@@ -81,24 +81,24 @@ def told(explanation: Explanation) -> dict[str, Any]:
 
 
 def partitions(A: Partition, body: Skeleton) -> list[str]:
-    """What each partition is in a few words, if the strategy is one whose adjacency this is; else its number."""
+    """A short description of each partition if a known strategy gives this adjacency; else its number."""
     known = known_graph(A, body)
     return titles(Graph(body, A, known["strategy"])) if known else [f"subset {k}" for k in range(len(A))]
 
 
 def spread(A: Partition, blocks: int) -> list[tuple[int, int]]:
-    """Behind each block, of how many joints, itself too, a joint's features have been told: the least and the most."""
-    gives = (A != 0).any(axis=0)  # [v, w]: v to w
-    told, counts = gives, []
+    """After each block, the number of joints that a joint's features depend on, with itself: smallest and largest."""
+    edges = (A != 0).any(axis=0)  # [v, w]: v to w
+    reached, counts = edges, []
     for _ in range(blocks):
-        count = told.sum(axis=0)
+        count = reached.sum(axis=0)
         counts.append((int(count.min()), int(count.max())))
-        told = told | told @ gives  # a residual connection keeps what was there, but in the first block
+        reached = reached | reached @ edges  # the residual connection keeps earlier joints, except in the first block
     return counts
 
 
 def _answers(e: Explanation) -> list[dict[str, Any]]:
-    """The explained classes in their order, then likely ones that are not, until there are ``ANSWERS``."""
+    """The explained classes in their order, then the most likely of the others, at least ``ANSWERS`` in all."""
     likely = np.argsort(-e.probabilities, kind="stable").tolist()
     rest = [k for k in likely if k not in e.shown][: max(0, ANSWERS - len(e.shown))]
     return [
@@ -117,13 +117,13 @@ def _frames(raw: Clip, frames: Int[np.ndarray, " T"]) -> Clip:
     return np.where((frames >= 0)[:, None, None], raw[:, np.maximum(frames, 0)], 0)
 
 
-def _drawn(made: Scene) -> dict[str, Any]:
+def _scene_values(drawing: Scene) -> dict[str, Any]:
     return {
-        "D": made.points.shape[-1],
+        "D": drawing.points.shape[-1],
         "unit": UNIT,
-        "points": _base64(made.points, "<i2"),
-        "aside": list(made.aside),
-        "follows": made.follows,
+        "points": _base64(drawing.points, "<i2"),
+        "aside": list(drawing.aside),
+        "follows": drawing.follows,
     }
 
 

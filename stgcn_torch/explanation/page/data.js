@@ -1,5 +1,4 @@
-// What is shown, as arrays, and the few words that every part of the page uses. All parts share this one module's
-// scope.
+// The explanations as arrays, and functions for every part of the page. All parts share the scope of this one module.
 
 const MISSING = -32768; // of a coordinate
 const SVG = "http://www.w3.org/2000/svg";
@@ -10,28 +9,28 @@ const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 /** A base64 string's little-endian numbers. */
 const numbers = (base64, Type) => new Type(Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)).buffer);
 
-function decoded(told) {
+function decoded(values) {
   const scene = (clip) => clip && { ...clip, points: numbers(clip.points, Int16Array) };
   return {
-    ...told,
-    activation: numbers(told.activation, Float32Array),
-    occlusion: numbers(told.occlusion, Float32Array),
-    seen: scene(told.seen),
-    raw: scene(told.raw),
+    ...values,
+    activation: numbers(values.activation, Float32Array),
+    occlusion: numbers(values.occlusion, Float32Array),
+    seen: scene(values.seen),
+    raw: scene(values.raw),
   };
 }
 
 const explanations = JSON.parse(byId("data").textContent).map(decoded);
 
-// The one state of the page: s is the chosen class's place among those explained, other that of the class it is compared
-// with (-1: none), against how that was asked for; m is the person and v the joint of the map, which is marked on the
-// body once somebody has pointed at one; limit is the end of the colours' range.
+// The state of the page. s: index of the chosen class among the explained ones; other: index of the class it is compared
+// with (-1: none); against: the selected comparison; m: person of the map; v: joint of the map, which is marked on the
+// body after the first pointing at a joint; limit: end of the colours' range.
 const state = {
   shown: explanations[0], s: 0, other: -1, against: "strongest", m: 0, v: 0, frame: 0, limit: 1, angle: 0,
   playing: false, request: 0, pointed: false, pointer: "",
 };
 
-/** What joint v of person m says at feature u for the chosen class, rather than the other. */
+/** Activation of joint v of person m at feature u for the chosen class, minus that for the other. */
 function activationAt(m, u, v) {
   const { M, U, V } = state.shown;
   return compared((s) => state.shown.activation[((s * M + m) * U + u) * V + v]);
@@ -45,7 +44,7 @@ function featureAt(frame) {
   return Math.min(U - 1, Math.floor(frame / stride + 0.5));
 }
 
-/** Sum of the map over some of its people, features and joints, as part of its mean: what these add to the logit. */
+/** Share of some people, features and joints in the map's mean: their contribution to the logit. */
 function added(people, features, joints) {
   const { M, U, V } = state.shown;
   let sum = 0;
@@ -56,26 +55,26 @@ function added(people, features, joints) {
 const upTo = (count) => Array.from({ length: count }, (_, i) => i);
 const isPadding = (frame) => state.shown.frames[frame] < 0;
 
-/** An element with text, which is never read as HTML: names come from strangers' files. */
+/** An element with text, which is never parsed as HTML: names come from strangers' files. */
 function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
 }
 
 function shape(tag, attributes = {}, ...children) {
-  const made = document.createElementNS(SVG, tag);
-  set(made, attributes);
-  made.append(...children);
-  return made;
+  const node = document.createElementNS(SVG, tag);
+  set(node, attributes);
+  node.append(...children);
+  return node;
 }
 
 function set(target, attributes) {
   for (const [name, value] of Object.entries(attributes)) target.setAttribute(name, value);
 }
 
-/** A number with a true minus sign, and a plus sign if asked for. */
+/** A number with a true minus sign, and with `plus` before positive ones. */
 function signed(value, digits = 2, plus = "+") {
   const text = Math.abs(value).toFixed(digits);
   return (Number(text) === 0 ? "" : value < 0 ? "−" : plus) + text;
@@ -83,7 +82,7 @@ function signed(value, digits = 2, plus = "+") {
 
 const percent = (share) => (share > 0 && share < 0.001 ? "< 0.1 %" : `${(100 * share).toFixed(1)} %`);
 
-// Colours are read from the style sheet, so that they are written once and follow light and dark.
+// Colours come from the style sheet, so that they are defined once and follow light and dark.
 
 let colours = {};
 
@@ -96,7 +95,7 @@ function readColours() {
 
 const css = (rgb, alpha = 1) => `rgb(${rgb.map(Math.round).join(" ")} / ${alpha})`;
 
-/** The colour of a share in [-1, 1] of the map's range: from the middle's to one of the ends'. */
+/** The colour of a share in [-1, 1] of the map's range, between the middle colour and that of an end. */
 function colourOf(share, least = 0) {
   const part = least + (1 - least) * Math.min(Math.abs(share), 1);
   const end = share < 0 ? colours.against : colours.for;

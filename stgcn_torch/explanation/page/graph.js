@@ -1,4 +1,4 @@
-// The learned graph: an edge is a wedge, thick where a joint gives and pointed at the joint that takes from it.
+// The learned graph: an edge is a wedge, thick at its source joint and pointed at its target joint.
 
 const GRAPH = { width: 400, height: 430, edge: 26, widest: 13, aside: 3.2 };
 const MOST_CHANGED = 8;
@@ -9,7 +9,7 @@ function fillGraphMenus() {
   byId("partition").replaceChildren(option("all", "all"), ...state.shown.partitions.map((name, k) => option(k, name)));
 }
 
-/** The places of the joints in the picture, made wider than life: across a body they lie closer than along it. */
+/** Positions of the joints in the picture, stretched sideways, as joints lie closer across a body than along it. */
 function standing() {
   const { pose } = state.shown;
   const [xs, ys] = [0, 1].map((axis) => pose.map((place) => place[axis]));
@@ -22,7 +22,7 @@ function standing() {
   ]);
 }
 
-/** The corners of an edge's wedge. The two edges of a pair of joints keep to their right, as on a road. */
+/** The corners of an edge's wedge. The two edges between a pair of joints are shifted to their right, as on a road. */
 function wedge([x0, y0], [x1, y1], wide) {
   const long = Math.hypot(x1 - x0, y1 - y0) || 1;
   const [dx, dy] = [(x1 - x0) / long, (y1 - y0) / long];
@@ -36,14 +36,14 @@ function wedge([x0, y0], [x1, y1], wide) {
 
 function edgeShape(e, places, size, text) {
   const [, v, w] = state.shown.edges[e];
-  const made = v === w
+  const node = v === w
     ? shape("circle", { cx: places[v][0], cy: places[v][1], r: 3.5 + 7 * size })
     : shape("polygon", { points: wedge(places[v], places[w], GRAPH.widest * size) });
-  made.append(shape("title", {}, `${edgeName(e)}: ${text}`));
-  return made;
+  node.append(shape("title", {}, `${edgeName(e)}: ${text}`));
+  return node;
 }
 
-/** Filled or hollow: factors are compared with the 1 they start from, weights with 0. */
+/** The style, filled or hollow: factors are compared with their initial value 1, weights with 0. */
 function edgeKind(value, measure) {
   if (value < (measure === "importance" ? 1 : 0)) return "edge less";
   return measure === "importance" ? "edge" : "edge plain";
@@ -58,9 +58,9 @@ function drawGraph() {
   const places = standing();
   const selfFirst = shown.sort((e, f) => (edges[f][1] === edges[f][2]) - (edges[e][1] === edges[e][2]));
   const drawn = selfFirst.map((e) => {
-    const made = edgeShape(e, places, Math.abs(values[e]) / most, values[e].toFixed(3));
-    set(made, { class: edgeKind(values[e], measure), "data-edge": e });
-    return made;
+    const node = edgeShape(e, places, Math.abs(values[e]) / most, values[e].toFixed(3));
+    set(node, { class: edgeKind(values[e], measure), "data-edge": e });
+    return node;
   });
   const dots = places.map(([cx, cy], v) =>
     shape("circle", { class: "place", cx, cy, r: 2.5 }, shape("title", {}, joints[v])));

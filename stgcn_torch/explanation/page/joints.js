@@ -1,5 +1,5 @@
-// Two opinions on each joint, side by side: what it adds to the logit, or to the difference of two, and what that loses
-// without it.
+// Two opinions on each joint, side by side: its contribution to the logit or to the difference of two logits, and the
+// decrease of that value without the joint.
 
 const opinions = () => upTo(state.shown.V).map((v) => ({
   v,

@@ -1,10 +1,10 @@
-// The heat map: joints down, frames across. A frame is as wide as any other; feature u is centred on frame u * stride
-// and reaches half a stride to either side.
+// The heat map: joints in rows, frames in columns of equal width; feature u is centred on frame u * stride and covers
+// half a stride on either side.
 
 const rowHeight = () => parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--row"));
-const CLEAR = 0.12; // of the range: from here on a value against the class is struck through
+const CLEAR = 0.12; // share of the range beyond which a value against the class is struck through
 
-/** Where a feature begins, as a share of the map's width; that of one past the last is its end. */
+/** Left edge of a feature, as a share of the map's width; edgeOf(U) is the right edge of the map. */
 function edgeOf(u) {
   const { T, U, stride } = state.shown;
   if (u === 0) return 0;
@@ -13,7 +13,7 @@ function edgeOf(u) {
 
 const centreOf = (frame) => (frame + 0.5) / state.shown.T;
 
-/** The range of the colours: the 99.5th percentile of the map's magnitudes, so that one cell does not pale all. */
+/** The range of the colours: the 99.5th percentile of the map's magnitudes, so that outliers do not pale the rest. */
 function limitOf() {
   const { M, U, V } = state.shown;
   const cells = upTo(M).flatMap((m) => upTo(U).flatMap((u) => upTo(V).map((v) => Math.abs(activationAt(m, u, v)))));
@@ -37,7 +37,7 @@ function drawMap() {
   drawSight();
 }
 
-/** How far a feature sees, in words. */
+/** Writes the receptive field of a feature. */
 function drawSight() {
   const { T, U, stride, reach, ahead } = state.shown;
   const whole = reach >= T - 1 ? ", which here is the whole window" : "";
@@ -50,7 +50,7 @@ function drawSight() {
   byId("spread-again").textContent = `Nor is a row its joint alone: ${spreadOf()}.`;
 }
 
-/** Of whom a joint has been told, in words: as the graph's edges lead from block to block. */
+/** Text on the number of joints that a joint's features depend on, after the blocks. */
 function spreadOf() {
   const { spread, V } = state.shown;
   const all = spread.findIndex(([least]) => least === V) + 1;
@@ -112,7 +112,7 @@ function hatch(pen, width, height) {
   }
 }
 
-/** Cursor, chosen row and the words for the cell where they cross. */
+/** Draws the cursor and the chosen row, and writes the text of the cell where they cross. */
 function drawCursor() {
   const { T, U, V, stride, reach, ahead, joints } = state.shown;
   byId("cursor").style.left = `${100 * centreOf(state.frame)}%`;
@@ -122,19 +122,19 @@ function drawCursor() {
   const [from, to] = [u * stride - reach, u * stride + ahead + 1].map((frame) => (100 * clamp(frame, 0, T)) / T);
   byId("reach").style.left = `${from}%`;
   byId("reach").style.width = `${to - from}%`;
-  byId("cell").textContent = `${joints[state.v]}, frame ${state.frame} (${given(state.frame)}): ` +
+  byId("cell").textContent = `${joints[state.v]}, frame ${state.frame} (${sourceText(state.frame)}): ` +
     signed(activationAt(state.m, u, state.v));
   const [moment, joint] = [added([state.m], [u], upTo(V)), added([state.m], upTo(U), [state.v])];
   byId("cell-parts").textContent = `this moment adds ${signed(moment, 3)}, this joint ${signed(joint, 3)}`;
 }
 
-/** The recording's frame that a frame of the window is. */
-function given(frame) {
+/** Text with the source frame of a frame of the window. */
+function sourceText(frame) {
   const raw = state.shown.frames[frame];
   return raw < 0 ? "padding" : `frame ${raw} as given`;
 }
 
-/** The row and the frame that an event points at; above the rows there is no row. */
+/** The row and the frame at the pointer of an event; the present row if the pointer is above the rows. */
 function placeAt(event) {
   const box = document.querySelector(".plot").getBoundingClientRect();
   const { T, V } = state.shown;
@@ -143,7 +143,7 @@ function placeAt(event) {
   return { v: row < 0 ? state.v : Math.min(row, V - 1), frame, x: event.clientX - box.left, y: event.clientY - box.top };
 }
 
-/** Moves the cursor; a pointer that only passes over the map while the clip plays is told what is there. */
+/** Moves the cursor; while the clip plays, a pointer without a pressed button only shows the tip. */
 function pointAt(event) {
   const pointer = `${event.clientX} ${event.clientY}`;
   if (event.type === "pointermove" && pointer === state.pointer) return; // the page moved, not the pointer

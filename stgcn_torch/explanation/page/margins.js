@@ -1,6 +1,6 @@
-// What stands around the heat map: sums over joints and over frames, the axis of time, the colours' legend.
+// The margins of the heat map: sums over joints and over frames, the axis of time, the colours' legend.
 
-/** Bars from zero, for and against to either side; `put` is given where each begins and ends. Returns where zero is. */
+/** Bars on both sides of zero; `put` draws a bar from its index, start and end. Returns the position of zero. */
 function drawSums(pen, values, length, put) {
   const low = Math.min(0, ...values);
   const high = Math.max(low + 1e-12, ...values);
@@ -43,9 +43,9 @@ const STEPS = [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000]; /
 function drawAxis(width, T) {
   const step = STEPS.find((step) => (step / T) * width >= 52) ?? T;
   const mark = (share, text) => {
-    const made = element("span", {}, text);
-    made.style.left = `${100 * share}%`;
-    return made;
+    const label = element("span", {}, text);
+    label.style.left = `${100 * share}%`;
+    return label;
   };
   const runs = paddings();
   const clear = (share) => runs.every(([first, after]) => Math.abs((first + after) / 2 / T - share) * width > 50);

@@ -1,6 +1,6 @@
-// Time: the player, the keyboard, and what happens when another clip is chosen. The page starts here.
+// Time: the player, the keyboard, and the choice of another clip. The page starts here.
 
-const RATE = 30; // frames per second at a speed of 1; the clip itself does not say
+const RATE = 30; // frames per second at a speed of 1; clips have no rate of their own
 
 function drawFrame() {
   drawStages();
@@ -13,12 +13,12 @@ function showFrame(frame) {
   const slider = byId("frame");
   slider.value = state.frame;
   const range = `frame ${state.frame} (0 to ${T - 1})`;
-  slider.setAttribute("aria-valuetext", `${range}, ${given(state.frame)}`);
-  byId("moment").textContent = `${range} · ${given(state.frame)}`;
+  slider.setAttribute("aria-valuetext", `${range}, ${sourceText(state.frame)}`);
+  byId("moment").textContent = `${range} · ${sourceText(state.frame)}`;
   drawFrame();
 }
 
-/** First and last frame that play runs through: those that are no padding, if there are any. */
+/** First and last frame of the playback: without padding, unless there is nothing else. */
 function livePart() {
   const live = upTo(state.shown.T).filter((frame) => !isPadding(frame));
   return live.length ? [live[0], live.at(-1)] : [0, state.shown.T - 1];
@@ -55,7 +55,7 @@ function markPlaying() {
   button.replaceChildren(state.playing ? "❚❚ " : "▶ ", element("span", {}, state.playing ? "Pause" : "Play"));
 }
 
-/** Told to a screen reader; never from frame to frame. */
+/** Announces a text to screen readers; not used from frame to frame. */
 const say = (text) => (byId("status").textContent = text);
 
 function go(frame) {
@@ -77,7 +77,7 @@ const ROWS = { ArrowUp: -1, ArrowDown: 1 }; // on the map, which has rows
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("select")) return;
-  if (event.key === " " && event.target.closest("button")) return; // which it presses
+  if (event.key === " " && event.target.closest("button")) return; // the key presses the button
   if (event.key in ROWS && event.target.closest("#map")) moveRow(ROWS[event.key]);
   else if (/^[1-9]$/.test(event.key)) chooseClass(Number(event.key) - 1);
   else if (event.key in KEYS) KEYS[event.key](event);

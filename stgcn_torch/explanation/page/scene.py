@@ -1,4 +1,4 @@
-"""A clip as the page draws it: upright, as large as its picture, every person to be seen.
+"""A clip as the page draws it: upright, scaled to the picture, with every person visible.
 
 NumPy on one clip (C, T, V, M).
 """
@@ -12,24 +12,24 @@ from jaxtyping import Bool, Float, Int16
 from stgcn_torch.drawing.view import limits, view_of
 from stgcn_torch.skeleton import Skeleton
 
-UNIT = 8000  # whole numbers to half the side of the picture
-FARTHEST = 4.0  # halves: joints farther off are drawn at the picture's border, wherever they are
-MISSING = -32768
-SMALL = 0.35  # of the whole way: where the people of a frame are smaller, the picture follows them
-ASIDE = 1.25  # widths of a body from one person to the next, where they would stand on each other
+UNIT = 8000  # half the side of the picture, as a whole number
+FARTHEST = 4.0  # limit of coordinates, in halves of the picture; the page draws such joints at the border
+MISSING = -32768  # coordinate of a missing joint
+SMALL = 0.35  # ratio of body size to path below which the picture follows the people
+ASIDE = 1.25  # widths of a body between people who would overlap
 
 Points = Float[np.ndarray, "T V M D"]
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What is drawn of a clip.
+    """The drawing of a clip.
 
     Attributes:
-        points: Where the joints are: to the viewer's right, up and, in 3-D, towards the viewer, around the middle of
-            the picture; ``UNIT`` is half its side and ``MISSING`` stands for a joint that is not there.
-        aside: How far to the right each person is drawn of where it is, in the same unit.
-        follows: Whether the picture goes with the people from frame to frame.
+        points: Joint coordinates to the viewer's right, up and, in 3-D, towards the viewer, from the middle of the
+            picture; ``UNIT`` is half its side, and ``MISSING`` marks a missing joint.
+        aside: Shift of each person to the right, in the same unit.
+        follows: Whether the picture follows the people from frame to frame.
     """
 
     points: Int16[np.ndarray, "M T V D"]
@@ -38,29 +38,29 @@ class Scene:
 
 
 def scene(
-    clip: Float[np.ndarray, "C T V M"], channels: Sequence[str], body: Skeleton, seen: Bool[np.ndarray, "T V M"]
+    clip: Float[np.ndarray, "C T V M"], channels: Sequence[str], body: Skeleton, mask: Bool[np.ndarray, "T V M"]
 ) -> Scene:
-    """A clip as it is looked at.
+    """The drawing of a clip in its view.
 
     Args:
         clip: The joints.
-        channels: What its rows are.
-        body: Their layout.
-        seen: Where a joint is there; elsewhere it is missing.
+        channels: Names of the clip's channels.
+        body: The layout of the joints.
+        mask: False for missing joints.
     """
     view = view_of(clip, channels, body)
     points = np.moveaxis(clip[list(view.rows)], 0, -1).astype(np.float64)
-    points[~(seen & np.isfinite(points).all(axis=-1))] = np.nan
+    points[~(mask & np.isfinite(points).all(axis=-1))] = np.nan
     points = points @ np.array(view.basis).T
     follows = _small(points)
-    points = points - _middle(points, apart=follows)  # which 3-D turns about
+    points = points - _middle(points, apart=follows)  # the centre of rotation in 3-D
     aside = _aside(points)
     (left, right), (bottom, top) = limits(_from_all_sides(points) + np.stack([aside, 0 * aside], axis=-1))
     points[..., 1] -= (bottom + top) / 2
     if points.shape[-1] == 2:
         points[..., 0] -= (left + right) / 2
         half = (right - left) / 2
-    else:  # the vertical that it turns about stays in the middle
+    else:  # the axis of rotation stays in the middle
         half = max(-left, right, (top - bottom) / 2)
     whole = np.round(np.clip(points / half, -FARTHEST, FARTHEST) * UNIT)
     whole = np.where(np.isfinite(whole).all(axis=-1, keepdims=True), whole, MISSING)
@@ -70,30 +70,30 @@ def scene(
 
 
 def _small(points: Points) -> bool:
-    """Whether people go so far that a picture of all their way would show them small.
+    """Whether people move so far that a picture of the whole path would show them small.
 
-    By medians and percentiles: a false detection goes nowhere.
+    Medians and percentiles ignore false detections.
     """
-    frames = [there for frame in points if len(there := _there(frame))]
+    frames = [joints for frame in points if len(joints := _finite(frame))]
     if not frames:
         return False
-    size = np.median([np.ptp(there, axis=0).max() for there in frames])
-    way = np.ptp(np.percentile([np.median(there, axis=0) for there in frames], (2, 98), axis=0), axis=0).max()
-    return bool(size < SMALL * (size + way))
+    size = np.median([np.ptp(joints, axis=0).max() for joints in frames])
+    path = np.ptp(np.percentile([np.median(joints, axis=0) for joints in frames], (2, 98), axis=0), axis=0).max()
+    return bool(size < SMALL * (size + path))
 
 
 def _middle(points: Points, *, apart: bool) -> Float[np.ndarray, "#T 1 1 D"]:
-    """Median of the joints that are there, in each frame apart or in all."""
-    frames = [_there(frame) for frame in (points if apart else points[None])]
-    middles = [np.median(there, axis=0) if len(there) else np.zeros(points.shape[-1]) for there in frames]
+    """Median of the detected joints, for each frame apart or for all frames."""
+    frames = [_finite(frame) for frame in (points if apart else points[None])]
+    middles = [np.median(joints, axis=0) if len(joints) else np.zeros(points.shape[-1]) for joints in frames]
     return np.stack(middles)[:, None, None]
 
 
 def _aside(points: Points) -> Float[np.ndarray, " M"]:
-    """Nothing, but where people stand on each other, as they do when each is centred: then they stand in a row."""
-    level = np.delete(points, 1, axis=-1)  # the coordinates but the height
-    people = [_there(level[:, :, m]) for m in range(points.shape[2])]
-    present = [m for m, there in enumerate(people) if len(there)]
+    """Shifts that put overlapping people in a row, as when each is centred on the origin; zeros for other people."""
+    level = np.delete(points, 1, axis=-1)  # the horizontal coordinates
+    people = [_finite(level[:, :, m]) for m in range(points.shape[2])]
+    present = [m for m, joints in enumerate(people) if len(joints)]
     aside = np.zeros(points.shape[2])
     if len(present) < 2:
         return aside
@@ -105,7 +105,7 @@ def _aside(points: Points) -> Float[np.ndarray, " M"]:
     return aside
 
 
-def _there(points: Float[np.ndarray, "*N D"]) -> Float[np.ndarray, "there D"]:
+def _finite(points: Float[np.ndarray, "*N D"]) -> Float[np.ndarray, "finite D"]:
     return np.asarray(points[np.isfinite(points).all(axis=-1)])
 
 

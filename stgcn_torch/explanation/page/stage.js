@@ -1,9 +1,9 @@
-// The body at one moment: every person, joints by what they say; beside it the clip as given.
+// The body at one moment: every person, with joints drawn by activation; beside it the clip as recorded.
 
-const STAGE = { width: 400, height: 400, edge: 14 }; // edge: what a joint at the border needs to be seen whole
+const STAGE = { width: 400, height: 400, edge: 14 }; // edge: margin in which a joint at the border is whole
 const RADIUS = { least: 3, most: 10 };
 
-/** Shapes for every person, joint and bone of a scene, to be moved by `moveStage`. */
+/** Shapes for every person, joint and bone of a scene, which `moveStage` moves. */
 function buildStage(svg, scene, coloured, enlarged = 1) {
   const { M, V, bones, joints, left } = state.shown;
   const people = upTo(M).map(() => ({
@@ -19,7 +19,7 @@ function buildStage(svg, scene, coloured, enlarged = 1) {
 
 const scaleOf = (scene) => Math.min(STAGE.width / 2 - STAGE.edge, STAGE.height / 2 - STAGE.edge) / scene.unit;
 
-/** Where a joint is drawn: null if it is missing; at the border, and marked so, if it lies beyond. */
+/** Position of a joint in the picture: null if it is missing; at the border, with `outside`, if it lies beyond. */
 function placeOf(stage, m, frame, v) {
   const { points, aside, D } = stage.scene;
   const { T, V } = state.shown;
@@ -29,12 +29,12 @@ function placeOf(stage, m, frame, v) {
   const across = D === 2 ? points[i] : points[i] * Math.cos(turn) - points[i + 2] * Math.sin(turn);
   const x = STAGE.width / 2 + stage.scale * (across + aside[m]);
   const y = STAGE.height / 2 - stage.scale * points[i + 1];
-  const seenX = clamp(x, STAGE.edge, STAGE.width - STAGE.edge);
-  const seenY = clamp(y, STAGE.edge, STAGE.height - STAGE.edge);
-  return { x: seenX, y: seenY, outside: Math.hypot(x - seenX, y - seenY) > 1 };
+  const innerX = clamp(x, STAGE.edge, STAGE.width - STAGE.edge);
+  const innerY = clamp(y, STAGE.edge, STAGE.height - STAGE.edge);
+  return { x: innerX, y: innerY, outside: Math.hypot(x - innerX, y - innerY) > 1 };
 }
 
-/** Moves a stage's shapes to a frame; returns how many joints are drawn at its border instead of where they are. */
+/** Moves a stage's shapes to a frame; returns the number of joints that lie beyond its border. */
 function moveStage(stage, frame) {
   let outside = 0;
   let drawn = 0;
@@ -63,7 +63,7 @@ function drawJoint(stage, joint, place, m, v) {
   if (m === state.m && v === state.v && state.pointed) marks.push("chosen");
   const r = stage.enlarged * (RADIUS.least + (RADIUS.most - RADIUS.least) * Math.abs(share));
   set(joint, { class: marks.join(" "), cx: place.x, cy: place.y, r });
-  joint.style.fill = share < 0 ? "" : colourOf(share, 0.35); // small values too must be told from the paper
+  joint.style.fill = share < 0 ? "" : colourOf(share, 0.35); // small values must differ from the paper too
   joint.style.stroke = share < 0 ? colourOf(share, 0.35) : "";
 }
 
@@ -75,7 +75,7 @@ function drawBone(bone, from, to) {
 }
 
 let stages = {};
-const SMALL = 1.6; // what the joints of the smaller picture beside the map are enlarged by
+const SMALL = 1.6; // enlargement of joints in the smaller picture beside the map
 
 function buildStages() {
   const { seen, raw } = state.shown;
@@ -88,15 +88,15 @@ function buildStages() {
 
 function drawStages() {
   const frame = state.frame;
-  const given = state.shown.frames[frame];
-  const notes = { seen: [`frame ${frame} of the window`], raw: given < 0 ? [] : [`frame ${given}`], beside: [] };
-  const said = { seen: byId("seen-note"), raw: byId("raw-note") };
+  const source = state.shown.frames[frame];
+  const notes = { seen: [`frame ${frame} of the window`], raw: source < 0 ? [] : [`frame ${source}`], beside: [] };
+  const captions = { seen: byId("seen-note"), raw: byId("raw-note") };
   for (const [name, stage] of Object.entries(stages)) {
     if (stage.scene.aside.some(Boolean)) notes[name].push("each person apart");
     if (stage.scene.follows) notes[name].push("the picture follows the body");
     const outside = moveStage(stage, frame);
     if (outside) notes[name].push(`${outside} beyond the picture, drawn at its border`);
-    if (name in said) said[name].textContent = notes[name].join(" · ");
+    if (name in captions) captions[name].textContent = notes[name].join(" · ");
   }
 }
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from stgcn_torch.data.preprocessing.steps import Clip
 from stgcn_torch.data.skating.clip import skating_clip
-from stgcn_torch.drawing.clip import Film, Stage, film_figure, path, write_clip
+from stgcn_torch.drawing.clip import Film, Stage, camera_path, film_figure, write_clip
 from stgcn_torch.drawing.moving import Rate
 from stgcn_torch.drawing.pose import standing
 from stgcn_torch.drawing.style import THEMES
@@ -65,7 +65,7 @@ def test_every_drawn_joint_lies_inside_its_panel(people: int) -> None:
 
 
 def test_a_strip_has_the_frames_that_are_asked_for() -> None:
-    """Evenly spaced from the first that shows somebody to the last, at their numbers."""
+    """Frames are evenly spaced, from the first to the last that shows somebody, and numbered."""
     clip = walking()
     clip[:, :3] = 0
     clip = np.pad(clip, [(0, 0), (0, 20), (0, 0), (0, 0)])
@@ -97,14 +97,14 @@ def test_a_strip_follows_people_sideways_but_not_up() -> None:
 
 
 def test_the_left_of_a_person_has_its_colour() -> None:
-    """And is on the viewer's right where the person faces them."""
+    """The left side is on the viewer's right where the person faces the viewer."""
     (axes,) = panels(film_figure(Film(walking(1), "xy", BODY), LIGHT))
     lines = {line.get_color(): np.nanmean(line.get_xdata()) for line in axes.lines}
     assert lines[LIGHT.left] > lines[LIGHT.middle] > lines[LIGHT.right]
 
 
 def test_several_people_have_a_colour_each() -> None:
-    """Those who are never there have none."""
+    """Absent people have no colour."""
     clip = np.pad(skating(people=2), [(0, 0), (0, 0), (0, 0), (1, 1)])
     figure = film_figure(Film(clip, CHANNELS, BODY), LIGHT)
     assert [line.get_color() for line in figure.axes[0].lines] == list(LIGHT.categories[:2])
@@ -125,12 +125,12 @@ def test_an_empty_clip_is_an_empty_strip() -> None:
 def test_the_path_goes_on_where_nobody_is_seen() -> None:
     clip = walking(9, step=1.0)
     clip[:, 4] = 0
-    steps = np.diff(path(Film(clip, "xy", BODY).points))
+    steps = np.diff(camera_path(Film(clip, "xy", BODY).points))
     np.testing.assert_allclose(steps, 1)
 
 
 def test_nobody_leaves_the_stage() -> None:
-    """Not even one who hops, turns back or goes faster than the camera."""
+    """This holds for a person who hops, turns back or goes faster than the camera."""
     clip = np.concatenate([walking(30), walking(30)[:, ::-1]], axis=1)
     axes = Figure().subplots()
     stage = Stage(axes, Film(clip, "xy", BODY, trail="RWrist"), LIGHT)

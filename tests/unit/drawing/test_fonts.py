@@ -1,4 +1,4 @@
-"""stgcn_torch/drawing/fonts.py; what pictures make of it is tested in test_report.py and test_style.py."""
+"""stgcn_torch/drawing/fonts.py; its use in figures is tested in test_report.py and test_style.py."""
 
 import pytest
 from matplotlib.font_manager import FontEntry, findfont, fontManager

@@ -42,7 +42,7 @@ def test_a_gif_keeps_the_colours_and_never_stops(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("per_second", "milliseconds"), [(25, 40), (10, 100), (16.8, 60), (100, 20)])
 def test_a_gif_counts_hundredths_of_a_second(tmp_path: Path, per_second: float, milliseconds: int) -> None:
-    """Two at least: browsers take one for ten."""
+    """At least two hundredths: browsers replace one by ten."""
     write(tmp_path / "bar.gif", [1, 4], per_second)
     with Image.open(tmp_path / "bar.gif") as gif:
         assert gif.info["duration"] == milliseconds
@@ -79,7 +79,7 @@ def test_a_slow_clip_is_shown_frame_by_frame() -> None:
 @pytest.mark.parametrize(("fps", "speed"), [(30, 1), (60, 1), (30, 0.5), (120, 2)])
 @pytest.mark.parametrize("frames", [1, 50, 400, 5000])
 def test_a_clip_lasts_as_long_as_it_did(fps: float, speed: float, frames: int) -> None:
-    """Whatever is left out of it."""
+    """The speed holds even if frames are skipped."""
     rate = Rate(fps, speed)
     shown, per_second = rate.pictures(frames), rate.per_second(frames)
     assert len(shown) / per_second == pytest.approx(frames / fps / speed, abs=1 / per_second)
@@ -90,7 +90,7 @@ def test_a_clip_lasts_as_long_as_it_did(fps: float, speed: float, frames: int) -
 
 @pytest.mark.parametrize("fps", [24, 25, 29.97, 30, 50, 60])
 def test_the_pictures_of_a_clip_are_frames_that_it_has(fps: float) -> None:
-    """From the first on, each once, none more than a step before the end: of 273 frames at 30 rounding made a 274th."""
+    """From the first frame, each once, to within a step of the end; rounding once gave frame 274 of 273."""
     rate = Rate(fps)
     for frames in range(1, 3001):
         shown, step = np.array(rate.pictures(frames)), fps / rate.per_second(frames)

@@ -80,7 +80,7 @@ def test_one_joint_shows_all_it_takes_and_from_whom(strategy: str) -> None:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_example_shows_what_the_cut_does_to_ties(layout: str) -> None:
-    """One joint in both figures: cut distances put its neighbours into one subset, true ones tell them apart."""
+    """One joint in both figures: cut distances put its neighbours into one subset, uncut ones separate them."""
     cut, true = (graph(strategy, layout=layout) for strategy in ("spatial", "spatial_fixed"))
     w = example(true)
     assert example(cut) == w

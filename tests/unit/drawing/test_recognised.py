@@ -19,11 +19,11 @@ DARK = THEMES["dark"]
 CLASSES = ("Axel", "Lutz", "Salchow", "Flip", "Loop")
 
 
-def recognition(T: int, *said: list[float]) -> Recognition:
-    """A person who walks to the right for T frames, of whom each is said for as long as the others."""
+def recognition(T: int, *probabilities: list[float]) -> Recognition:
+    """A person who walks to the right for T frames; each row of probabilities lasts equally long."""
     pose = standing(LAYOUTS["fsd10"])[None] + 1 + np.linspace(0, 1, T)[:, None, None] * (1, 0)
     clip = np.moveaxis(pose, -1, 0)[..., None]
-    rows = np.array(said)[np.linspace(0, len(said) - 1e-9, T).astype(int)]
+    rows = np.array(probabilities)[np.linspace(0, len(probabilities) - 1e-9, T).astype(int)]
     return Recognition(Film(clip, "xy", LAYOUTS["fsd10"]), CLASSES, rows)
 
 
@@ -39,14 +39,14 @@ CHANGED = recognition(
 
 def test_the_answer_comes_first_and_then_what_was_said_longest() -> None:
     bars = Bars(Figure().subplots(), CHANGED, DARK)
-    assert [CLASSES[k] for k in bars.shown] == ["Axel", "Flip", "Lutz"]
+    assert [CLASSES[k] for k in bars.classes] == ["Axel", "Flip", "Lutz"]
 
 
 @pytest.mark.parametrize(("t", "best"), [(0, "Lutz"), (5, "Flip"), (9, "Axel")])
 def test_bars_are_as_long_as_the_class_is_likely_and_the_likeliest_has_colour(t: int, best: str) -> None:
     bars = Bars(Figure().subplots(), CHANGED, DARK)
     bars.show(t)
-    for k, bar, text in zip(bars.shown, bars.bars, bars.texts, strict=True):
+    for k, bar, text in zip(bars.classes, bars.bars, bars.texts, strict=True):
         assert bar.get_width() == CHANGED.probabilities[t, k]
         assert text.get_text() == f"{CHANGED.probabilities[t, k]:.2f}"
         assert (to_hex(bar.get_facecolor()) == DARK.categories[1]) == (CLASSES[k] == best)
@@ -54,13 +54,13 @@ def test_bars_are_as_long_as_the_class_is_likely_and_the_likeliest_has_colour(t:
 
 def test_fewer_classes_than_bars_are_all_shown() -> None:
     one = Recognition(CHANGED.film, CLASSES[:2], CHANGED.probabilities[:, :2])
-    assert sorted(Bars(Figure().subplots(), one, DARK).shown) == [0, 1]
+    assert sorted(Bars(Figure().subplots(), one, DARK).classes) == [0, 1]
 
 
 def test_the_longest_clip_is_played_to_its_end_and_the_last_picture_stays(tmp_path: Path) -> None:
-    given = Recognitions([CHANGED, recognition(4, [1.0, 0, 0, 0, 0])], Rate(10))
-    with DARK.worn(given.words):
-        write_recognitions(given, tmp_path / "two.gif", DARK)
+    recognitions = Recognitions([CHANGED, recognition(4, [1.0, 0, 0, 0, 0])], Rate(10))
+    with DARK.worn(recognitions.words):
+        write_recognitions(recognitions, tmp_path / "two.gif", DARK)
     with Image.open(tmp_path / "two.gif") as gif:
         shown = [picture.info["duration"] for picture in ImageSequence.Iterator(gif)]
         assert gif.width == pytest.approx(2 * 230, abs=1)

@@ -1,4 +1,4 @@
-"""What a run says in the end is what it counted."""
+"""The report of a run agrees with its counts."""
 
 import json
 import math

@@ -75,7 +75,7 @@ def test_confused_clips_are_shown_with_both_classes_and_their_probabilities() ->
 
 
 def test_the_legend_of_confused_clips_is_of_all_of_them() -> None:
-    """In one of which two people skate, and in the other one."""
+    """One clip shows two people, the other one shows one."""
     pair = np.concatenate([ANSWERS.clips, ANSWERS.clips + 1], axis=-1)
     pair[8, ..., 1] = 0
     (legend,) = confused_figure(replace(ANSWERS, clips=pair), LIGHT).legends
@@ -88,7 +88,7 @@ def test_a_network_without_faults_confuses_nothing() -> None:
 
 
 def test_accuracy_is_sorted_and_has_its_interval_and_count() -> None:
-    """A class without clips has none."""
+    """A class without clips is left out."""
     (axes,) = accuracy_figure(RESULTS, LIGHT).axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["Salchow", "Axel"]
     assert [bar.get_width() for bar in axes.patches] == [0.8, 0.75]

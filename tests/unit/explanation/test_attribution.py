@@ -1,4 +1,4 @@
-"""A map adds up to its logit, and a joint that is missing is one that has never been seen."""
+"""A map adds up to its logit, and an occluded joint equals one that was never detected."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ WHOLE = {"num_classes": 7, "channels": [8, 8, 16, 16], "strides": [1, 2, 1, 2]}
 
 
 def trained(network: Any) -> Any:
-    """A network whose tensors are as if it had been trained: none is 0 or 1 throughout."""
+    """A network with random tensors, as if trained: none is 0 or 1 throughout."""
     torch.manual_seed(0)
     with torch.no_grad():
         for name, tensor in network.state_dict().items():
@@ -73,7 +73,7 @@ def test_a_person_s_map_does_not_depend_on_the_others() -> None:
 
 
 def test_a_map_is_that_of_what_a_feature_sees() -> None:
-    """What lies farther away than the backbone's reach changes nothing."""
+    """Frames beyond the backbone's reach change nothing."""
     network, x = trained(STGCN(**WHOLE)), drawn(1, 2, 120, 25, 1)
     reach, stride = network.backbone.reach, network.backbone.stride
     assert (reach, stride) == (4 + 4 + 8 + 8, 4)

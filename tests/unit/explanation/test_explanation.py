@@ -1,4 +1,4 @@
-"""What is explained of a clip is what the network says of it."""
+"""An explanation agrees with the network's answer for the clip."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from tests.unit.explanation.test_attribution import EXACT, HAND, trained
 from tests.walkers import BODY, PADDING, T, walkers
 
 CLASSES = [f"class {k}" for k in range(7)]
-SAME = 1e-5  # of probabilities, told by the folded network; measured over the cases below: 8.2e-8
+SAME = 1e-5  # of probabilities, against the folded network; measured over the cases below: 8.2e-8
 PADDLEVIDEO = PREPROCESSINGS["paddlevideo"].plain | {"center": BODY.center}
 CROPS = {"window": 16, "frames": 44, "crops": 5, "crop": 0.7}
 CASES = {
@@ -49,36 +49,36 @@ def of(module: LitSTGCN, clip: np.ndarray, **options: Any) -> Explanation:
 @pytest.mark.parametrize("made", CASES.values(), ids=CASES)
 def test_it_explains_what_predict_says(made: dict[str, Any]) -> None:
     module, clip = network(made), recorded()
-    told = of(module, clip)
+    result = of(module, clip)
     said = Ensemble([module], [1.0]).for_inference().probabilities(clip[None], [0])[0]
-    np.testing.assert_allclose(told.probabilities, said, atol=SAME)
-    assert told.shown == np.argsort(-said)[:5].tolist()
-    means = told.activation.mean(axis=(1, 2, 3)) + told.bias[told.shown]
-    assert np.abs(means - told.logits[told.shown]).max() < EXACT * np.abs(told.logits).max()  # measured: 1.9e-7
+    np.testing.assert_allclose(result.probabilities, said, atol=SAME)
+    assert result.shown == np.argsort(-said)[:5].tolist()
+    means = result.activation.mean(axis=(1, 2, 3)) + result.bias[result.shown]
+    assert np.abs(means - result.logits[result.shown]).max() < EXACT * np.abs(result.logits).max()  # measured: 1.9e-7
 
 
 @pytest.mark.parametrize("made", CASES.values(), ids=CASES)
 def test_a_frame_is_one_of_the_recording(made: dict[str, Any]) -> None:
     clip = recorded()
-    told = of(network(made | {"center": None}), clip)
-    live = told.frames >= 0
-    assert told.clip.shape == (2, len(live), 17, 2)
-    assert told.raw.shape[1] == max(T, told.frames.max() + 1)
-    np.testing.assert_array_equal(told.clip[:, live], told.raw[:2, told.frames[live]])
-    assert not told.clip[:, ~live].any()
-    assert told.raw_channels == ("x", "y", "score")
-    assert told.channels == ("x", "y")
+    result = of(network(made | {"center": None}), clip)
+    live = result.frames >= 0
+    assert result.clip.shape == (2, len(live), 17, 2)
+    assert result.raw.shape[1] == max(T, result.frames.max() + 1)
+    np.testing.assert_array_equal(result.clip[:, live], result.raw[:2, result.frames[live]])
+    assert not result.clip[:, ~live].any()
+    assert result.raw_channels == ("x", "y", "score")
+    assert result.channels == ("x", "y")
 
 
 @pytest.mark.parametrize("made", [{"window": 64}, PADDLEVIDEO | {"window": 31}], ids=["fixed", "paddlevideo"])
 def test_a_joint_is_occluded_as_if_it_had_never_been_detected(made: dict[str, Any]) -> None:
     module, clip = network(made), recorded()
-    told = of(module, clip)
+    result = of(module, clip)
     for v, m in ((1, 0), (16, 1)):
         without = clip.copy()
         without[:, :, v, m] = 0
-        falls = told.logits - of(module, without).logits
-        np.testing.assert_allclose(told.occlusion[:, m, v], falls[told.shown], atol=1e-5)  # measured: 1.8e-7
+        falls = result.logits - of(module, without).logits
+        np.testing.assert_allclose(result.occlusion[:, m, v], falls[result.shown], atol=1e-5)  # measured: 1.8e-7
         assert np.abs(falls).max() > 5e-4
 
 
@@ -102,19 +102,19 @@ def test_a_centre_that_is_at_the_origin_says_nothing() -> None:
     ids=["centred", "scored", "not centred", "path kept", "every joint"],
 )
 def test_the_page_says_where_an_occluded_joint_lies(made: dict[str, Any], said: str) -> None:
-    told = of(network({"window": 64} | made), recorded())
-    (line,) = (line for line in told.preprocessing if "occluded" in line)
-    assert line == told.occluded
+    result = of(network({"window": 64} | made), recorded())
+    (line,) = (line for line in result.preprocessing if "occluded" in line)
+    assert line == result.occluded
     assert said in line
     assert ("in any case" in line) == ("in any case" in said)
 
 
 def test_crops_are_explained_one_by_one_and_say_so() -> None:
     module, clip = network(CROPS | {"center": None}), recorded()
-    told = [of(module, clip, crop=i) for i in range(5)]
+    results = [of(module, clip, crop=i) for i in range(5)]
     said = Ensemble([module], [1.0]).probabilities(clip[None], [0])[0]
-    np.testing.assert_allclose(np.mean([one.probabilities for one in told], axis=0), said, atol=SAME)
-    for i, one in enumerate(told):
+    np.testing.assert_allclose(np.mean([one.probabilities for one in results], axis=0), said, atol=SAME)
+    for i, one in enumerate(results):
         assert one.title == f"a clip, crop {i} (of 0 to 4)"
         np.testing.assert_array_equal(one.clip, one.raw[:2, one.frames])
         first, last = int(one.frames[0]), int(one.frames[-1])
@@ -122,28 +122,28 @@ def test_crops_are_explained_one_by_one_and_say_so() -> None:
         assert f"crop {i} (of 0 to 4): 16 frames, from {first} to {last}" in one.preprocessing
         assert f"{CLASSES[said.argmax()]} {said.max():.3f}" in one.averaged
         assert one.averaged == one.preprocessing[-1]
-    assert of(module, clip).title == told[2].title
+    assert of(module, clip).title == results[2].title
 
 
 def test_frames_are_counted_as_in_the_recording() -> None:
-    """Of somebody who arrives late."""
-    told = of(network(CROPS | {"center": None}), recorded(), crop=1, start=40)
-    assert (told.start, int(told.frames[0]), int(told.frames[-1])) == (40, 3, 30)
-    assert "crop 1 (of 0 to 4): 16 frames, from 43 to 70" in told.preprocessing
+    """The person arrives late."""
+    result = of(network(CROPS | {"center": None}), recorded(), crop=1, start=40)
+    assert (result.start, int(result.frames[0]), int(result.frames[-1])) == (40, 3, 30)
+    assert "crop 1 (of 0 to 4): 16 frames, from 43 to 70" in result.preprocessing
 
 
 @pytest.mark.parametrize(("streams", "more"), [(["joint", "bone"], 0), (["joint", "bone_motion"], 1)])
 def test_motion_shows_a_feature_the_next_frame_too(streams: list[str], more: int) -> None:
-    """As the network does: a frame later than ``ahead`` changes no feature, that frame does."""
+    """Frame ``ahead`` after a feature's centre changes the feature, and the next one does not."""
     module = network({"window": 64, "streams": streams, "center": None})
-    told, clip, u = of(module, recorded()), recorded(), 5
-    assert (told.reach, told.ahead) == (8, 8 + more)
+    result, clip, u = of(module, recorded()), recorded(), 5
+    assert (result.reach, result.ahead) == (8, 8 + more)
 
     def said(clip: np.ndarray) -> np.ndarray:
         made = of(module, clip, top_k=7)
         return made.activation[np.argsort(made.shown), :, u]
 
-    for frame, seen in ((u * told.stride + told.ahead, True), (u * told.stride + told.ahead + 1, False)):
+    for frame, seen in ((u * result.stride + result.ahead, True), (u * result.stride + result.ahead + 1, False)):
         other = clip.copy()
         other[:2, frame] += np.random.default_rng(0).normal(0, 5, other[:2, frame].shape)
         change = np.abs(said(other) - said(clip)).max()
@@ -157,46 +157,46 @@ def test_what_makes_the_answer_doubtful_is_told_with_it() -> None:
 
 def test_a_crop_knows_the_recording_s_frames_behind_those_that_are_dropped() -> None:
     module, clip = network(CROPS | {"center": None, "gaps": "drop", "crops": 2, "crop": 0.5}), recorded()
-    told = of(module, clip, crop=0)
-    np.testing.assert_array_equal(told.clip, told.raw[:2, told.frames])
-    assert not set(told.frames.tolist()) & {8, 9, 10}
-    assert told.frames[-1] == 21  # the 19th of 37 that are left
+    result = of(module, clip, crop=0)
+    np.testing.assert_array_equal(result.clip, result.raw[:2, result.frames])
+    assert not set(result.frames.tolist()) & {8, 9, 10}
+    assert result.frames[-1] == 21  # the 19th of 37 that are left
 
 
 def test_joints_in_space_and_a_body_of_one_s_own() -> None:
     made = {"window": 30, "channels": ["x", "y", "z"], "keep": ["x", "y", "z"]}
     module = network(made, layout=HAND, edge_importance=False)
     clip = np.random.default_rng(0).normal(size=(3, 20, 3, 1))
-    told = of(module, clip, top_k=99)
-    assert len(told.shown) == 7
-    assert told.body.joints == ("wrist", "palm", "tip")
-    assert (told.clip.shape, told.activation.shape) == ((3, 30, 3, 1), (7, 1, 15, 3))
-    assert (told.stride, told.reach) == (2, 8)
-    np.testing.assert_array_equal(told.importance, np.ones((2, *told.A.shape)))
+    result = of(module, clip, top_k=99)
+    assert len(result.shown) == 7
+    assert result.body.joints == ("wrist", "palm", "tip")
+    assert (result.clip.shape, result.activation.shape) == ((3, 30, 3, 1), (7, 1, 15, 3))
+    assert (result.stride, result.reach) == (2, 8)
+    np.testing.assert_array_equal(result.importance, np.ones((2, *result.A.shape)))
 
 
 def test_learned_edge_importance_is_the_network_s() -> None:
     module = network({"window": 16})
-    told = of(module, recorded())
+    result = of(module, recorded())
     assert module.backbone.edge_importance is not None
     for b, factor in enumerate(module.backbone.edge_importance):
-        assert torch.equal(torch.from_numpy(told.importance[b]), factor.data)
-    assert torch.equal(torch.from_numpy(told.A), module.backbone.A)
+        assert torch.equal(torch.from_numpy(result.importance[b]), factor.data)
+    assert torch.equal(torch.from_numpy(result.A), module.backbone.A)
 
 
 def test_numbers_that_are_none_become_undetected_joints() -> None:
     clip = recorded()
     clip[0, 3, 4, 0] = np.nan
-    told = of(network({"window": 64, "nan": "missing"}), clip)
-    assert np.isfinite(told.raw).all()
-    assert not told.raw[:, 3, 4, 0].any()
+    result = of(network({"window": 64, "nan": "missing"}), clip)
+    assert np.isfinite(result.raw).all()
+    assert not result.raw[:, 3, 4, 0].any()
 
 
 def test_a_clip_of_nobody_has_a_frame_to_show() -> None:
-    told = of(network({"window": 64, "empty": "keep"}), np.zeros((3, 20, 17, 1)))
-    assert told.raw.shape == (3, 1, 17, 1)
-    assert (told.frames == -1).all()
-    assert not told.occlusion.any()
+    result = of(network({"window": 64, "empty": "keep"}), np.zeros((3, 20, 17, 1)))
+    assert result.raw.shape == (3, 1, 17, 1)
+    assert (result.frames == -1).all()
+    assert not result.occlusion.any()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stgcn_torch.explanation.page.content import content, partitions, spread, told
+from stgcn_torch.explanation.page.content import content, partitions, plain_values, spread
 from stgcn_torch.explanation.page.scene import MISSING
 from stgcn_torch.skeleton import LAYOUTS
 from tests.explained import CLASSES, explanation, people
@@ -20,24 +20,24 @@ def points(scene: dict[str, Any], shape: tuple[int, ...]) -> np.ndarray:
 
 
 def test_the_map_is_kept_to_the_last_bit() -> None:
-    made = explanation(M=2)
-    found = np.frombuffer(base64.b64decode(told(made)["activation"]), "<f4")
-    np.testing.assert_array_equal(found.reshape(made.activation.shape), made.activation)
+    subject = explanation(M=2)
+    found = np.frombuffer(base64.b64decode(plain_values(subject)["activation"]), "<f4")
+    np.testing.assert_array_equal(found.reshape(subject.activation.shape), subject.activation)
 
 
 def test_a_joint_at_the_origin_is_there_if_it_was_detected() -> None:
-    made = explanation()
-    assert (made.clip[:, :, made.body.center] == 0).all()
-    assert np.isfinite(points(told(made)["seen"], (1, 60, 25))).all()
+    subject = explanation()
+    assert (subject.clip[:, :, subject.body.center] == 0).all()
+    assert np.isfinite(points(plain_values(subject)["seen"], (1, 60, 25))).all()
 
 
 def test_undetected_joints_and_padding_are_missing() -> None:
     raw = people(LAYOUTS["fsd10"], 40, 1, 2)
     raw[:, 7, 3] = 0
-    made = explanation(live=40, raw=raw)
-    made.clip[:, 7, 3] = 0
+    subject = explanation(live=40, raw=raw)
+    subject.clip[:, 7, 3] = 0
     for name in ("seen", "raw"):
-        there = np.isfinite(points(told(made)[name], (1, 60, 25))).all(axis=-1)[0]
+        there = np.isfinite(points(plain_values(subject)[name], (1, 60, 25))).all(axis=-1)[0]
         assert not there[40:].any()
         assert [*np.argwhere(~there[:40])[0]] == [7, 3]
         assert there[:40].sum() == 40 * 25 - 1
@@ -45,29 +45,29 @@ def test_undetected_joints_and_padding_are_missing() -> None:
 
 def test_sampled_frames_are_those_of_the_raw_clip() -> None:
     raw = people(LAYOUTS["fsd10"], 240, 1, 2)
-    made = explanation(raw=raw, frames=np.arange(60) * 4)
-    found = points(told(made)["raw"], (1, 60, 25))[0, :, 0, 0]
+    subject = explanation(raw=raw, frames=np.arange(60) * 4)
+    found = points(plain_values(subject)["raw"], (1, 60, 25))[0, :, 0, 0]
     path = raw[0, ::4, 0, 0]
     np.testing.assert_allclose((found - found[0]) / np.ptp(found), (path - path[0]) / np.ptp(path), atol=2e-3)
 
 
 def test_frames_are_counted_as_in_the_recording() -> None:
-    assert told(explanation(T=4, live=3, start=40))["frames"] == [40, 41, 42, -1]
+    assert plain_values(explanation(T=4, live=3, start=40))["frames"] == [40, 41, 42, -1]
 
 
 def test_only_the_graphs_edges_have_factors() -> None:
-    made = explanation()
-    found = told(made)
-    assert len(found["edges"]) == np.count_nonzero(made.A) == len(found["weights"])
+    subject = explanation()
+    found = plain_values(subject)
+    assert len(found["edges"]) == np.count_nonzero(subject.A) == len(found["weights"])
     k, v, w = found["edges"][10]
-    assert found["importance"][2][10] == pytest.approx(made.importance[2, k, v, w], abs=1e-5)
+    assert found["importance"][2][10] == pytest.approx(subject.importance[2, k, v, w], abs=1e-5)
 
 
 def test_partitions_are_named_where_the_strategy_is_known_and_else_counted_from_0() -> None:
-    body, made = LAYOUTS["fsd10"], {name: explanation(strategy=name).A for name in ("spatial", "distance")}
-    assert partitions(made["spatial"], body) == ["itself", "from further out", "from nearer the centre"]
-    assert partitions(made["distance"].astype("f4"), body) == ["itself", "1 bone away"]
-    assert partitions(2 * made["spatial"], body) == ["subset 0", "subset 1", "subset 2"]
+    body, subject = LAYOUTS["fsd10"], {name: explanation(strategy=name).A for name in ("spatial", "distance")}
+    assert partitions(subject["spatial"], body) == ["itself", "from further out", "from nearer the centre"]
+    assert partitions(subject["distance"].astype("f4"), body) == ["itself", "1 bone away"]
+    assert partitions(2 * subject["spatial"], body) == ["subset 0", "subset 1", "subset 2"]
 
 
 def test_news_goes_one_bone_further_in_each_block() -> None:
@@ -77,9 +77,9 @@ def test_news_goes_one_bone_further_in_each_block() -> None:
 
 
 def test_five_answers_are_listed_though_fewer_are_explained() -> None:
-    made = explanation(shown=2)
-    names = [answer["name"] for answer in told(made)["answers"]]
-    assert names == [CLASSES[k] for k in np.argsort(-made.logits)[:5]]
+    subject = explanation(shown=2)
+    names = [answer["name"] for answer in plain_values(subject)["answers"]]
+    assert names == [CLASSES[k] for k in np.argsort(-subject.logits)[:5]]
 
 
 @pytest.mark.parametrize("name", ["logits", "activation", "occlusion", "importance"])
@@ -87,7 +87,7 @@ def test_refuses_what_is_not_finite(name: str) -> None:
     broken = np.array(getattr(explanation(), name))
     broken.flat[0] = np.nan
     with pytest.raises(ValueError, match=f"A clip of somebody who sways: {name} must be finite"):
-        told(explanation(**{name: broken}))
+        plain_values(explanation(**{name: broken}))
 
 
 def test_any_name_is_ascii_in_the_file() -> None:

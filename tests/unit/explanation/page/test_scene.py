@@ -45,7 +45,7 @@ def test_a_false_detection_does_not_make_the_body_small() -> None:
 
 @pytest.mark.parametrize("D", [2, 3])
 def test_the_picture_follows_who_goes_far(D: int) -> None:
-    """As a skater across the rink."""
+    """An example: a skater across the rink."""
     clip = people(BODY, 60, 1, D)
     usual = drawn(clip)
     clip[0] += 20 * SCALE * np.linspace(0, 1, 60)[:, None, None]
