@@ -68,7 +68,7 @@ class ClipDataset(Dataset[tuple[Tensor, Tensor]]):
         # Both in files, which forked workers share: every clip is preprocessed by one of them only.
         rows = len(self.indices) if self.caches else 0
         self.preprocessed = _array_on_disk((rows, *self.shape), np.float32, folder and folder / "preprocessed")
-        self.done = _array_on_disk((rows,), np.bool_, folder and folder / "done")
+        self.ready = _array_on_disk((rows,), np.bool_, folder and folder / "ready")
 
     def share(self, folder: Path) -> None:
         """Cache preprocessed clips in files of this folder, which processes with the same dataset share.
@@ -96,9 +96,9 @@ class ClipDataset(Dataset[tuple[Tensor, Tensor]]):
         if not self.caches:
             clips = np.stack([self._preprocess(i) for i in batch])
         else:
-            for i in rows[~self.done[rows]]:
+            for i in rows[~self.ready[rows]]:
                 self.preprocessed[i] = self._preprocess(i)
-                self.done[i] = True
+                self.ready[i] = True
             clips = self.preprocessed[rows]
         return torch.from_numpy(np.asarray(clips)), torch.from_numpy(self.labels[rows])
 
@@ -114,7 +114,7 @@ class ClipDataset(Dataset[tuple[Tensor, Tensor]]):
 
     def __getstate__(self) -> dict[str, Any]:
         """State without the files: a worker that is not forked makes its own, and maps the array itself."""
-        state = {key: value for key, value in self.__dict__.items() if key not in ("preprocessed", "done")}
+        state = {key: value for key, value in self.__dict__.items() if key not in ("preprocessed", "ready")}
         if isinstance(self.array, np.memmap) and isinstance(self.array.base, mmap.mmap):  # not a view of one
             state["array"] = _mapping(self.array)
         return state

@@ -1,4 +1,4 @@
-"""Which clips are held out: the article's rule, stratified folds, or whole groups such as one skater."""
+"""Rules that hold out clips: the article's rule, stratified folds, or whole groups such as one skater."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -33,8 +33,8 @@ def names_of(body: Skeleton) -> list[str]:
 
 def name_of(body: Skeleton) -> str:
     """The layout's name in drawable characters."""
-    (shown,), _ = drawable([body.name])
-    return "layout" if shown.endswith("(no font)") else shown
+    (name,), _ = drawable([body.name])
+    return "layout" if name.endswith("(no font)") else name
 
 
 def draw_body(axes: Axes, body: Skeleton, theme: Theme, *, size: float = 5, plain: bool = False) -> Pose:
@@ -55,7 +55,7 @@ def draw_body(axes: Axes, body: Skeleton, theme: Theme, *, size: float = 5, plai
         colour = theme.muted if plain else getattr(theme, side[child])
         axes.plot(*pose[[child, parent]].T, color=colour, linewidth=1 if plain else 2.2, zorder=1, gid="bone")
     for name, marker in MARKERS.items():
-        at = pose[[v for v, where in enumerate(side) if where == name]]
+        at = pose[[v for v, joint_side in enumerate(side) if joint_side == name]]
         colour = theme.muted if plain else getattr(theme, name)
         axes.plot(*at.T, marker, color=colour, markersize=size, zorder=2, gid="joints")
     axes.set_aspect("equal")
@@ -117,9 +117,9 @@ def spread(heights: Sequence[float] | np.ndarray) -> np.ndarray:
             total, count = blocks.pop()
             blocks[-1][0] += total
             blocks[-1][1] += count
-    moved: np.ndarray = np.array([total / count for total, count in blocks for _ in range(int(count))])
-    moved -= steps
-    return moved
+    result: np.ndarray = np.array([total / count for total, count in blocks for _ in range(int(count))])
+    result -= steps
+    return result
 
 
 def draw_arrows(

@@ -53,7 +53,7 @@ class Results:
 
     @property
     def words(self) -> Sequence[str]:
-        """What the figures write."""
+        """Text from the user, for the choice of fonts."""
         return self.classes
 
 
@@ -81,7 +81,7 @@ class Answers:
 
     @property
     def words(self) -> Sequence[str]:
-        """What the figures write."""
+        """Text from the user, for the choice of fonts."""
         return self.classes
 
     @property

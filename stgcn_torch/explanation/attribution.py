@@ -97,7 +97,7 @@ def explain(
 ) -> Explanation:
     """A network's answer for a clip, with its attribution to joints and frames.
 
-    Where evaluation averages the probabilities of crops, only one crop is explained, since a mean of probabilities is
+    If evaluation averages the probabilities of crops, only one crop is explained, since a mean of probabilities is
     no mean over joints and frames: title, logits and probabilities are that crop's, and the last line of
     ``Explanation.preprocessing`` has the mean over all crops.
 

@@ -56,7 +56,7 @@ class Ensemble:
     def of_kept_channels(self) -> "Ensemble":
         """The same networks for clips that hold only the channels in ``keep``, as without the score.
 
-        Where the rule of a clip's length needs the dropped channels, ``nonzero`` replaces it.
+        If the rule of a clip's length needs the dropped channels, ``nonzero`` replaces it.
         """
         views = [copy(module) for module in self.modules]  # of the same tensors
         for view in views:
@@ -147,16 +147,16 @@ def load_ensemble(
     return Ensemble(modules, [weight / sum(weights) for weight in weights])
 
 
-def _check_alike(first: str, one: LitSTGCN, second: str, other: LitSTGCN) -> None:
+def _check_alike(first: str, module: LitSTGCN, second: str, other: LitSTGCN) -> None:
     differing = [
-        f"{name} {text(one)} and {text(other)}"
+        f"{name} {text(module)} and {text(other)}"
         for name, text in (
-            ("layouts", lambda module: module.body.name),
-            ("channels", lambda module: ", ".join(module.preprocessing.channels)),
-            ("classes", lambda module: f"{len(module.classes)} ({', '.join(module.classes[:3])}, ...)"),
+            ("layouts", lambda m: m.body.name),
+            ("channels", lambda m: ", ".join(m.preprocessing.channels)),
+            ("classes", lambda m: f"{len(m.classes)} ({', '.join(m.classes[:3])}, ...)"),
         )
-        if text(one) != text(other)
+        if text(module) != text(other)
     ]
-    if one.classes != other.classes or one.body.joints != other.body.joints or differing:
+    if module.classes != other.classes or module.body.joints != other.body.joints or differing:
         differences = "; ".join(differing) or "the names of classes or joints"
         raise ValueError(f"{first} and {second} cannot answer together, they differ: {differences}")

@@ -86,9 +86,9 @@ def augment(
 
     Args:
         x: Preprocessed joints.
-        augmentation: What to change, and how much.
+        augmentation: The changes and their sizes.
         window: Frames of the result.
-        channels: Names of the channels; ``score`` is left as it is.
+        channels: Names of the channels; ``score`` is not changed.
         mirror: The layout's joint permutation of a mirror image.
         center: Joint that is moved back to the origin at the end; None for none.
         center_of: ``frame`` by frame, or from the first frame of the ``clip`` (see ``Preprocessing``).
@@ -150,21 +150,21 @@ def mirror_image(x: Batch, probability: float, channel: int, mirror: Sequence[in
 
 def add_noise(x: Batch, coordinates: Sequence[int], deviation: float) -> Batch:
     """The batch with Gaussian noise on the coordinates of joints that are not zero."""
-    seen = (x != 0).any(dim=1)
+    mask = (x != 0).any(dim=1)
     noise = torch.randn(x.shape[0], len(coordinates), *x.shape[2:], device=x.device, dtype=x.dtype)
     noisy = x.clone()
     for i, values in zip(coordinates, noise.unbind(dim=1), strict=True):
-        noisy[:, i] += deviation * values * seen
+        noisy[:, i] += deviation * values * mask
     return noisy
 
 
 def recentre(x: Batch, coordinates: Sequence[int], center: int, center_of: str) -> Batch:
     """The batch with the centre joint at the origin again; joints that are zero stay there."""
-    seen = (x != 0).any(dim=1)
+    mask = (x != 0).any(dim=1)
     frames = slice(1) if center_of == "clip" else slice(None)
     centred = x.clone()
     for i in coordinates:
-        centred[:, i] -= x[:, i, frames, center : center + 1] * seen
+        centred[:, i] -= x[:, i, frames, center : center + 1] * mask
     return centred
 
 

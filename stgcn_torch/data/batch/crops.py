@@ -76,6 +76,6 @@ def take_frames(
     short = (length <= window)[:, None]  # padded, not stretched
     frame = torch.where(short, step, frame).minimum(length[:, None] - 1)
     clip = torch.arange(x.shape[0], device=x.device)[:, None]  # not len(x), which torch.export takes for a constant
-    taken = x.transpose(1, 2)[clip, start[:, None] + frame].transpose(1, 2)
+    frames = x.transpose(1, 2)[clip, start[:, None] + frame].transpose(1, 2)
     inside = ~short | (step < length[:, None])
-    return taken * inside[:, None, :, None, None]
+    return frames * inside[:, None, :, None, None]

@@ -76,8 +76,8 @@ def surveyed(parts: Sequence[Part], body: Skeleton, preprocessing: Preprocessing
     rows = {part.name: np.zeros(len(part.indices), record) for part in parts}
     center = preprocessing.center_joint(body)
     center = body.center if center is None else center
-    each = [(part, i) for part in parts for i in range(len(part.indices))]
-    for part, i in track(each, description="looking", disable=not sys.stderr.isatty()):
+    pairs = [(part, i) for part in parts for i in range(len(part.indices))]
+    for part, i in track(pairs, description="looking", disable=not sys.stderr.isatty()):
         measure(np.asarray(part.clips[part.indices[i]]), preprocessing.channels, center, rows[part.name][i])
     return Survey(parts, rows, body, preprocessing, classes)
 

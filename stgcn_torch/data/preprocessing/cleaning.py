@@ -33,8 +33,8 @@ def missing(clip: Clip, stray: Bool[np.ndarray, "T M"]) -> Clip:
 
 def without_frames(clip: Clip, dropped: Bool[np.ndarray, " T"]) -> Clip:
     """The clip without the dropped frames, followed by as many frames of zeros."""
-    kept = clip[:, ~dropped]
-    return np.concatenate([kept, np.zeros_like(clip[:, kept.shape[1] :])], axis=1)
+    rest = clip[:, ~dropped]
+    return np.concatenate([rest, np.zeros_like(clip[:, rest.shape[1] :])], axis=1)
 
 
 def bridged(clip: Clip, mask: Bool[np.ndarray, "T V M"]) -> Clip:

@@ -52,7 +52,7 @@ class Preprocessing:
         center: Joint (name, index, or ``layout`` for the layout's centre) that is moved to the origin; None for none.
         centring: Move ``every_joint`` with it (PaddleVideo: undetected joints become false positions), or only the
             ``detected`` ones.
-        absent_center: Where the centre is undetected and only detected joints are moved, ``interpolate`` it from frames
+        absent_center: For an undetected centre, if only detected joints are moved: ``interpolate`` it from frames
             before and after, or take the mean of the joints that are ``visible`` in that frame.
         center_of: Take the centre ``frame`` by frame, or from the first frame of the ``clip``, which keeps the path.
         frames: Frames that a preprocessed clip keeps for ``crop`` and ``crops`` to choose the window from; None for the
