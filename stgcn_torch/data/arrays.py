@@ -1,6 +1,6 @@
-"""Arrays of clips on disk, as PaddleVideo's data come: (N, C, T, V, M) in ``.npy``, labels in ``.npy`` or ``.pkl``.
+"""Arrays of clips on disk in PaddleVideo's format: (N, C, T, V, M) in ``.npy``, labels in ``.npy`` or ``.pkl``.
 
-Arrays are memory-mapped and never read whole; a clip is validated when it is first read.
+Arrays are memory-mapped and never read whole; a clip is validated at its first reading.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""The Lightning data module: which clips train, validate and test, and the loaders that serve them."""
+"""The Lightning data module: the clips for training, validation and test, and their loaders."""
 
 import shutil
 import tempfile

@@ -10,7 +10,7 @@ Batch = Float[Tensor, "N C T V M"]
 
 
 def take_joints(x: Batch, joints: Sequence[int]) -> Batch:
-    """These joints, in this order."""
+    """The batch with only these joints, in this order."""
     # Not x[:, :, :, list(joints)]: on a GPU each step would copy the list to the device and wait for it. Nor an index
     # tensor as a buffer: weight averaging averages buffers too, and rounding could then select another joint.
     return torch.stack([x[:, :, :, v] for v in joints], dim=3)

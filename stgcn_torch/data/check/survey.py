@@ -88,16 +88,16 @@ def record_type(C: int, V: int) -> np.dtype[Any]:
         [
             ("bad", "i8"),  # NaN or infinite values
             ("frames", "i8"),  # up to the last live one
-            ("holes", "i8"),  # frames before it without anybody
-            ("present", "i8"),  # frames with somebody, summed over people
-            ("missing", "i8", (V,)),  # of those, the ones without this joint
+            ("holes", "i8"),  # frames without anybody among them
+            ("present", "i8"),  # frames with a person, summed over people
+            ("missing", "i8", (V,)),  # frames of ``present`` without each joint
             ("headless", "?"),  # whether a person never has the centre joint
             ("cuts", "i8"),  # frames in which the body jumps without a return
             ("strays", "i8"),  # frames in which the body is far from its place before and after
             ("fastest", "f8"),  # largest step of the body's centre, body sizes per frame
             ("size", "f8"),  # of the body: median diagonal of the box around its joints; 0 if unknown
-            ("low", "f8", (C,)),  # least and
-            ("high", "f8", (C,)),  # greatest value of each channel where a joint is detected
+            ("low", "f8", (C,)),  # smallest value of each channel in detected joints
+            ("high", "f8", (C,)),  # largest value of each channel in detected joints
             ("digest", "S32"),  # of the live frames
         ]
     )

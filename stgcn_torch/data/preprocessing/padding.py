@@ -20,7 +20,7 @@ def window_frames(
             samples evenly.
 
     Raises:
-        ValueError: ``to_length`` asks for a frame past the clip, where PaddleVideo dies of an IndexError.
+        ValueError: ``to_length`` asks for a frame past the clip, where PaddleVideo raises IndexError.
     """
     if live <= window:
         begin = 0 if rng is None or live == window else int(rng.integers(0, window - live + 1))

@@ -12,13 +12,13 @@ from stgcn_torch.data.skating.elements import ELEMENTS
 from stgcn_torch.data.skating.skater import MOST
 from stgcn_torch.files import folder_beside, locked
 
-VERSION: Final = 1  # raised when the same seed no longer gives the same clips
+VERSION: Final = 1  # to be raised when the same seed no longer gives the same clips
 CARD: Final = "skating.json"
 FILES: Final = ("train_data.npy", "train_label.npy", "test_data.npy", "test_label.npy", "classes.txt", CARD)
 
 
 def write_skating_set(root: str | Path, *, train: int = 2000, test: int = 480, seed: int = 0) -> Path:
-    """Write the set as a whole, unless the same one lies there already.
+    """Write the whole set, unless the folder holds the same set already.
 
     Args:
         root: Folder for ``train_data.npy`` (train, 3, 350, 25, 1) float32, zero after a clip's last frame,

@@ -34,7 +34,7 @@ AHEAD: Final = (70.0, 15.0, 80.0, 5.0)
 BEHIND: Final = (-40.0, 40.0, -30.0, 45.0)
 ABOVE: Final = (165.0, 20.0, 178.0, -5.0)
 STRAIGHT: Final = (4.0, 3.0, -6.0, 90.0)
-SOFT: Final = (22.0, 4.0, -22.0, 90.0)  # a knee that gives
+SOFT: Final = (22.0, 4.0, -22.0, 90.0)  # a slightly bent knee
 DEEP: Final = (42.0, 5.0, -36.0, 90.0)
 TRAILING: Final = (-32.0, 6.0, -42.0, 10.0)  # a free leg stretched behind
 

@@ -264,7 +264,7 @@ def test_refuses_a_negative_label_where_the_classes_are_not_counted(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("held", "message"),
+    ("content", "message"),
     [
         ({"names": 1}, r"must hold a pair \(names, labels\), got dict$"),
         ([0, 1, 2], r"must hold a pair \(names, labels\), got list$"),
@@ -278,11 +278,11 @@ def test_refuses_a_negative_label_where_the_classes_are_not_counted(tmp_path: Pa
 )
 def test_refuses_a_pickle_that_is_no_pair_of_names_and_labels(
     tmp_path: Path,
-    held: Any,
+    content: Any,
     message: str,
 ) -> None:
     path = tmp_path / "labels.pkl"
-    path.write_bytes(pickle.dumps(held))
+    path.write_bytes(pickle.dumps(content))
     with pytest.raises(ValueError, match=r"^.*labels\.pkl " + message):
         read_labels(path, 2)
 

@@ -22,11 +22,11 @@ def test_the_same_batches_in_the_same_order(root: Path, batch_size: int, drop_la
     assert isinstance(loader, ResidentLoader)
     for epoch in (0, 4):
         loader.sampler.set_epoch(epoch)
-        wanted = data.train_dataloader()
-        wanted.sampler.set_epoch(epoch)  # type: ignore[union-attr]
+        expected = data.train_dataloader()
+        expected.sampler.set_epoch(epoch)  # type: ignore[union-attr]
         batches = list(loader)
-        assert len(batches) == len(loader) == len(wanted)
-        for (clips, labels), (others, other_labels) in zip(batches, wanted, strict=True):
+        assert len(batches) == len(loader) == len(expected)
+        for (clips, labels), (others, other_labels) in zip(batches, expected, strict=True):
             assert torch.equal(clips, others)
             assert torch.equal(labels, other_labels)
 

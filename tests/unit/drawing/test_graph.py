@@ -37,20 +37,20 @@ def read(text: str) -> np.ndarray:
 def test_partitions_of_every_graph_sum_to_its_adjacency(
     layout: str, strategy: str, max_hop: int, dilation: int
 ) -> None:
-    made = graph(LAYOUTS[layout], strategy, max_hop, dilation)
-    assert made.check_sum() == 0.0
-    single = replace(made, A=made.A.astype(np.float32))
+    example = graph(LAYOUTS[layout], strategy, max_hop, dilation)
+    assert example.check_sum() == 0.0
+    single = replace(example, A=example.A.astype(np.float32))
     assert 0.0 <= single.check_sum() < 2e-8  # half a unit in the last place of 1/4 to 1/2
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e-5], ids=["nan", "inf", "1e-5"])
 def test_partitions_that_do_not_sum_to_it_are_refused(value: float) -> None:
-    made = graph()
-    made.A[1, 2, 1] += value
+    example = graph()
+    example.A[1, 2, 1] += value
     with pytest.raises(
         ValueError, match=r"do not sum to the normalised adjacency of custom: what b takes from c is off"
     ):
-        made.check_sum()
+        example.check_sum()
 
 
 def test_partitions_of_another_layout_are_refused() -> None:
@@ -60,7 +60,7 @@ def test_partitions_of_another_layout_are_refused() -> None:
 
 def test_the_cut_makes_32_directed_bones_of_body_25_tie_and_true_distances_none() -> None:
     cut, true = (graph(LAYOUTS["fsd10"], strategy) for strategy in ("spatial", "spatial_fixed"))
-    assert [int((made.ties & made.A.any(axis=0)).sum()) for made in (cut, true)] == [32, 0]
+    assert [int((example.ties & example.A.any(axis=0)).sum()) for example in (cut, true)] == [32, 0]
 
 
 @pytest.mark.parametrize("strategy", ["uniform", "distance"])
@@ -122,5 +122,5 @@ def test_weights_are_the_fractions_they_are() -> None:
 
 
 def test_the_adjacency_read_back_from_its_text_is_the_adjacency() -> None:
-    made = graph(LAYOUTS["coco"])
-    np.testing.assert_array_equal(read(adjacency_text(made)).astype("f4"), made.normalized.astype("f4"))
+    example = graph(LAYOUTS["coco"])
+    np.testing.assert_array_equal(read(adjacency_text(example)).astype("f4"), example.normalized.astype("f4"))

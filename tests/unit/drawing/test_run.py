@@ -24,14 +24,14 @@ CONFUSION = np.array([[3, 1, 0], [0, 0, 0], [2, 0, 8]])
 RESULTS = Results("test", ["Axel", "Lutz", "Salchow"], CONFUSION)
 
 
-def answers(said: list[list[float]], labels: list[int]) -> Answers:
+def answers(probabilities: list[list[float]], labels: list[int]) -> Answers:
     """Clips 0, 2, 4, ... of an array; in clip n a person stands n to the right."""
     rng = np.random.default_rng(0)
     clips = np.repeat(rng.normal(size=(1, 2, 6, 17, 1)), 2 * len(labels), axis=0)
     clips += np.arange(2 * len(labels))[:, None, None, None, None]
     numbers = np.arange(0, 2 * len(labels), 2)
     names = ["Axel", "Lutz", "Salchow"]
-    return Answers(clips, numbers, np.array(labels), np.array(said), names, ("x", "y"), LAYOUTS["h36m"])
+    return Answers(clips, numbers, np.array(labels), np.array(probabilities), names, ("x", "y"), LAYOUTS["h36m"])
 
 
 ANSWERS = answers(
@@ -114,6 +114,6 @@ def test_curves_show_every_epoch() -> None:
 
 
 def test_results_are_those_of_the_report() -> None:
-    held = {"split": "val", "classes": {"a": {}, "b": {}}, "confusion": [[1, 2], [0, 4]], "top1": 5 / 7}
-    results = Results.of(held)
+    content = {"split": "val", "classes": {"a": {}, "b": {}}, "confusion": [[1, 2], [0, 4]], "top1": 5 / 7}
+    results = Results.of(content)
     assert (results.split, results.classes, results.confusion.tolist()) == ("val", ["a", "b"], [[1, 2], [0, 4]])

@@ -48,9 +48,9 @@ def test_y_may_point_up_or_down(layout: str) -> None:
     body = LAYOUTS[layout]
     up = facing(body)[:2]
     down = up * np.array([1.0, -1.0])[:, None, None, None]
-    seen = [view_of(clip, "xy", body).points(clip, "xy") for clip in (up, down)]
-    np.testing.assert_array_equal(seen[0], np.moveaxis(up, 0, -1))
-    np.testing.assert_array_equal(seen[0], seen[1])
+    views = [view_of(clip, "xy", body).points(clip, "xy") for clip in (up, down)]
+    np.testing.assert_array_equal(views[0], np.moveaxis(up, 0, -1))
+    np.testing.assert_array_equal(views[0], views[1])
 
 
 @pytest.mark.parametrize("turn", ROTATIONS, ids=lambda turn: " ".join(map(str, turn.astype(int).tolist())))

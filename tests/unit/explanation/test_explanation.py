@@ -46,21 +46,21 @@ def of(module: LitSTGCN, clip: np.ndarray, **options: Any) -> Explanation:
     return explain(module, clip, "a clip", **options)
 
 
-@pytest.mark.parametrize("made", CASES.values(), ids=CASES)
-def test_it_explains_what_predict_says(made: dict[str, Any]) -> None:
-    module, clip = network(made), recorded()
+@pytest.mark.parametrize("preprocessing", CASES.values(), ids=CASES)
+def test_it_explains_what_predict_says(preprocessing: dict[str, Any]) -> None:
+    module, clip = network(preprocessing), recorded()
     result = of(module, clip)
-    said = Ensemble([module], [1.0]).for_inference().probabilities(clip[None], [0])[0]
-    np.testing.assert_allclose(result.probabilities, said, atol=SAME)
-    assert result.shown == np.argsort(-said)[:5].tolist()
+    expected = Ensemble([module], [1.0]).for_inference().probabilities(clip[None], [0])[0]
+    np.testing.assert_allclose(result.probabilities, expected, atol=SAME)
+    assert result.shown == np.argsort(-expected)[:5].tolist()
     means = result.activation.mean(axis=(1, 2, 3)) + result.bias[result.shown]
     assert np.abs(means - result.logits[result.shown]).max() < EXACT * np.abs(result.logits).max()  # measured: 1.9e-7
 
 
-@pytest.mark.parametrize("made", CASES.values(), ids=CASES)
-def test_a_frame_is_one_of_the_recording(made: dict[str, Any]) -> None:
+@pytest.mark.parametrize("preprocessing", CASES.values(), ids=CASES)
+def test_a_frame_is_one_of_the_recording(preprocessing: dict[str, Any]) -> None:
     clip = recorded()
-    result = of(network(made | {"center": None}), clip)
+    result = of(network(preprocessing | {"center": None}), clip)
     live = result.frames >= 0
     assert result.clip.shape == (2, len(live), 17, 2)
     assert result.raw.shape[1] == max(T, result.frames.max() + 1)
@@ -70,9 +70,9 @@ def test_a_frame_is_one_of_the_recording(made: dict[str, Any]) -> None:
     assert result.channels == ("x", "y")
 
 
-@pytest.mark.parametrize("made", [{"window": 64}, PADDLEVIDEO | {"window": 31}], ids=["fixed", "paddlevideo"])
-def test_a_joint_is_occluded_as_if_it_had_never_been_detected(made: dict[str, Any]) -> None:
-    module, clip = network(made), recorded()
+@pytest.mark.parametrize("preprocessing", [{"window": 64}, PADDLEVIDEO | {"window": 31}], ids=["fixed", "paddlevideo"])
+def test_a_joint_is_occluded_as_if_it_had_never_been_detected(preprocessing: dict[str, Any]) -> None:
+    module, clip = network(preprocessing), recorded()
     result = of(module, clip)
     for v, m in ((1, 0), (16, 1)):
         without = clip.copy()
@@ -88,7 +88,7 @@ def test_a_centre_that_is_at_the_origin_says_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "said"),
+    ("preprocessing", "expected"),
     [
         ({}, "lies on LHip (the origin), as an undetected joint does; LHip lies there in any case"),
         ({"keep": ["x", "y", "score"]}, "lies on LHip (the origin), as an undetected joint does"),
@@ -101,26 +101,26 @@ def test_a_centre_that_is_at_the_origin_says_nothing() -> None:
     ],
     ids=["centred", "scored", "not centred", "path kept", "every joint"],
 )
-def test_the_page_says_where_an_occluded_joint_lies(made: dict[str, Any], said: str) -> None:
-    result = of(network({"window": 64} | made), recorded())
+def test_the_page_says_where_an_occluded_joint_lies(preprocessing: dict[str, Any], expected: str) -> None:
+    result = of(network({"window": 64} | preprocessing), recorded())
     (line,) = (line for line in result.preprocessing if "occluded" in line)
     assert line == result.occluded
-    assert said in line
-    assert ("in any case" in line) == ("in any case" in said)
+    assert expected in line
+    assert ("in any case" in line) == ("in any case" in expected)
 
 
 def test_crops_are_explained_one_by_one_and_say_so() -> None:
     module, clip = network(CROPS | {"center": None}), recorded()
     results = [of(module, clip, crop=i) for i in range(5)]
-    said = Ensemble([module], [1.0]).probabilities(clip[None], [0])[0]
-    np.testing.assert_allclose(np.mean([one.probabilities for one in results], axis=0), said, atol=SAME)
+    expected = Ensemble([module], [1.0]).probabilities(clip[None], [0])[0]
+    np.testing.assert_allclose(np.mean([one.probabilities for one in results], axis=0), expected, atol=SAME)
     for i, one in enumerate(results):
         assert one.title == f"a clip, crop {i} (of 0 to 4)"
         np.testing.assert_array_equal(one.clip, one.raw[:2, one.frames])
         first, last = int(one.frames[0]), int(one.frames[-1])
         assert (first, last) == (3 * i, 3 * i + 27)  # 28 of 40 frames
         assert f"crop {i} (of 0 to 4): 16 frames, from {first} to {last}" in one.preprocessing
-        assert f"{CLASSES[said.argmax()]} {said.max():.3f}" in one.averaged
+        assert f"{CLASSES[expected.argmax()]} {expected.max():.3f}" in one.averaged
         assert one.averaged == one.preprocessing[-1]
     assert of(module, clip).title == results[2].title
 
@@ -139,14 +139,14 @@ def test_motion_shows_a_feature_the_next_frame_too(streams: list[str], more: int
     result, clip, u = of(module, recorded()), recorded(), 5
     assert (result.reach, result.ahead) == (8, 8 + more)
 
-    def said(clip: np.ndarray) -> np.ndarray:
-        made = of(module, clip, top_k=7)
-        return made.activation[np.argsort(made.shown), :, u]
+    def activation(clip: np.ndarray) -> np.ndarray:
+        every_class = of(module, clip, top_k=7)
+        return every_class.activation[np.argsort(every_class.shown), :, u]
 
     for frame, seen in ((u * result.stride + result.ahead, True), (u * result.stride + result.ahead + 1, False)):
         other = clip.copy()
         other[:2, frame] += np.random.default_rng(0).normal(0, 5, other[:2, frame].shape)
-        change = np.abs(said(other) - said(clip)).max()
+        change = np.abs(activation(other) - activation(clip)).max()
         assert (change > 1e-3) == seen  # measured: above 1 where it is seen, else 0
 
 
@@ -164,8 +164,8 @@ def test_a_crop_knows_the_recording_s_frames_behind_those_that_are_dropped() -> 
 
 
 def test_joints_in_space_and_a_body_of_one_s_own() -> None:
-    made = {"window": 30, "channels": ["x", "y", "z"], "keep": ["x", "y", "z"]}
-    module = network(made, layout=HAND, edge_importance=False)
+    preprocessing = {"window": 30, "channels": ["x", "y", "z"], "keep": ["x", "y", "z"]}
+    module = network(preprocessing, layout=HAND, edge_importance=False)
     clip = np.random.default_rng(0).normal(size=(3, 20, 3, 1))
     result = of(module, clip, top_k=99)
     assert len(result.shown) == 7
@@ -200,11 +200,11 @@ def test_a_clip_of_nobody_has_a_frame_to_show() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "expected"),
     [({"top_k": 0}, "top_k must be at least 1, got 0"), ({"crop": 5}, "crop must be from 0 to 4, got 5")],
     ids=["no class", "no crop"],
 )
-def test_what_is_not_there_is_not_explained(options: dict[str, int], said: str) -> None:
+def test_what_is_not_there_is_not_explained(options: dict[str, int], expected: str) -> None:
     assert recorded().shape[1] == T + PADDING
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=expected):
         of(network(CROPS), recorded(), **options)

@@ -55,21 +55,21 @@ def features(module: LitSTGCN, clip: np.ndarray[Any, Any]) -> torch.Tensor:
 @pytest.mark.parametrize("M", [1, 2])
 def test_an_answer_is_the_heads_to_the_mean_of_the_features_around(M: int) -> None:
     module, clip = module_of(), recording(M=M)
-    made = features(module, clip)
-    expected = torch.stack([made[max(0, j - 1) : j + 3].mean(dim=0) for j in range(15)])  # 16 frames: 4 features
+    deep = features(module, clip)
+    expected = torch.stack([deep[max(0, j - 1) : j + 3].mean(dim=0) for j in range(15)])  # 16 frames: 4 features
     with torch.inference_mode():
         module.head.fcn.bias -= module.head(expected).mean(dim=0)  # no class is the most likely throughout
         rows = module.head(expected).softmax(dim=1).numpy()
-    found = np.zeros((15, 3))
+    counts = np.zeros((15, 3))
     parts = list(segments(Ensemble([module], [1.0]), clip, 16))
     for part in parts:
         assert part.start % 4 == 0
         cells = slice(part.start // 4, -(-part.end // 4))
         assert set(rows[cells].argmax(axis=1)) == {part.probabilities.argmax()}
         np.testing.assert_allclose(part.probabilities, rows[cells].mean(axis=0), atol=ATOL)
-        found[cells] += 1
+        counts[cells] += 1
     assert len(parts) > 1
-    assert (found == 1).all(), "every moment is in one segment"
+    assert (counts == 1).all(), "every moment is in one segment"
 
 
 def test_a_mean_over_the_whole_recording_is_what_the_network_says_of_it() -> None:
@@ -138,5 +138,5 @@ def test_what_needs_more_than_a_frame_is_refused() -> None:
 def test_a_sliding_mean_is_the_mean_around_each_row_however_the_rows_come(sizes: list[int], width: int) -> None:
     x = torch.randn(sum(sizes), 2, generator=torch.Generator().manual_seed(0))
     rows = [x[max(0, i - (width - 1) // 2) : i + width // 2 + 1].double().mean(dim=0) for i in range(len(x))]
-    found = torch.cat([x.double()[:0], *sliding_mean(x.split(sizes), width)])
-    torch.testing.assert_close(found, torch.stack(rows) if rows else x.double(), rtol=0, atol=1e-12)
+    means = torch.cat([x.double()[:0], *sliding_mean(x.split(sizes), width)])
+    torch.testing.assert_close(means, torch.stack(rows) if rows else x.double(), rtol=0, atol=1e-12)

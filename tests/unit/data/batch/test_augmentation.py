@@ -196,12 +196,12 @@ def test_the_centre_is_at_the_origin_after_noise(center_of: str) -> None:
 
 @every_switch
 def test_the_same_seed_gives_the_same_batch(switch: str) -> None:
-    made = []
+    results = []
     for seed in (3, 3, 4):
         torch.manual_seed(seed)
-        made.append(augmented(batch_of(n=64), Augmentation(**SWITCHES[switch] | {"mirror": 0.5})))
-    assert torch.equal(made[0], made[1])
-    assert not torch.equal(made[0], made[2])
+        results.append(augmented(batch_of(n=64), Augmentation(**SWITCHES[switch] | {"mirror": 0.5})))
+    assert torch.equal(results[0], results[1])
+    assert not torch.equal(results[0], results[2])
 
 
 @every_switch

@@ -88,9 +88,9 @@ def test_one_frame_has_no_motion() -> None:
 @pytest.mark.parametrize("stream", STREAMS)
 def test_streams_are_linear(stream: str) -> None:
     x, y = batch_of(3, seed=1), batch_of(3, seed=2)
-    made = stack_streams(2 * x - 0.5 * y, [stream], (1, 1, 1))
+    result = stack_streams(2 * x - 0.5 * y, [stream], (1, 1, 1))
     apart = 2 * stack_streams(x, [stream], (1, 1, 1)) - 0.5 * stack_streams(y, [stream], (1, 1, 1))
-    torch.testing.assert_close(made, apart, rtol=0, atol=ATOL)
+    torch.testing.assert_close(result, apart, rtol=0, atol=ATOL)
 
 
 def test_each_stream_is_what_it_is_called() -> None:

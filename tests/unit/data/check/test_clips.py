@@ -61,9 +61,9 @@ def test_nothing_is_found_in_a_clean_set() -> None:
 
 @pytest.mark.parametrize(("change", "expected"), FAULTS)
 def test_a_fault_is_found(change: Change, expected: tuple[str, str, int, str]) -> None:
-    (found,) = findings(survey_of(change))
-    assert (found.severity, found.name, found.count, found.where[0]) == expected
-    assert str(found.count) in found.what
+    (finding,) = findings(survey_of(change))
+    assert (finding.severity, finding.name, finding.count, finding.where[0]) == expected
+    assert str(finding.count) in finding.what
 
 
 @pytest.mark.parametrize(
@@ -71,8 +71,8 @@ def test_a_fault_is_found(change: Change, expected: tuple[str, str, int, str]) -
     [(assigned((7, 1, 3, 2), np.nan), {"nan": "missing"}, "nan"), (assigned((5,), 0), {"empty": "keep"}, "empty")],
 )
 def test_what_the_preprocessing_allows_is_a_note(change: Change, rule: dict[str, str], name: str) -> None:
-    (found,) = findings(survey_of(change, **rule))
-    assert (found.severity, found.name, found.remedy) == ("note", name, "")
+    (finding,) = findings(survey_of(change, **rule))
+    assert (finding.severity, finding.name, finding.remedy) == ("note", name, "")
     (refused,) = findings(survey_of(change))
     assert refused.remedy == "preprocessing." + "=".join(*rule.items())
 
@@ -90,8 +90,8 @@ def test_a_person_who_never_shows_the_centre_is_found() -> None:
 
 def test_a_missing_centre_counts_for_more_where_it_moves_every_joint() -> None:
     change = assigned((3, slice(None), slice(9, 12), C), 0)
-    (found,) = findings(survey_of(change, centring="every_joint"))
-    assert (found.severity, found.remedy) == ("warning", "preprocessing.centring=detected")
+    (finding,) = findings(survey_of(change, centring="every_joint"))
+    assert (finding.severity, finding.remedy) == ("warning", "preprocessing.centring=detected")
     assert findings(survey_of(change, center=None)) == []
 
 
@@ -103,31 +103,31 @@ def test_a_missing_centre_counts_for_more_where_it_moves_every_joint() -> None:
     ],
 )
 def test_what_the_preprocessing_repairs_is_a_note(change: Change, name: str, remedy: dict[str, str]) -> None:
-    (found,) = findings(survey_of(change))
-    assert (found.severity, found.name) == ("warning", name)
-    assert found.remedy == "preprocessing." + "=".join(*remedy.items())
+    (finding,) = findings(survey_of(change))
+    assert (finding.severity, finding.name) == ("warning", name)
+    assert finding.remedy == "preprocessing." + "=".join(*remedy.items())
     (left,) = findings(survey_of(change, **remedy))
     assert (left.severity, left.name, left.remedy) == ("note", name, "")
 
 
 def test_a_joint_that_no_clip_has_is_found() -> None:
     gone = assigned((slice(None), slice(None), slice(None), 3), 0)
-    (found,) = findings(survey_of(gone, test=gone))
-    assert (found.name, found.where) == ("joints", ("LEar",))
+    (finding,) = findings(survey_of(gone, test=gone))
+    assert (finding.name, finding.where) == ("joints", ("LEar",))
 
 
 @pytest.mark.parametrize(("factor", "remedy"), [(10, "unit=0.1"), (400, "unit=0.01"), (4000, "unit=0.001")])
 def test_an_unusual_unit_is_found_where_all_clips_have_it(factor: float, remedy: str) -> None:
     every = scaled((slice(None), slice(2)), factor)
-    (found,) = findings(survey_of(every, test=every))
-    assert (found.severity, found.name) == ("warning", "units")
-    assert found.remedy.endswith(remedy)
+    (finding,) = findings(survey_of(every, test=every))
+    assert (finding.severity, finding.name) == ("warning", "units")
+    assert finding.remedy.endswith(remedy)
 
 
 def test_a_channel_that_says_nothing_is_found() -> None:
     flat = assigned((slice(None), 1, slice(T)), 0.5)
-    (found,) = findings(survey_of(flat, test=flat))
-    assert (found.name, found.what) == ("constant", "channel y is 0.5 throughout")
+    (finding,) = findings(survey_of(flat, test=flat))
+    assert (finding.name, finding.what) == ("constant", "channel y is 0.5 throughout")
 
 
 @pytest.mark.parametrize(

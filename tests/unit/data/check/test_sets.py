@@ -11,8 +11,8 @@ from tests.walkers import BODY, T, survey_of, walkers
 
 def found_in(**change: Any) -> Finding:
     """The one finding."""
-    (found,) = findings(survey_of(**change))
-    return found
+    (finding,) = findings(survey_of(**change))
+    return finding
 
 
 def relabelled(where: Any, label: int) -> Any:
@@ -44,8 +44,8 @@ def test_training_clips_of_one_class() -> None:
 def test_a_class_that_the_test_lacks() -> None:
     survey = survey_of()
     survey.parts[1].labels[:] %= 2
-    (found,) = findings(survey)
-    assert (found.severity, found.name, found.where) == ("warning", "missing classes", ("c", "d"))
+    (finding,) = findings(survey)
+    assert (finding.severity, finding.name, finding.where) == ("warning", "missing classes", ("c", "d"))
 
 
 def test_a_split_without_clips() -> None:
@@ -54,40 +54,41 @@ def test_a_split_without_clips() -> None:
     survey.rows["test"] = survey.rows["test"][:0]
     object.__setattr__(test, "indices", test.indices[:0])
     object.__setattr__(test, "labels", test.labels[:0])
-    (found,) = findings(survey)
-    assert (found.severity, found.name, found.remedy) == ("error", "no clips", "data.test=null")
+    (finding,) = findings(survey)
+    assert (finding.severity, finding.name, finding.remedy) == ("error", "no clips", "data.test=null")
 
 
 def test_classes_of_very_different_sizes() -> None:
     """Of 20 clips classes b, c and d keep one each; a has 17 times as many."""
-    found = found_in(labels=relabelled([i for i in range(20) if i not in (1, 2, 3)], 0))
-    assert (found.severity, found.name, found.where) == ("warning", "imbalance", ("b", "c", "d"))
-    assert "17 times" in found.what
-    assert found.remedy == "monitor=val/mean_class"
+    finding = found_in(labels=relabelled([i for i in range(20) if i not in (1, 2, 3)], 0))
+    assert (finding.severity, finding.name, finding.where) == ("warning", "imbalance", ("b", "c", "d"))
+    assert "17 times" in finding.what
+    assert finding.remedy == "monitor=val/mean_class"
 
 
 def test_a_test_clip_that_is_trained_on_whatever_its_padding() -> None:
     def shifted(clips: np.ndarray) -> None:
         clips[3] = np.roll(walkers(20, seed=20)[7], 2, axis=1)  # training clip 7, two frames later
 
-    found, gap = findings(survey_of(test=shifted))
-    assert (found.severity, found.name, found.where) == ("error", "leaked clips", ("test.npy[3]",))
+    finding, gap = findings(survey_of(test=shifted))
+    assert (finding.severity, finding.name, finding.where) == ("error", "leaked clips", ("test.npy[3]",))
     assert (gap.name, gap.count) == ("gaps", 2)
 
 
 def test_the_same_clip_under_two_labels() -> None:
-    found = found_in(change=lambda clips: np.copyto(clips[5], clips[2]))
-    assert (found.severity, found.name, found.where) == ("warning", "contradictions", ("train.npy[2]", "train.npy[5]"))
+    finding = found_in(change=lambda clips: np.copyto(clips[5], clips[2]))
+    assert (finding.severity, finding.name) == ("warning", "contradictions")
+    assert finding.where == ("train.npy[2]", "train.npy[5]")
 
 
 def test_the_same_training_clip_twice() -> None:
-    found = found_in(change=lambda clips: np.copyto(clips[6], clips[2]))  # both of class c
-    assert (found.severity, found.name, found.where) == ("note", "copies", ("train.npy[2]", "train.npy[6]"))
+    finding = found_in(change=lambda clips: np.copyto(clips[6], clips[2]))  # both of class c
+    assert (finding.severity, finding.name, finding.where) == ("note", "copies", ("train.npy[2]", "train.npy[6]"))
 
 
 def test_empty_clips_are_no_copies_of_each_other() -> None:
-    found = found_in(change=copied([2, 5], np.zeros(())), empty="keep")
-    assert (found.severity, found.name) == ("note", "empty")
+    finding = found_in(change=copied([2, 5], np.zeros(())), empty="keep")
+    assert (finding.severity, finding.name) == ("note", "empty")
 
 
 def test_a_group_on_both_sides() -> None:
@@ -97,16 +98,16 @@ def test_a_group_on_both_sides() -> None:
     groups = survey.parts[0].groups
     assert groups is not None
     groups[0] = "Bo"
-    (found,) = findings(survey)
-    assert (found.severity, found.name, found.where) == ("warning", "leaked groups", ("Bo",))
-    assert "value: Bo" in found.remedy
+    (finding,) = findings(survey)
+    assert (finding.severity, finding.name, finding.where) == ("warning", "leaked groups", ("Bo",))
+    assert "value: Bo" in finding.remedy
 
 
-@pytest.mark.parametrize(("window", "said"), [(6, "it sees few of them"), (300, "most of it is padding")])
-def test_a_window_that_does_not_fit(window: int, said: str) -> None:
-    found = found_in(window=window)
-    assert (found.severity, found.name, found.remedy) == ("warning", "window", "preprocessing.window=40")
-    assert said in found.what
+@pytest.mark.parametrize(("window", "message"), [(6, "it sees few of them"), (300, "most of it is padding")])
+def test_a_window_that_does_not_fit(window: int, message: str) -> None:
+    finding = found_in(window=window)
+    assert (finding.severity, finding.name, finding.remedy) == ("warning", "window", "preprocessing.window=40")
+    assert message in finding.what
 
 
 def test_frames_that_are_kept_for_crops_count_instead_of_the_window() -> None:
@@ -118,23 +119,23 @@ def test_a_clip_that_paddlevideos_sampling_would_run_out_of() -> None:
     def full(clips: np.ndarray) -> None:
         clips[3, :, T:] = clips[3, :, T - 1 : T]
 
-    found = found_in(change=full, sampling="to_length")
-    assert (found.severity, found.name, found.where) == ("error", "sampling", ("train.npy[3]",))
-    assert found.remedy == "preprocessing.sampling=to_last"
+    finding = found_in(change=full, sampling="to_length")
+    assert (finding.severity, finding.name, finding.where) == ("error", "sampling", ("train.npy[3]",))
+    assert finding.remedy == "preprocessing.sampling=to_last"
     assert findings(survey_of(change=full)) == []
     assert findings(survey_of(change=full, sampling="to_length", window=46)) == []
 
 
 def test_the_summary_counts() -> None:
-    told = summary(survey_of(change=lambda clips: clips[0, :, 20:].fill(0)))
-    assert told["clips"] == {"train": 20, "test": 8}
-    assert told["classes"]["test"] == dict.fromkeys("abcd", 2)
-    assert told["frames"] == {"least": 20, "quarter": T, "median": T, "three_quarters": T, "most": T}
-    assert told["window"] == {
+    numbers = summary(survey_of(change=lambda clips: clips[0, :, 20:].fill(0)))
+    assert numbers["clips"] == {"train": 20, "test": 8}
+    assert numbers["classes"]["test"] == dict.fromkeys("abcd", 2)
+    assert numbers["frames"] == {"least": 20, "quarter": T, "median": T, "three_quarters": T, "most": T}
+    assert numbers["window"] == {
         "option": "preprocessing.window",
         "frames": 32,
         "cut": 27,
         "padded": 1,
         "unseen": pytest.approx(27 * 8 / (27 * T + 20)),
     }
-    assert told["missing"] == dict.fromkeys(BODY.joints, 0)
+    assert numbers["missing"] == dict.fromkeys(BODY.joints, 0)

@@ -34,10 +34,10 @@ def test_labels_lie_beside(folder: Path, name: str) -> None:
         np.save(folder / name, [4, 0, 1])
     else:
         (folder / name).write_bytes(pickle.dumps((["a", "b", "c"], [4, 0, 1])))
-    found = recordings(folder)
-    assert [each.label for each in found] == [Label("4", 4), Label("0", 0), Label("1", 1)]
-    assert [each.source for each in found] == [f"train_data.npy:{i}" for i in range(3)]
-    assert found[0].columns == {"split": "train"}
+    sources = recordings(folder)
+    assert [each.label for each in sources] == [Label("4", 4), Label("0", 0), Label("1", 1)]
+    assert [each.source for each in sources] == [f"train_data.npy:{i}" for i in range(3)]
+    assert sources[0].columns == {"split": "train"}
 
 
 def test_without_labels_there_are_none(folder: Path) -> None:
@@ -47,14 +47,14 @@ def test_without_labels_there_are_none(folder: Path) -> None:
 @pytest.mark.parametrize("clip", [DATA[0], DATA[0, ..., 0]], ids=["C T V M", "C T V"])
 def test_one_clip_is_an_array_of_one(tmp_path: Path, clip: np.ndarray) -> None:
     np.save(tmp_path / "clip.npy", clip)
-    (found,) = recordings(tmp_path / "clip.npy")
-    np.testing.assert_array_equal(found.read().together(), clip.reshape(3, 8, 5, -1))
+    (source,) = recordings(tmp_path / "clip.npy")
+    np.testing.assert_array_equal(source.read().together(), clip.reshape(3, 8, 5, -1))
 
 
 def test_another_name_has_neither_labels_nor_split(folder: Path) -> None:
     np.save(folder / "label.npy", [1, 2, 3])
-    found = recordings((folder / "train_data.npy").rename(folder / "clips.npy"))
-    assert [(each.label, each.columns) for each in found] == [(None, {})] * 3
+    sources = recordings((folder / "train_data.npy").rename(folder / "clips.npy"))
+    assert [(each.label, each.columns) for each in sources] == [(None, {})] * 3
 
 
 def test_refuses_other_axes_and_other_labels(folder: Path) -> None:

@@ -22,9 +22,9 @@ def test_clips_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
         saved(tmp_path, f"Ann/spin/clip_{i}.npy")
     saved(tmp_path, "jump/a.npy")
     saved(tmp_path, "outside.npy")
-    found = recordings(tmp_path)
-    assert [each.source for each in found] == [*(f"Ann/spin/clip_{i}.npy" for i in (1, 2, 10)), "jump/a.npy"]
-    assert [(each.label, each.group) for each in found[2:]] == [(Label("spin"), "Ann"), (Label("jump"), ".")]
+    sources = recordings(tmp_path)
+    assert [each.source for each in sources] == [*(f"Ann/spin/clip_{i}.npy" for i in (1, 2, 10)), "jump/a.npy"]
+    assert [(each.label, each.group) for each in sources[2:]] == [(Label("spin"), "Ann"), (Label("jump"), ".")]
 
 
 @pytest.mark.parametrize(("C", "channels"), [(2, ("x", "y")), (3, ("x", "y", "z")), (4, ("x", "y", "z", "score"))])
@@ -49,8 +49,8 @@ def test_refuses_a_folder_without_clips(tmp_path: Path) -> None:
 def test_without_folders_there_are_no_classes(tmp_path: Path) -> None:
     for name in ("b.npy", "a_10.npy", "a_9.npy"):
         saved(tmp_path, name)
-    found = recordings(tmp_path)
-    assert [(each.source, each.label, each.group) for each in found] == [
+    sources = recordings(tmp_path)
+    assert [(each.source, each.label, each.group) for each in sources] == [
         (name, None, ".") for name in ("a_9.npy", "a_10.npy", "b.npy")
     ]
-    assert found[0].read().frames == 6
+    assert sources[0].read().frames == 6

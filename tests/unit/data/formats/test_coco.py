@@ -33,16 +33,16 @@ def saved(folder: Path, images: list[Any], annotations: list[Any], name: str = "
 
 def test_frames_are_in_the_order_of_their_names(tmp_path: Path) -> None:
     images = [image(1, "frame10.jpg"), image(2, "frame9.jpg"), image(3, "frame1.jpg")]
-    (found,) = recordings(saved(tmp_path, images, [person(1, 2), person(3, 0)]))
-    scene = found.read()
+    (video,) = recordings(saved(tmp_path, images, [person(1, 2), person(3, 0)]))
+    scene = video.read()
     assert (scene.frames, scene.layout, scene.channels) == (3, "coco", ("x", "y", "score"))
     np.testing.assert_allclose(scene.together()[0, :, 0, 0], [BODY[0, 0], 0, BODY[0, 0] + 2], rtol=1e-6)
 
 
 def test_frame_ids_come_before_names(tmp_path: Path) -> None:
     images = [image(1, "a.jpg", frame_id=2), image(2, "b.jpg", frame_id=1)]
-    (found,) = recordings(saved(tmp_path, images, [person(1)]))
-    assert found.read().together().any(axis=(0, 2, 3)).tolist() == [False, True]
+    (video,) = recordings(saved(tmp_path, images, [person(1)]))
+    assert video.read().together().any(axis=(0, 2, 3)).tolist() == [False, True]
 
 
 def test_people_have_their_own_numbers(tmp_path: Path) -> None:
@@ -74,9 +74,9 @@ def test_videos_are_recordings(tmp_path: Path, key: str) -> None:
     images = [image(v * 3 + t, f"{v}/{t}.jpg" if key == "folder" else f"{t}.jpg") for v in (4, 5) for t in range(3)]
     if key == "video_id":
         images = [each | {"video_id": each["id"] // 3 + 1} for each in images]
-    found = recordings(saved(tmp_path, images, [person(12), person(16)]))
-    assert len(found) == 2
-    assert [each.read().together().any(axis=(0, 2, 3)).tolist() for each in found] == [
+    videos = recordings(saved(tmp_path, images, [person(12), person(16)]))
+    assert len(videos) == 2
+    assert [each.read().together().any(axis=(0, 2, 3)).tolist() for each in videos] == [
         [True, False, False],
         [False, True, False],
     ]
@@ -84,16 +84,16 @@ def test_videos_are_recordings(tmp_path: Path, key: str) -> None:
 
 def test_a_bare_list_of_results_is_read(tmp_path: Path) -> None:
     (tmp_path / "results.json").write_text(json.dumps([person(t) | {"image_id": f"{t}.jpg"} for t in (10, 9)]))
-    (found,) = recordings(tmp_path)
-    assert found.read().together().shape == (3, 2, 17, 1)
+    (video,) = recordings(tmp_path)
+    assert video.read().together().shape == (3, 2, 17, 1)
 
 
 @pytest.mark.parametrize("name", ["{}", "frame_{:04}.jpg", 7], ids=str)
 def test_frames_of_results_that_show_nobody_are_empty(tmp_path: Path, name: str | int) -> None:
     results = [person(t) | {"image_id": t if name == 7 else str(name).format(t)} for t in (3, 4, 8)]
     (tmp_path / "results.json").write_text(json.dumps(results))
-    (found,) = recordings(tmp_path)
-    assert found.read().together().any(axis=(0, 2, 3)).tolist() == [True, True, False, False, False, True]
+    (video,) = recordings(tmp_path)
+    assert video.read().together().any(axis=(0, 2, 3)).tolist() == [True, True, False, False, False, True]
 
 
 def test_results_whose_names_have_no_numbers_are_in_their_order(tmp_path: Path) -> None:
@@ -114,8 +114,8 @@ def test_folders_may_be_windows_own(tmp_path: Path) -> None:
 
 def test_a_folder_above_is_the_class(tmp_path: Path) -> None:
     saved(tmp_path, [image(0, "0.jpg")], [person(0)], "Ann/spin/a.json")
-    (found,) = recordings(tmp_path)
-    assert (found.source, found.label, found.group) == ("Ann/spin/a.json", Label("spin"), "Ann")
+    (video,) = recordings(tmp_path)
+    assert (video.source, video.label, video.group) == ("Ann/spin/a.json", Label("spin"), "Ann")
 
 
 @pytest.mark.parametrize(
@@ -130,9 +130,9 @@ def test_a_folder_above_is_the_class(tmp_path: Path) -> None:
     ],
 )
 def test_refuses_what_is_no_annotation(tmp_path: Path, images: list[Any], annotations: list[Any], message: str) -> None:
-    (found,) = recordings(saved(tmp_path, images, annotations))
+    (video,) = recordings(saved(tmp_path, images, annotations))
     with pytest.raises(ValueError, match=f"^{message}$"):
-        found.read()
+        video.read()
 
 
 def test_one_bad_file_leaves_the_others(tmp_path: Path) -> None:

@@ -8,26 +8,26 @@ import pytest
 from stgcn_torch.data.formats.json_files import load_json, numbers, part
 
 
-@pytest.mark.parametrize("held", [b'{"a": 1}', b'\xef\xbb\xbf{"a": 1}', b'{"a":\r\n1}\r\n'])
-def test_an_object_is_read(tmp_path: Path, held: bytes) -> None:
-    (tmp_path / "a.json").write_bytes(held)
+@pytest.mark.parametrize("content", [b'{"a": 1}', b'\xef\xbb\xbf{"a": 1}', b'{"a":\r\n1}\r\n'])
+def test_an_object_is_read(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.json").write_bytes(content)
     assert load_json(tmp_path / "a.json") == {"a": 1}
 
 
 @pytest.mark.parametrize(
-    "held", [b"", b"{", b'{"a": 1} {"b": 2}', b"\xff\xfe{", b"[" * 100_000, b"1" * 5000, b'{"a": 1,}']
+    "content", [b"", b"{", b'{"a": 1} {"b": 2}', b"\xff\xfe{", b"[" * 100_000, b"1" * 5000, b'{"a": 1,}']
 )
-def test_what_is_no_json_is_refused_in_one_line(tmp_path: Path, held: bytes) -> None:
-    (tmp_path / "a.json").write_bytes(held)
+def test_what_is_no_json_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.json").write_bytes(content)
     with pytest.raises(ValueError, match=r"^it is no JSON: [^\n]+$"):
         load_json(tmp_path / "a.json")
 
 
-@pytest.mark.parametrize("held", [{}, {"a": None}, {"a": "1"}, {"a": True}, [], None, 7], ids=str)
-def test_a_part_has_its_type(held: Any) -> None:
+@pytest.mark.parametrize("content", [{}, {"a": None}, {"a": "1"}, {"a": True}, [], None, 7], ids=str)
+def test_a_part_has_its_type(content: Any) -> None:
     assert part({"a": 1}, "a", int) == 1
     with pytest.raises(ValueError, match=r"^it has no 'a' that is a int$"):
-        part(held, "a", int)
+        part(content, "a", int)
 
 
 @pytest.mark.parametrize(

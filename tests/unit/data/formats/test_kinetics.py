@@ -22,9 +22,9 @@ def clip(*frames: list[dict[str, Any]], first: int = 1) -> dict[str, Any]:
     return {"data": data, "label": "juggling", "label_index": 3}
 
 
-def saved(path: Path, held: Any) -> Path:
+def saved(path: Path, content: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(held if isinstance(held, str) else json.dumps(held))
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
     return path
 
 
@@ -39,30 +39,30 @@ def test_people_are_the_two_surest_of_the_first_five(tmp_path: Path) -> None:
 
 
 def test_a_joint_without_score_is_at_zero(tmp_path: Path) -> None:
-    seen = person(0.5)
-    seen["score"][4] = 0.0
-    array = read_clip(saved(tmp_path / "a.json", clip([seen]))).together()
+    pose = person(0.5)
+    pose["score"][4] = 0.0
+    array = read_clip(saved(tmp_path / "a.json", clip([pose]))).together()
     assert not array[:, 0, 4].any()
     assert array[:, 0, 5].all()
 
 
 def test_frames_have_the_places_of_their_numbers(tmp_path: Path) -> None:
-    held = clip([person(0.5)], [], [person(0.5)], first=7)
-    del held["data"][1]
-    held["data"].reverse()
-    array = read_clip(saved(tmp_path / "a.json", held)).together()
+    content = clip([person(0.5)], [], [person(0.5)], first=7)
+    del content["data"][1]
+    content["data"].reverse()
+    array = read_clip(saved(tmp_path / "a.json", content)).together()
     assert array.any(axis=(0, 2, 3)).tolist() == [True, False, True]
 
 
-@pytest.mark.parametrize("held", [clip(), clip([], [])], ids=["no frames", "empty frames"])
-def test_nobody_is_no_error(tmp_path: Path, held: dict[str, Any]) -> None:
-    assert list(read_clip(saved(tmp_path / "a.json", held)).people) == []
+@pytest.mark.parametrize("content", [clip(), clip([], [])], ids=["no frames", "empty frames"])
+def test_nobody_is_no_error(tmp_path: Path, content: dict[str, Any]) -> None:
+    assert list(read_clip(saved(tmp_path / "a.json", content)).people) == []
 
 
-@pytest.mark.parametrize(("given", "name"), [("ice \r\n skating", "ice skating"), (" ", "3")])
-def test_a_label_is_one_line(tmp_path: Path, given: str, name: str) -> None:
+@pytest.mark.parametrize(("label", "name"), [("ice \r\n skating", "ice skating"), (" ", "3")])
+def test_a_label_is_one_line(tmp_path: Path, label: str, name: str) -> None:
     """classes.txt has one name a line, and blank lines do not count."""
-    saved(tmp_path / "a.json", clip([person(0.5)]) | {"label": given})
+    saved(tmp_path / "a.json", clip([person(0.5)]) | {"label": label})
     assert read_clip(tmp_path / "a.json").label == Label(name, 3)
 
 
@@ -84,13 +84,13 @@ def test_labels_come_from_inside_where_no_file_has_them(tmp_path: Path) -> None:
 
 
 def without(key: str) -> dict[str, Any]:
-    held = clip([person(0.5)])
-    del held[key]
-    return held
+    content = clip([person(0.5)])
+    del content[key]
+    return content
 
 
 @pytest.mark.parametrize(
-    ("held", "message"),
+    ("content", "message"),
     [
         (json.dumps(clip([person(0.5)]))[:200], r"it is no JSON: .*"),
         ([], r"it has no 'data' that is a list"),
@@ -105,9 +105,9 @@ def without(key: str) -> dict[str, Any]:
         ({"data": [], "label": 7, "label_index": 7}, r"it has no 'label' that is a str"),
     ],
 )
-def test_refuses_what_is_no_clip(tmp_path: Path, held: Any, message: str) -> None:
+def test_refuses_what_is_no_clip(tmp_path: Path, content: Any, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}$"):
-        read_clip(saved(tmp_path / "a.json", held))
+        read_clip(saved(tmp_path / "a.json", content))
 
 
 def test_names_a_label_file_that_is_none(tmp_path: Path) -> None:

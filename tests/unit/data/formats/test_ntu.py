@@ -26,8 +26,8 @@ def text(*frames: list[tuple[str, float]], newline: str = "\n") -> str:
     return newline.join(lines) + newline
 
 
-def saved(folder: Path, held: str) -> Path:
-    (folder / NAME).write_text(held, newline="")
+def saved(folder: Path, content: str) -> Path:
+    (folder / NAME).write_text(content, newline="")
     return folder / NAME
 
 
@@ -81,7 +81,7 @@ WHOLE = text([(STILL, 0)], [(STILL, 1)])
 
 
 @pytest.mark.parametrize(
-    ("held", "message"),
+    ("content", "message"),
     [
         ("", r"it ends in frame 0"),
         (WHOLE[: len(WHOLE) // 3], r"it ends in frame 0"),
@@ -94,9 +94,9 @@ WHOLE = text([(STILL, 0)], [(STILL, 1)])
         ("\0\xff\0", r"frame 0: invalid literal .*"),
     ],
 )
-def test_refuses_a_file_that_breaks_off_or_is_none(tmp_path: Path, held: str, message: str) -> None:
+def test_refuses_a_file_that_breaks_off_or_is_none(tmp_path: Path, content: str, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}$"):
-        read_skeletons(saved(tmp_path, held))
+        read_skeletons(saved(tmp_path, content))
 
 
 def test_a_number_beyond_float32_is_infinite_without_a_warning(tmp_path: Path) -> None:

@@ -24,15 +24,15 @@ def clip(name: str = "one", label: Any = 3, M: int = 2, T: int = 5, V: int = 17,
     return {"frame_dir": name, "label": label, "keypoint": keypoint, "total_frames": T, "img_shape": (9, 9), **score}
 
 
-def saved(folder: Path, held: Any, protocol: int = 4) -> Path:
-    (folder / "data.pkl").write_bytes(pickle.dumps(held, protocol))
+def saved(folder: Path, content: Any, protocol: int = 4) -> Path:
+    (folder / "data.pkl").write_bytes(pickle.dumps(content, protocol))
     return folder / "data.pkl"
 
 
 @pytest.mark.parametrize("protocol", range(6))
 def test_a_clip_is_its_numbers(tmp_path: Path, protocol: int) -> None:
-    held = clip()
-    (found,) = recordings(saved(tmp_path, {"annotations": [held], "split": {}}, protocol))
+    content = clip()
+    (found,) = recordings(saved(tmp_path, {"annotations": [content], "split": {}}, protocol))
     scene = found.read()
     assert (found.source, found.label, scene.layout, scene.channels) == (
         "one",
@@ -40,7 +40,7 @@ def test_a_clip_is_its_numbers(tmp_path: Path, protocol: int) -> None:
         "coco",
         ("x", "y", "score"),
     )
-    expected = np.concatenate([held["keypoint"], held["keypoint_score"][..., None]], 3).transpose(3, 1, 2, 0)
+    expected = np.concatenate([content["keypoint"], content["keypoint_score"][..., None]], 3).transpose(3, 1, 2, 0)
     np.testing.assert_array_equal(scene.together(), expected)
 
 
@@ -94,7 +94,7 @@ def test_refuses_one_clip_that_is_none(tmp_path: Path, change: dict[str, Any], m
 
 
 @pytest.mark.parametrize(
-    ("held", "message"),
+    ("content", "message"),
     [
         ([1, 2], r"must hold a list of annotations, got list"),
         ({"split": {}}, r"must hold a list of annotations, got NoneType"),
@@ -104,9 +104,9 @@ def test_refuses_one_clip_that_is_none(tmp_path: Path, change: dict[str, Any], m
     ],
     ids=str,
 )
-def test_refuses_what_holds_no_clips(tmp_path: Path, held: Any, message: str) -> None:
+def test_refuses_what_holds_no_clips(tmp_path: Path, content: Any, message: str) -> None:
     with pytest.raises(ValueError, match=rf"^.*data\.pkl:? {message}$"):
-        recordings(saved(tmp_path, held))
+        recordings(saved(tmp_path, content))
 
 
 @pytest.mark.parametrize("protocol", range(6))
@@ -139,9 +139,9 @@ def collected(tmp_path: Path, label: Label | None = None) -> Collection:
 def test_what_is_written_plain_pickle_loads(tmp_path: Path) -> None:
     collection = collected(tmp_path, Label("spin"))
     write_pyskl(collection, tmp_path / "out.pkl")
-    held = pickle.loads((tmp_path / "out.pkl").read_bytes())
-    assert held["split"] == {"train": ["0.json"], "xsub_val": ["1.json"]}
-    for annotation, whole in zip(held["annotations"], collection, strict=True):
+    content = pickle.loads((tmp_path / "out.pkl").read_bytes())
+    assert content["split"] == {"train": ["0.json"], "xsub_val": ["1.json"]}
+    for annotation, whole in zip(content["annotations"], collection, strict=True):
         assert (annotation["total_frames"], annotation["label"]) == (whole.shape[1], 0)
         np.testing.assert_array_equal(annotation["keypoint"], whole[:2].transpose(3, 1, 2, 0))
         np.testing.assert_array_equal(annotation["keypoint_score"], whole[2].transpose(2, 0, 1))

@@ -18,12 +18,12 @@ def clip() -> np.ndarray:
     return walkers(1)[0]
 
 
-def told(change: np.ndarray, **options: Any) -> list[str]:
+def report(change: np.ndarray, **options: Any) -> list[str]:
     return list(account(change, Preprocessing(**options), BODY))
 
 
 def test_a_clip_that_is_padded_and_centred() -> None:
-    assert told(clip(), window=64) == [
+    assert report(clip(), window=64) == [
         "40 frames up to the last live one of 46: padded with zeros to 64",
         f"{HIP} moved to the origin in every frame, and with it every detected joint",
         "score dropped",
@@ -32,8 +32,8 @@ def test_a_clip_that_is_padded_and_centred() -> None:
 
 
 def test_a_clip_that_is_sampled_as_in_the_article() -> None:
-    made = {"window": 16, "select": "before", "length": "positive_sum", "sampling": "to_length", "center": None}
-    assert told(clip(), **made, streams=("bone", "joint_motion")) == [
+    settings = {"window": 16, "select": "before", "length": "positive_sum", "sampling": "to_length", "center": None}
+    assert report(clip(), **settings, streams=("bone", "joint_motion")) == [
         "score dropped",
         "40 frames up to the last live one of 46, the last whose values sum to more than zero: "
         "16 of them taken, evenly from the first to one past the last",
@@ -45,30 +45,30 @@ def test_a_clip_that_is_sampled_as_in_the_article() -> None:
 
 def test_a_clip_as_long_as_the_window() -> None:
     whole = clip()[:, :T]
-    assert told(whole, window=T)[0] == "40 frames: as many as the window has"
+    assert report(whole, window=T)[0] == "40 frames: as many as the window has"
 
 
 @pytest.mark.parametrize("center_of", ["frame", "clip"])
 @pytest.mark.parametrize("centring", ["detected", "every_joint"])
 def test_which_joints_move_with_the_centre(center_of: str, centring: str) -> None:
-    line = told(clip(), window=64, center=3, center_of=center_of, centring=centring)[1]
+    line = report(clip(), window=64, center=3, center_of=center_of, centring=centring)[1]
     assert line.startswith(BODY.joints[3])
     assert ("undetected ones too" in line) == (centring == "every_joint")
     assert ("the path of the body is kept" in line) == (center_of == "clip")
 
 
 def test_padding_that_moves_with_the_first_frame_s_centre_is_no_longer_zero() -> None:
-    made = {"window": 64, "center": 3, "center_of": "clip", "centring": "every_joint"}
-    assert preprocess(clip(), Preprocessing(**made), BODY)[:, -1].any()
-    assert told(clip(), **made)[0].endswith(f"padded with zeros to 64, which then move with {BODY.joints[3]}")
-    assert not preprocess(clip(), Preprocessing(**made | {"center_of": "frame"}), BODY)[:, -1].any()
+    settings = {"window": 64, "center": 3, "center_of": "clip", "centring": "every_joint"}
+    assert preprocess(clip(), Preprocessing(**settings), BODY)[:, -1].any()
+    assert report(clip(), **settings)[0].endswith(f"padded with zeros to 64, which then move with {BODY.joints[3]}")
+    assert not preprocess(clip(), Preprocessing(**settings | {"center_of": "frame"}), BODY)[:, -1].any()
 
 
 def test_how_many_joints_have_no_numbers() -> None:
     broken = clip()
     broken[0, 3, 4:6], broken[2, 9, 1] = np.nan, np.inf
-    assert told(broken, window=64, nan="missing")[0] == "3 joints with NaN or infinite values taken for undetected"
-    assert len(told(clip(), window=64, nan="missing")) == 4
+    assert report(broken, window=64, nan="missing")[0] == "3 joints with NaN or infinite values taken for undetected"
+    assert len(report(clip(), window=64, nan="missing")) == 4
 
 
 @pytest.mark.parametrize(
@@ -105,9 +105,9 @@ def test_what_is_repaired_is_counted(options: dict[str, str], lines: list[str], 
     broken = clip()
     broken[:2, 20] += 7
     broken[:, 10:12] = 0
-    said = told(broken, window=64, **options)
-    assert said[: len(lines)] == lines
-    assert said[len(lines)].startswith(f"{live} frames")
+    text = report(broken, window=64, **options)
+    assert text[: len(lines)] == lines
+    assert text[len(lines)].startswith(f"{live} frames")
     processed = preprocess(broken, Preprocessing(window=64, center=None, **options), BODY)  # type: ignore[arg-type]
     assert np.flatnonzero(processed.any(axis=(0, 2, 3)))[-1] == live - 1
 

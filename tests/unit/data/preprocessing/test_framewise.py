@@ -29,8 +29,8 @@ def recording(T: int, seed: int = 0, M: int = 2) -> np.ndarray[Any, Any]:
     return clip
 
 
-def joined(clip: np.ndarray[Any, Any], made: Preprocessing) -> np.ndarray[Any, Any]:
-    return np.concatenate([*LongClip(clip, made, BODY).parts()], axis=1)
+def joined(clip: np.ndarray[Any, Any], preprocessing: Preprocessing) -> np.ndarray[Any, Any]:
+    return np.concatenate([*LongClip(clip, preprocessing, BODY).parts()], axis=1)
 
 
 choices = st.fixed_dictionaries(
@@ -47,23 +47,23 @@ choices = st.fixed_dictionaries(
 @settings(derandomize=True, deadline=None, max_examples=60, database=None)
 @given(choices, st.sampled_from(LENGTHS), st.integers(0, 9))
 def test_the_parts_are_those_of_the_whole_to_the_bit(options: dict[str, Any], T: int, seed: int) -> None:
-    made, clip = Preprocessing(**options), recording(T, seed)
-    expected = preprocess(clip, replace(made, window=T), BODY)
-    assert np.array_equal(joined(clip, made), expected)
+    preprocessing, clip = Preprocessing(**options), recording(T, seed)
+    expected = preprocess(clip, replace(preprocessing, window=T), BODY)
+    assert np.array_equal(joined(clip, preprocessing), expected)
 
 
 @settings(derandomize=True, deadline=None, max_examples=60, database=None)
 @given(choices, st.integers(1, 40), st.integers(0, 9))
 def test_a_live_frame_is_the_last_of_the_clip_so_far_to_the_bit(options: dict[str, Any], T: int, seed: int) -> None:
     """Gaps of the centre and of people among them."""
-    made, clip = Preprocessing(**options), recording(T, seed)
-    live = LiveFrames(made, BODY)
+    preprocessing, clip = Preprocessing(**options), recording(T, seed)
+    live = LiveFrames(preprocessing, BODY)
     for t in range(T):
         frame = live.push(clip[:, t])
-        so_far = preprocess(clip[:, : t + 1], replace(made, window=t + 1, empty="keep"), BODY)
+        so_far = preprocess(clip[:, : t + 1], replace(preprocessing, window=t + 1, empty="keep"), BODY)
         assert np.array_equal(frame, so_far[:, t])
     live.reset()
-    assert np.array_equal(live.push(clip[:, 0]), LiveFrames(made, BODY).push(clip[:, 0]))
+    assert np.array_equal(live.push(clip[:, 0]), LiveFrames(preprocessing, BODY).push(clip[:, 0]))
 
 
 def test_in_a_gap_the_centre_stays_where_it_was_seen_until_it_is_seen_again() -> None:
@@ -89,8 +89,8 @@ def test_joints_of_nan_are_missing_where_that_is_asked_for() -> None:
     clip = recording(400)
     clip[0, 300:320, 1] = np.nan
     clip[:, 403:] = np.inf  # no end of the recording
-    made = Preprocessing(nan="missing")
-    assert np.array_equal(joined(clip, made), preprocess(clip, replace(made, window=400), BODY))
+    preprocessing = Preprocessing(nan="missing")
+    assert np.array_equal(joined(clip, preprocessing), preprocess(clip, replace(preprocessing, window=400), BODY))
 
 
 def test_nan_is_refused_with_its_frame() -> None:
@@ -110,7 +110,7 @@ def test_the_named_preprocessings_work_frame_by_frame(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"center_of": "clip"}, r"preprocessing.center_of=clip \(allowed: frame\)"),
         ({"teleports": "drop", "gaps": "drop"}, r"teleports=drop \(allowed: keep\); preprocessing.gaps=drop"),
@@ -119,8 +119,8 @@ def test_the_named_preprocessings_work_frame_by_frame(name: str) -> None:
         ({"streams": ("bone", "bone_motion")}, r"streams=\['bone', 'bone_motion'\] \(allowed: joint, bone\)"),
     ],
 )
-def test_steps_that_need_more_than_a_frame_are_refused(options: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=told) as refusal:
+def test_steps_that_need_more_than_a_frame_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message) as refusal:
         refuse_more_than_frames(Preprocessing(**options))
     assert "\n" not in str(refusal.value)
 

@@ -157,9 +157,9 @@ def test_the_windows_are_those_of_the_originals() -> None:
     clip = np.zeros((3, 1200, 25, 1))
     clip[:, :1100] = np.random.default_rng(0).uniform(0, 1, (3, 1100, 25, 1))
     for name, restated, window in (("paddlevideo", paddlevideo, 350), ("article", article, 1000)):
-        made = preprocess(clip, PREPROCESSINGS[name], LAYOUTS["fsd10"])
-        assert made.shape == (2, window, 25, 1)
-        assert made.tobytes() == restated(clip, window).tobytes()
+        result = preprocess(clip, PREPROCESSINGS[name], LAYOUTS["fsd10"])
+        assert result.shape == (2, window, 25, 1)
+        assert result.tobytes() == restated(clip, window).tobytes()
 
 
 def test_article_sums_what_float32_holds() -> None:
@@ -167,10 +167,10 @@ def test_article_sums_what_float32_holds() -> None:
     clip[:, :12] = 0.1
     clip[:2, 11] = 0
     clip[0, 11, :2, 0] = [-0.5, 0.5 + 1e-12]  # more than nothing, but not in float32
-    made = preprocess(clip, ARTICLE, BODY)
-    assert made[:, 10].all()
-    assert not made[:, 11].any()
-    assert made.tobytes() == article(clip, WINDOW).tobytes()
+    result = preprocess(clip, ARTICLE, BODY)
+    assert result[:, 10].all()
+    assert not result[:, 11].any()
+    assert result.tobytes() == article(clip, WINDOW).tobytes()
 
 
 def test_article_cuts_live_frames_whose_coordinates_sum_to_less_than_zero() -> None:
@@ -210,23 +210,23 @@ def test_random_sampling_takes_distinct_live_frames_out_of_order() -> None:
 @pytest.mark.parametrize("live", [12, 33])
 def test_randomness_is_the_generators_alone(live: int) -> None:
     random = replace(FIXED, random_pad=True)
-    made = [preprocess(clip_of(live, 40), random, BODY, np.random.default_rng(seed)).tobytes() for seed in (1, 1, 2)]
-    assert made[0] == made[1] != made[2]
+    result = [preprocess(clip_of(live, 40), random, BODY, np.random.default_rng(seed)).tobytes() for seed in (1, 1, 2)]
+    assert result[0] == result[1] != result[2]
 
 
 @pytest.mark.parametrize("live", [12, 33])
 def test_without_a_generator_nothing_is_random(live: int) -> None:
-    made = preprocess(clip_of(live, 40), replace(FIXED, random_pad=True), BODY)
-    np.testing.assert_array_equal(made, preprocess(clip_of(live, 40), FIXED, BODY))
+    result = preprocess(clip_of(live, 40), replace(FIXED, random_pad=True), BODY)
+    np.testing.assert_array_equal(result, preprocess(clip_of(live, 40), FIXED, BODY))
 
 
 def test_undetected_joints_stay_zero() -> None:
     clip = clip_of(12, 14)
-    made = preprocess(clip, FIXED, BODY)
+    result = preprocess(clip, FIXED, BODY)
     undetected = clip[2, :12] == 0
     assert undetected.any()
-    assert not made[:, :12][:, undetected].any()
-    assert not made[:, 12:].any()
+    assert not result[:, :12][:, undetected].any()
+    assert not result[:, 12:].any()
 
 
 def test_the_centre_joint_is_at_the_origin() -> None:
@@ -238,16 +238,16 @@ def test_the_centre_joint_is_at_the_origin() -> None:
 @pytest.mark.parametrize("center_of", ["frame", "clip"])
 def test_centring_does_not_move_scores(center_of: str) -> None:
     clip = clip_of(WINDOW, WINDOW)
-    made = preprocess(clip, replace(FIXED, keep=("score",), center_of=center_of), BODY)
-    np.testing.assert_array_equal(made[0], clip[2].astype(np.float32))
+    result = preprocess(clip, replace(FIXED, keep=("score",), center_of=center_of), BODY)
+    np.testing.assert_array_equal(result[0], clip[2].astype(np.float32))
 
 
 def test_the_centre_is_interpolated_where_it_is_undetected() -> None:
     clip = np.zeros((3, 7, len(BODY.joints), 1))
     clip[0, :, 0], clip[2, :, 0] = 10, 1  # one joint that stands still at x = 10
     clip[0, [1, 5], HIP], clip[2, [1, 5], HIP] = [[2], [6]], 1  # the centre, seen twice
-    made = preprocess(clip, replace(FIXED, window=7), BODY)
-    np.testing.assert_array_equal(made[0, :, 0, 0], [8, 8, 7, 6, 5, 4, 4])
+    result = preprocess(clip, replace(FIXED, window=7), BODY)
+    np.testing.assert_array_equal(result[0, :, 0, 0], [8, 8, 7, 6, 5, 4, 4])
 
 
 def test_an_absent_centre_may_be_the_mean_of_the_visible_joints() -> None:
@@ -256,10 +256,10 @@ def test_an_absent_centre_may_be_the_mean_of_the_visible_joints() -> None:
     clip[0, :, :2, 0], clip[2, :, :2, 0] = [10, 20], 1
     clip[0, 1, HIP, 0], clip[2, 1, HIP, 0] = 2, 1
     clip[:, 3] = 0  # nobody: as in the frame before
-    made = preprocess(clip, replace(FIXED, window=4, absent_center="visible"), BODY)
-    np.testing.assert_array_equal(made[0, :, 0, 0], [-5, 8, -5, 0])
-    np.testing.assert_array_equal(made[0, :, 1, 0], [5, 18, 5, 0])
-    assert not made[..., 1].any()  # a person who is never there
+    result = preprocess(clip, replace(FIXED, window=4, absent_center="visible"), BODY)
+    np.testing.assert_array_equal(result[0, :, 0, 0], [-5, 8, -5, 0])
+    np.testing.assert_array_equal(result[0, :, 1, 0], [5, 18, 5, 0])
+    assert not result[..., 1].any()  # a person who is never there
 
 
 def damaged() -> tuple[np.ndarray, np.ndarray]:
@@ -285,7 +285,7 @@ def test_a_damaged_clip_is_repaired() -> None:
     np.testing.assert_array_equal(preprocess(broken, option, BODY), broken.astype("f4"))  # all off by default
 
 
-def test_frames_that_are_dropped_are_missing_among_those_that_are_told() -> None:
+def test_dropped_frames_are_missing_among_source_frames() -> None:
     option = replace(FIXED, window=40, center=None, teleports="drop", gaps="drop")
     np.testing.assert_array_equal(
         traced(damaged()[1], option, BODY)[1], [*np.delete(np.arange(40), [10, 11, 20]), -1, -1, -1]
@@ -294,11 +294,11 @@ def test_frames_that_are_dropped_are_missing_among_those_that_are_told() -> None
 
 @pytest.mark.parametrize("live", [9, WINDOW, 40], ids=["padded", "whole", "sampled"])
 @pytest.mark.parametrize("options", [{}, {"teleports": "drop", "gaps": "drop"}], ids=["kept", "dropped"])
-@pytest.mark.parametrize("made", [PADDLEVIDEO, ARTICLE, FIXED], ids=["paddlevideo", "article", "fixed"])
-def test_each_frame_is_that_of_the_clip_which_is_told(live: int, options: dict[str, str], made: Preprocessing) -> None:
+@pytest.mark.parametrize("rules", [PADDLEVIDEO, ARTICLE, FIXED], ids=["paddlevideo", "article", "fixed"])
+def test_each_frame_equals_its_source_frame(live: int, options: dict[str, str], rules: Preprocessing) -> None:
     clip = clip_of(live, 45)
     clip[:, [2, 5]] = 0
-    processed, frames = traced(clip, replace(made, center=None, **options), BODY)
+    processed, frames = traced(clip, replace(rules, center=None, **options), BODY)
     taken = np.where(frames < 0, 0, clip[:2, frames].transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
     np.testing.assert_array_equal(processed, taken.astype(np.float32))
     assert len(frames) == WINDOW
@@ -312,10 +312,10 @@ def test_dropped_gaps_are_before_the_last_live_frame() -> None:
 
 @pytest.mark.parametrize("name", sorted(PREPROCESSINGS))
 def test_a_checkpoint_from_before_a_switch_has_it_off(name: str) -> None:
-    given = PREPROCESSINGS[name]
-    old = {key: value for key, value in given.plain.items() if key not in ("absent_center", "teleports", "gaps")}
-    assert Preprocessing.of(old) == given
-    assert (given.absent_center, given.teleports, given.gaps) == ("interpolate", "keep", "keep")
+    rules = PREPROCESSINGS[name]
+    old = {key: value for key, value in rules.plain.items() if key not in ("absent_center", "teleports", "gaps")}
+    assert Preprocessing.of(old) == rules
+    assert (rules.absent_center, rules.teleports, rules.gaps) == ("interpolate", "keep", "keep")
 
 
 def test_without_scores_a_joint_is_detected_where_it_is_not_zero() -> None:
@@ -354,9 +354,9 @@ def test_where_the_skater_stands_changes_nothing(live: int, center_of: str) -> N
 def test_centring_a_clip_by_its_first_frame_keeps_the_path(centring: str) -> None:
     clip = clip_of(WINDOW, WINDOW)
     clip[2] = 1  # all detected
-    made = preprocess(clip, replace(FIXED, center_of="clip", centring=centring), BODY)
-    assert not made[:, 0, HIP].any()
-    np.testing.assert_allclose(np.diff(made, axis=1), np.diff(clip[:2], axis=1), rtol=0, atol=FLOAT32_ATOL)
+    result = preprocess(clip, replace(FIXED, center_of="clip", centring=centring), BODY)
+    assert not result[:, 0, HIP].any()
+    np.testing.assert_allclose(np.diff(result, axis=1), np.diff(clip[:2], axis=1), rtol=0, atol=FLOAT32_ATOL)
 
 
 def test_a_joint_with_nan_is_missing_in_that_frame() -> None:
@@ -365,22 +365,22 @@ def test_a_joint_with_nan_is_missing_in_that_frame() -> None:
     broken[0, 3, 2, 0], broken[1, 5, 4, 1], broken[2, 6, 7, 0] = np.nan, np.inf, -np.inf
     for frame, joint, person in ((3, 2, 0), (5, 4, 1), (6, 7, 0)):
         cleared[:, frame, joint, person] = 0
-    made = preprocess(broken, replace(FIXED, nan="missing"), BODY)
-    np.testing.assert_array_equal(made, preprocess(cleared, FIXED, BODY))
+    result = preprocess(broken, replace(FIXED, nan="missing"), BODY)
+    np.testing.assert_array_equal(result, preprocess(cleared, FIXED, BODY))
 
 
 def test_frames_of_nan_alone_end_a_clip() -> None:
     clip = clip_of(9, 14)
     broken = clip.copy()
     broken[:, 9:] = np.nan
-    made = preprocess(broken, replace(FIXED, nan="missing"), BODY)
-    np.testing.assert_array_equal(made, preprocess(clip, FIXED, BODY))
+    result = preprocess(broken, replace(FIXED, nan="missing"), BODY)
+    np.testing.assert_array_equal(result, preprocess(clip, FIXED, BODY))
 
 
 def test_an_empty_clip_stays_empty() -> None:
-    made = preprocess(clip_of(0, 40), FIXED, BODY)
-    assert made.shape == (2, WINDOW, len(BODY.joints), 2)
-    assert not made.any()
+    result = preprocess(clip_of(0, 40), FIXED, BODY)
+    assert result.shape == (2, WINDOW, len(BODY.joints), 2)
+    assert not result.any()
 
 
 def test_channels_are_kept_in_the_order_asked_for() -> None:
@@ -447,9 +447,9 @@ def test_the_centre_may_be_a_name_or_an_index_or_the_layouts_or_none(
 
 @pytest.mark.parametrize("name", sorted(PREPROCESSINGS))
 def test_plain_values_give_the_same_preprocessing_back(name: str) -> None:
-    given = replace(PREPROCESSINGS[name], keep=("y",), streams=("bone", "joint_motion"))
-    assert Preprocessing.of(given.plain) == given
-    assert all(isinstance(value, int | float | str | list | None) for value in given.plain.values())
+    preprocessing = replace(PREPROCESSINGS[name], keep=("y",), streams=("bone", "joint_motion"))
+    assert Preprocessing.of(preprocessing.plain) == preprocessing
+    assert all(isinstance(value, int | float | str | list | None) for value in preprocessing.plain.values())
 
 
 def test_the_network_has_a_channel_for_each_kept_one_of_each_stream() -> None:
@@ -458,15 +458,15 @@ def test_the_network_has_a_channel_for_each_kept_one_of_each_stream() -> None:
 
 @pytest.mark.parametrize("live", [9, 40], ids=["padded", "sampled"])
 @pytest.mark.parametrize(
-    "made",
+    "rules",
     [PADDLEVIDEO, replace(PADDLEVIDEO, center_of="clip"), ARTICLE, FIXED],
     ids=["paddlevideo", "path kept", "article", "fixed"],
 )
-def test_an_undetected_joint_lies_where_it_is_said_to(live: int, made: Preprocessing) -> None:
+def test_an_undetected_joint_has_the_predicted_position(live: int, rules: Preprocessing) -> None:
     """Other joints keep their positions."""
     clip = np.abs(clip_of(live, 45))  # so that the article's clips are as long without the joint
     without = clip.copy()
     without[:, :, 3] = 0
-    expected = preprocess(clip, made, BODY)
-    expected[:, :, 3] = absent_joint(clip, made, BODY)
-    np.testing.assert_allclose(preprocess(without, made, BODY), expected, atol=FLOAT32_ATOL)  # measured: 3.0e-8
+    expected = preprocess(clip, rules, BODY)
+    expected[:, :, 3] = absent_joint(clip, rules, BODY)
+    np.testing.assert_allclose(preprocess(without, rules, BODY), expected, atol=FLOAT32_ATOL)  # measured: 3.0e-8

@@ -26,14 +26,14 @@ def test_the_path_is_that_of_the_median_joint_in_body_sizes() -> None:
 
 def test_frames_with_few_joints_are_not_on_the_path() -> None:
     joints = np.random.default_rng(0).normal(size=(2, 3, 9))
-    seen = np.ones((3, 9), bool)
-    seen[1, 2:] = False
-    assert body_path(joints, seen)[0].tolist() == [0, 2]
+    mask = np.ones((3, 9), bool)
+    mask[1, 2:] = False
+    assert body_path(joints, mask)[0].tolist() == [0, 2]
 
 
-@pytest.mark.parametrize("seen", [np.zeros((3, 9), bool), np.ones((3, 9), bool)], ids=["nobody", "a point"])
-def test_a_body_without_size_has_no_path(seen: np.ndarray) -> None:
-    frames, path, size = body_path(np.ones((2, 3, 9)), seen)
+@pytest.mark.parametrize("mask", [np.zeros((3, 9), bool), np.ones((3, 9), bool)], ids=["nobody", "a point"])
+def test_a_body_without_size_has_no_path(mask: np.ndarray) -> None:
+    frames, path, size = body_path(np.ones((2, 3, 9)), mask)
     assert (frames.size, path.shape, size) == (0, (0, 2), 0)
     assert steps(frames, path).size == cuts(frames, path).size == strays(frames, path).size == 0
 

@@ -123,15 +123,15 @@ def test_a_joint_lies_where_a_body_has_it(
     target: str, joint: str, sources: list[str], expected: tuple[float, ...]
 ) -> None:
     clip, body = standing(*sources)
-    made = mapped(clip, XYZ, body, LAYOUTS[target], absent="missing")
-    np.testing.assert_allclose(made[:, 0, LAYOUTS[target].index(joint), 0], [*expected, 1], atol=1e-12)
+    result = mapped(clip, XYZ, body, LAYOUTS[target], absent="missing")
+    np.testing.assert_allclose(result[:, 0, LAYOUTS[target].index(joint), 0], [*expected, 1], atol=1e-12)
 
 
 def test_a_built_joint_is_as_sure_as_its_least_sure_source() -> None:
     clip = random_clip(LAYOUTS["coco"])
-    made = mapped(clip, XYZ, LAYOUTS["coco"], LAYOUTS["openpose"])
+    result = mapped(clip, XYZ, LAYOUTS["coco"], LAYOUTS["openpose"])
     shoulders = [LAYOUTS["coco"].index(joint) for joint in ("LShoulder", "RShoulder")]
-    np.testing.assert_array_equal(made[3, :, LAYOUTS["openpose"].index("Neck")], clip[3][:, shoulders].min(axis=1))
+    np.testing.assert_array_equal(result[3, :, LAYOUTS["openpose"].index("Neck")], clip[3][:, shoulders].min(axis=1))
 
 
 @pytest.mark.parametrize("channels", [XYZ, ("x", "y", "z", "w"), ("x", "y")])
@@ -147,8 +147,8 @@ def test_a_missing_source_makes_a_missing_joint_in_its_frame_only(channels: tupl
 def test_what_is_not_there_does_not_spoil_what_is() -> None:
     clip = random_clip(LAYOUTS["coco"])
     clip[:, :, LAYOUTS["coco"].index("LWrist")] = np.nan
-    made = mapped(clip, XYZ, LAYOUTS["coco"], LAYOUTS["openpose"])
-    assert np.isnan(made).any(axis=(0, 1, 3)).sum() == 1
+    result = mapped(clip, XYZ, LAYOUTS["coco"], LAYOUTS["openpose"])
+    assert np.isnan(result).any(axis=(0, 1, 3)).sum() == 1
 
 
 def test_says_what_is_built_and_from_what() -> None:

@@ -28,7 +28,7 @@ def person(order: str, seed: int = 0, turn: float = 0.0, width: float = 1.0, mis
     return Track(0, poses.astype(np.float32))
 
 
-def seen(track: Track, order: str, joints: Sequence[str]) -> Track:
+def with_joints(track: Track, order: str, joints: Sequence[str]) -> Track:
     """The person with only these joints detected."""
     poses = np.zeros_like(track.poses)
     shown = [LAYOUTS[order].index(joint) for joint in joints]
@@ -36,7 +36,7 @@ def seen(track: Track, order: str, joints: Sequence[str]) -> Track:
     return Track(track.start, poses)
 
 
-def told(people: Sequence[Track]) -> str:
+def detected_order(people: Sequence[Track]) -> str:
     """The order detected from the bones."""
     return ORDERS[bone_length_ratio(people) > LONGER]
 
@@ -46,7 +46,7 @@ def told(people: Sequence[Track]) -> str:
 @pytest.mark.parametrize("width", [1, 0.1], ids=["in front", "from the side"])
 @pytest.mark.parametrize("missing", [0, 0.4])
 def test_bones_tell_the_order(order: str, turn: float, width: float, missing: float) -> None:
-    assert told([person(order, turn=np.pi * turn, width=width, missing=missing)]) == order
+    assert detected_order([person(order, turn=np.pi * turn, width=width, missing=missing)]) == order
 
 
 @every_order
@@ -54,7 +54,7 @@ def test_bones_tell_the_order(order: str, turn: float, width: float, missing: fl
 def test_bones_tell_the_order_of_who_jumps_and_spins(order: str, element: str) -> None:
     clip = skating_clip(element, np.random.default_rng(0))
     clip = mapped(clip, ("x", "y", "score"), LAYOUTS["fsd10"], LAYOUTS[order])
-    assert told([Track(0, clip[..., 0].transpose(1, 2, 0))]) == order
+    assert detected_order([Track(0, clip[..., 0].transpose(1, 2, 0))]) == order
 
 
 @every_order
@@ -71,7 +71,7 @@ def test_size_and_place_do_not_count(order: str) -> None:
 def test_half_a_body_does_not_mislead(order: str, half: str) -> None:
     legs = ("Hip", "Knee", "Ankle", "Toe", "Heel")
     joints = [joint for joint in LAYOUTS[order].joints if joint.endswith(legs) == (half == "lower")]
-    assert told([seen(person(order), order, joints)]) == order
+    assert detected_order([with_joints(person(order), order, joints)]) == order
 
 
 @every_order
@@ -79,13 +79,13 @@ def test_all_people_and_frames_decide_together(order: str) -> None:
     """A person whom the detector has mistaken for others does not."""
     jumbled = person(order, seed=3)
     jumbled = Track(0, jumbled.poses[:, np.random.default_rng(0).permutation(25)])
-    assert told([jumbled, person(order, seed=1), person(order, seed=2, turn=np.pi)]) == order
+    assert detected_order([jumbled, person(order, seed=1), person(order, seed=2, turn=np.pi)]) == order
 
 
 @every_order
 def test_too_little_tells_nothing(order: str) -> None:
     track = person(order)
-    arm = seen(track, order, ["Nose", "LShoulder", "LElbow", "LWrist"])
+    arm = with_joints(track, order, ["Nose", "LShoulder", "LElbow", "LWrist"])
     point = Track(0, np.ones_like(track.poses))
     assert bone_length_ratio([]) == bone_length_ratio([arm]) == bone_length_ratio([arm, point]) == 1
 

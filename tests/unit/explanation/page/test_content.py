@@ -15,14 +15,14 @@ from tests.explained import CLASSES, explanation, people
 
 def points(scene: dict[str, Any], shape: tuple[int, ...]) -> np.ndarray:
     """A scene's coordinates (M, T, V, D), NaN where a joint is missing."""
-    found = np.frombuffer(base64.b64decode(scene["points"]), "<i2").reshape(*shape, scene["D"]).astype(float)
-    return np.where(found == MISSING, np.nan, found / scene["unit"])
+    values = np.frombuffer(base64.b64decode(scene["points"]), "<i2").reshape(*shape, scene["D"]).astype(float)
+    return np.where(values == MISSING, np.nan, values / scene["unit"])
 
 
 def test_the_map_is_kept_to_the_last_bit() -> None:
     subject = explanation(M=2)
-    found = np.frombuffer(base64.b64decode(plain_values(subject)["activation"]), "<f4")
-    np.testing.assert_array_equal(found.reshape(subject.activation.shape), subject.activation)
+    values = np.frombuffer(base64.b64decode(plain_values(subject)["activation"]), "<f4")
+    np.testing.assert_array_equal(values.reshape(subject.activation.shape), subject.activation)
 
 
 def test_a_joint_at_the_origin_is_there_if_it_was_detected() -> None:
@@ -37,18 +37,18 @@ def test_undetected_joints_and_padding_are_missing() -> None:
     subject = explanation(live=40, raw=raw)
     subject.clip[:, 7, 3] = 0
     for name in ("seen", "raw"):
-        there = np.isfinite(points(plain_values(subject)[name], (1, 60, 25))).all(axis=-1)[0]
-        assert not there[40:].any()
-        assert [*np.argwhere(~there[:40])[0]] == [7, 3]
-        assert there[:40].sum() == 40 * 25 - 1
+        mask = np.isfinite(points(plain_values(subject)[name], (1, 60, 25))).all(axis=-1)[0]
+        assert not mask[40:].any()
+        assert [*np.argwhere(~mask[:40])[0]] == [7, 3]
+        assert mask[:40].sum() == 40 * 25 - 1
 
 
 def test_sampled_frames_are_those_of_the_raw_clip() -> None:
     raw = people(LAYOUTS["fsd10"], 240, 1, 2)
     subject = explanation(raw=raw, frames=np.arange(60) * 4)
-    found = points(plain_values(subject)["raw"], (1, 60, 25))[0, :, 0, 0]
+    values = points(plain_values(subject)["raw"], (1, 60, 25))[0, :, 0, 0]
     path = raw[0, ::4, 0, 0]
-    np.testing.assert_allclose((found - found[0]) / np.ptp(found), (path - path[0]) / np.ptp(path), atol=2e-3)
+    np.testing.assert_allclose((values - values[0]) / np.ptp(values), (path - path[0]) / np.ptp(path), atol=2e-3)
 
 
 def test_frames_are_counted_as_in_the_recording() -> None:
@@ -57,10 +57,10 @@ def test_frames_are_counted_as_in_the_recording() -> None:
 
 def test_only_the_graphs_edges_have_factors() -> None:
     subject = explanation()
-    found = plain_values(subject)
-    assert len(found["edges"]) == np.count_nonzero(subject.A) == len(found["weights"])
-    k, v, w = found["edges"][10]
-    assert found["importance"][2][10] == pytest.approx(subject.importance[2, k, v, w], abs=1e-5)
+    values = plain_values(subject)
+    assert len(values["edges"]) == np.count_nonzero(subject.A) == len(values["weights"])
+    k, v, w = values["edges"][10]
+    assert values["importance"][2][10] == pytest.approx(subject.importance[2, k, v, w], abs=1e-5)
 
 
 def test_partitions_are_named_where_the_strategy_is_known_and_else_counted_from_0() -> None:

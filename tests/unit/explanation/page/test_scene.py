@@ -13,9 +13,9 @@ NOSE, HIP, HEEL, WRIST = (BODY.index(name) for name in ("Nose", "MidHip", "LHeel
 
 def drawn(clip: np.ndarray) -> np.ndarray:
     """A clip's coordinates (M, T, V, D) in halves of the picture, with each person where it is drawn at first."""
-    made = scene(clip, [*"xyz"[: len(clip) - 1], "score"], BODY, clip[-1] > 0)
-    points = np.where(made.points == MISSING, np.nan, made.points / UNIT)
-    points[..., 0] += np.array(made.aside)[:, None, None] / UNIT
+    drawing = scene(clip, [*"xyz"[: len(clip) - 1], "score"], BODY, clip[-1] > 0)
+    points = np.where(drawing.points == MISSING, np.nan, drawing.points / UNIT)
+    points[..., 0] += np.array(drawing.aside)[:, None, None] / UNIT
     return points
 
 
@@ -27,10 +27,10 @@ def height(points: np.ndarray) -> float:
 def test_bodies_keep_their_shape_and_fill_the_picture(D: int) -> None:
     """Measured: 1.3e-4, the rounding of a coordinate to one part in 8000 of half the picture."""
     clip = people(BODY, 60, 1, D)
-    found = drawn(clip)
-    assert 0.5 < np.abs(found).max() <= 1
-    unit = height(found) / (clip[1, 0, HEEL, 0] - clip[1, 0, NOSE, 0])
-    across = found[0, ..., NOSE, 0] - found[0, ..., HEEL, 0]
+    coordinates = drawn(clip)
+    assert 0.5 < np.abs(coordinates).max() <= 1
+    unit = height(coordinates) / (clip[1, 0, HEEL, 0] - clip[1, 0, NOSE, 0])
+    across = coordinates[0, ..., NOSE, 0] - coordinates[0, ..., HEEL, 0]
     np.testing.assert_allclose(across, unit * (clip[0, :, NOSE, 0] - clip[0, :, HEEL, 0]), atol=4 / UNIT)
 
 
@@ -38,9 +38,9 @@ def test_a_false_detection_does_not_make_the_body_small() -> None:
     clip = people(BODY, 60, 1, 2)
     usual = drawn(clip)
     clip[:2, 30, WRIST] = 50 * SCALE
-    found = drawn(clip)
-    assert height(found) > 0.95 * height(usual)
-    assert np.abs(found[0, 30, WRIST]).min() > 1
+    coordinates = drawn(clip)
+    assert height(coordinates) > 0.95 * height(usual)
+    assert np.abs(coordinates[0, 30, WRIST]).min() > 1
 
 
 @pytest.mark.parametrize("D", [2, 3])
@@ -57,10 +57,10 @@ def test_who_is_centred_on_another_stands_beside_them(D: int) -> None:
     clip = people(BODY, 60, 3, D)
     clip[:D] -= clip[:D, :, HIP : HIP + 1]
     clip[..., 1] = 0  # nobody takes no place
-    found = drawn(clip)
-    assert np.isnan(found[1]).all()
-    assert np.nanmax(found[0, ..., 0]) < np.nanmin(found[2, ..., 0])
-    assert np.nanmax(np.abs(found)) <= 1
+    coordinates = drawn(clip)
+    assert np.isnan(coordinates[1]).all()
+    assert np.nanmax(coordinates[0, ..., 0]) < np.nanmin(coordinates[2, ..., 0])
+    assert np.nanmax(np.abs(coordinates)) <= 1
 
 
 def test_people_who_stand_apart_stay_where_they_are() -> None:
