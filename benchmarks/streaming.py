@@ -28,8 +28,8 @@ from stgcn_torch.data.preprocessing.steps import live_frames
 from stgcn_torch.inference.folded import FoldedSTGCN
 from stgcn_torch.inference.streaming import StreamingSTGCN
 from stgcn_torch.model import STGCN
-from stgcn_torch.tasks.predict import answers
 from stgcn_torch.prediction.ensemble import load_ensemble
+from stgcn_torch.tasks.predict import answers
 
 DOCS = Path(__file__).parents[1] / "docs"
 WINDOW = 350  # frames

@@ -23,8 +23,8 @@ def check_resumes(path: str, module: LitSTGCN, repeated: Mapping[str, Any]) -> N
     if checkpoint.recipe is not None:  # the first releases stored no recipe
         before, now = before | _flat(checkpoint.recipe), now | _flat(repeated)
     keys = before.keys() | now.keys() if "seed" in hparams else before.keys() - {"classes"}
-    arguments = inspect.signature(STGCN).parameters.values()
-    defaults = {f"model.{argument.name}": argument.default for argument in arguments}  # a file may lack a newer argument
+    arguments = inspect.signature(STGCN).parameters.values()  # a file may lack a newer one
+    defaults = {f"model.{argument.name}": argument.default for argument in arguments}
     before, now = ({key: values.get(key, defaults.get(key)) for key in keys} for values in (before, now))
     differing = [f"{key} is {now[key]!r}, was {before[key]!r}" for key in sorted(keys) if now[key] != before[key]]
     if differing:
