@@ -21,8 +21,8 @@ from hydra import compose, initialize_config_dir
 from pytorch_lightning.callbacks import Callback
 from torch.utils.flop_counter import FlopCounterMode
 
-from stgcn_torch.commands.composition import make_data, make_module, make_trainer
 from stgcn_torch.commands.configuration import load_layout
+from stgcn_torch.commands.run_objects import make_data, make_module, make_trainer
 from stgcn_torch.skeleton import skeleton
 from stgcn_torch.training.callbacks import History
 from stgcn_torch.training.lit import LitSTGCN

@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from stgcn_torch.commands.clips import Place
+from stgcn_torch.commands.input_source import Place
 from stgcn_torch.data.preprocessing.steps import live_frames
 from stgcn_torch.inference.folded import FoldedSTGCN
 from stgcn_torch.inference.streaming import StreamingSTGCN

@@ -9,41 +9,21 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn
 
-from convert.formats.kinds import TORCH, File, Folder, existing_path, open_path
+from convert.command_line import Parser
+from convert.formats.kinds import TORCH, File, Folder, open_path
 from convert.formats.pdparams import pdparams_views
 from convert.formats.torch_files import pt_views
-from convert.network.network import MAX_STRIDE, Network, find_network
+from convert.network.network import Network, find_network
 from convert.network.optimizer import Momentum, find_momentum, is_checkpoint
 from convert.network.recipes import Recipe, find_recipe, optimizer_summary
 from convert.outputs.report import damage, report, table
 from convert.outputs.writer import SUFFIXES, body_of, centring_of, compare, preprocessing_of, write
 from convert.pickle.errors import ConvertError, MismatchError, UnreadableError, UnsafeError, about
 from stgcn_torch.checkpoint.card import read_card
-from stgcn_torch.checkpoint.input_statistics import contradiction
-from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS
+from stgcn_torch.checkpoint.clip_evidence import contradiction
 from stgcn_torch.files import check_writable, resolved, write_whole
-from stgcn_torch.skeleton import LAYOUTS, skeleton
 
 EXIT_CODES = {UnsafeError: 3, UnreadableError: 4, MismatchError: 2}  # and 1 for anything else that is expected
-DESCRIPTION = """\
-Converts the weights of an ST-GCN without Paddle and without running what a file contains.
-
-IN   any file of Paddle 1.6 to 3.3 (.pdparams, nested checkpoints, .pdiparams with its program, folders of one file a
-     variable, folders of shards (.distcp), safetensors) or a torch checkpoint of st-gcn, mmskeleton, MMAction2, PYSKL,
-     TAO or this project; what it is, its contents say
-OUT  .pt or .pth       state dict: torch.load(OUT, weights_only=True)
-     .ckpt             Lightning checkpoint: evaluate, predict, and with --optimizer train ckpt_path=OUT
-     .safetensors      with architecture and preprocessing in its metadata
-     .pdparams         for every Paddle from 1.8 to 3.3, and .pdopt beside it with --optimizer"""
-EPILOG = """\
-examples:
-  convert-pdparams STGCN_fsd.pdparams stgcn_fsd.ckpt               then predict ckpt_path=stgcn_fsd.ckpt input=CLIPS.npy
-  convert-pdparams model.pdparams model.ckpt --optimizer model.pdopt   then train ckpt_path=model.ckpt
-  convert-pdparams inference/ weights.pt                           a folder with .pdiparams and its program
-  convert-pdparams best.ckpt best.pdparams                         back to Paddle
-  convert-pdparams unknown.file weights.pt --dry-run               what is in it
-
-exit codes: 0 done, 1 usage, existing OUT or a disk's error, 2 the tensors do not fit, 3 not safe, 4 not readable"""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -51,9 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal's encoding may lack characters of the names
-    options = parser().parse_args(arguments)
     try:
-        run(options)
+        run(Parser().parse_args(arguments))
     except ConvertError as problem:
         _leave(problem, EXIT_CODES.get(type(problem), 1))
     except (OSError, ValueError) as problem:
@@ -72,83 +51,6 @@ def _plain(text: str, longest: int = 4000) -> str:
     """Text for a terminal, escaped and shortened: names from a file may hold control characters and be long."""
     printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:longest])
     return printable + (" ..." if len(text) > longest else "")
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        _leave(f"{message}; --help tells how it is used", 1)
-
-
-def parser() -> argparse.ArgumentParser:
-    """The parser of the command's arguments."""
-    parser = _Parser(
-        prog="convert-pdparams",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("input", metavar="IN", type=_input)
-    parser.add_argument("output", metavar="OUT", type=Path)
-    parser.add_argument("--optimizer", metavar="FILE", type=Path, help="the .pdopt, for .ckpt and .pdparams")
-    parser.add_argument("--lr", type=float, help="the cosine's first rate, or the constant one, which no file tells")
-    parser.add_argument("--t-max", type=int, metavar="EPOCHS", help="epochs of the cosine, likewise")
-    parser.add_argument(
-        "--layout",
-        type=_layout,
-        metavar="NAME",
-        help="of the joints, for a file without its graph (as Paddle 1.8 saves) or with a graph of your own: "
-        f"{', '.join(sorted(LAYOUTS))}, or a YAML file with joints, bones and center",
-    )
-    parser.add_argument(
-        "--preprocessing",
-        choices=list(PREPROCESSINGS),
-        help="that the network was trained with; else it is told from the weights",
-    )
-    parser.add_argument(
-        "--strides",
-        type=_numbers,
-        metavar="1,1,2",
-        help="of each block, which no tensor tells; those published by default",
-    )
-    parser.add_argument("--key", help="where in a nested file the state dict is, as model or student.model")
-    parser.add_argument(
-        "--reference", nargs=2, type=Path, metavar=("INPUT.npy", "LOGITS.npy"), help="clips and the answers to compare"
-    )
-    parser.add_argument("--json", type=Path, metavar="REPORT", help="write the report for machines")
-    parser.add_argument("--dry-run", action="store_true", help="read, check and tell; write no OUT")
-    parser.add_argument("--force", action="store_true", help="replace OUT")
-    return parser
-
-
-def _layout(text: str) -> str | dict[str, Any]:
-    """A layout's name, or the layout in a YAML file."""
-    layout: Any = text
-    if text.endswith((".yaml", ".yml")):
-        from omegaconf import OmegaConf  # imported here, as only a YAML layout needs it
-        from yaml import YAMLError
-
-        try:
-            layout = OmegaConf.to_container(OmegaConf.load(text))
-        except (OSError, ValueError, YAMLError) as problem:
-            raise argparse.ArgumentTypeError(f"{text}: {str(problem).splitlines()[0]}") from None
-    try:
-        skeleton(layout)
-    except (ValueError, AttributeError, TypeError) as problem:
-        raise argparse.ArgumentTypeError(str(problem)) from None
-    return layout  # type: ignore[no-any-return]
-
-
-def _input(text: str) -> Path:
-    if not text:
-        raise argparse.ArgumentTypeError("is empty, where a file or folder belongs")
-    return existing_path(text)
-
-
-def _numbers(text: str) -> list[int]:
-    parts = text.split(",")
-    if not all(part.isascii() and part.isdigit() and 0 < int(part[:9]) <= MAX_STRIDE for part in parts):
-        raise argparse.ArgumentTypeError(f"must be whole numbers from 1 to {MAX_STRIDE}, as 1,1,2; got {text[:40]!r}")
-    return [int(part) for part in parts]
 
 
 def run(options: argparse.Namespace) -> None:

@@ -95,6 +95,8 @@ def skeleton(layout: str | Mapping[str, Any]) -> Skeleton:
         if layout not in LAYOUTS:
             raise ValueError(f"layout {layout!r} is unknown; choose one of {', '.join(sorted(LAYOUTS))}")
         return LAYOUTS[layout]
+    if not isinstance(layout, Mapping):
+        raise ValueError(f"a layout must be a name, or a mapping with joints, bones and center; got {layout!r:.80}")
     name = str(layout.get("name", "custom"))
     allowed = {"name", "joints", "bones", "center", "pairs"}
     problems = [f"no {key!r}" for key in ("joints", "bones", "center") if layout.get(key) is None]

@@ -18,7 +18,7 @@ from convert.network.recipes import Recipe
 from convert.pickle.errors import MismatchError, UnreadableError, about
 from convert.pickle.files import contents
 from stgcn_torch.checkpoint.card import card_of
-from stgcn_torch.checkpoint.input_statistics import Centring, centring, contradiction
+from stgcn_torch.checkpoint.clip_evidence import Centring, centring, contradiction
 from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS, Preprocessing
 from stgcn_torch.files import write_together, write_whole
 from stgcn_torch.skeleton import LAYOUTS, Skeleton, skeleton

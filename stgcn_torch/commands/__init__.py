@@ -1,4 +1,4 @@
-"""What the eight commands share: their wrapper, the objects of a configuration, clips and runs that it names."""
+"""What the eight commands share: the way in, the objects of a configuration, clips and runs that it names."""
 
 from stgcn_torch.old_paths import names_of
 

@@ -14,6 +14,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS
+from stgcn_torch.options.catalogue import COMMANDS
+from stgcn_torch.yaml_files import load_yaml
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 
@@ -21,8 +23,9 @@ CONF = Path(__file__).resolve().parents[2] / "conf"
 def groups_of(name: str) -> list[str]:
     """Names of the groups that a command's configuration is composed of, such as optimizer."""
     defaults = yaml.safe_load((CONF / f"{name}.yaml").read_text(encoding="utf-8"))["defaults"]
-    keys = [next(iter(part)) if isinstance(part, dict) else part for part in defaults]
-    return [key for key in keys if not key.startswith(("_self_", "override ", "shared/"))]
+    groups = [key for part in defaults if isinstance(part, dict) for key in part if not key.startswith("override ")]
+    files = [part for part in defaults if isinstance(part, str) and part in COMMANDS]
+    return [*groups, *(group for file in files for group in groups_of(file))]
 
 
 def composition_of(name: str) -> tuple[dict[str, Any], dict[str, list[str]]]:
@@ -65,15 +68,14 @@ def load_layout(layout: Any) -> str | dict[str, Any]:
 
     Raises:
         FileNotFoundError: There is no such file.
+        ValueError: It cannot be read, or holds no mapping.
     """
-    layout = plain(layout)
+    layout = name = plain(layout)
     if isinstance(layout, str) and layout.endswith((".yaml", ".yml")):
-        if not Path(layout).is_file():
-            raise FileNotFoundError(f"no file {layout}")
-        layout = plain(OmegaConf.load(layout))
-    if not isinstance(layout, str | dict):
-        raise ValueError(f"layout must be a name, a mapping or a YAML file, got {layout!r}")
-    return layout
+        layout = load_yaml(layout)
+        if not isinstance(layout, dict):
+            raise ValueError(f"{name} holds no layout, which is a mapping with joints, bones and center")
+    return layout  # type: ignore[no-any-return]
 
 
 def given_preprocessing(config: DictConfig) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from stgcn_torch.checkpoint.input_statistics import contradiction
+from stgcn_torch.checkpoint.clip_evidence import contradiction
 from stgcn_torch.commands.configuration import given_preprocessing, plain
 from stgcn_torch.prediction.ensemble import Ensemble, load_ensemble
 

@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from stgcn_torch.checkpoint.reader import load_module
-from stgcn_torch.commands.composition import make_data
+from stgcn_torch.commands.run_objects import make_data
 from stgcn_torch.data.preprocessing.steps import live_frames
 from stgcn_torch.drawing.clip import Film
 from stgcn_torch.drawing.moving import Rate
 from stgcn_torch.drawing.recognised import Recognition, Recognitions
 from stgcn_torch.drawing.run import Answers, History, Results
 from stgcn_torch.prediction.ensemble import Ensemble
-from stgcn_torch.prediction.windows import Piece, Pieces
+from stgcn_torch.prediction.sliding import Piece, Pieces
+from stgcn_torch.yaml_files import load_yaml
 
 SIDE_BY_SIDE = 3  # clips that are played together
 
@@ -84,8 +85,10 @@ def answers_of(run: Path, results: Results, root: str | None = None) -> Answers:
     path = run / "config.yaml"
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}, which says what the run was trained on")
-    config = OmegaConf.load(path)
-    assert isinstance(config, DictConfig)
+    held = load_yaml(path)
+    if not isinstance(held, dict):
+        raise ValueError(f"{path} holds no configuration of a run")
+    config = OmegaConf.create(held)
     OmegaConf.update(config, "split", results.split)
     OmegaConf.update(config, "data.skating", None)  # to look at a run makes no clips
     if root:

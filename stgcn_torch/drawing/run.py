@@ -13,7 +13,7 @@ from stgcn_torch.drawing.clip import Film, draw_strip, person_legend, ratio_of
 from stgcn_torch.drawing.fonts import drawable
 from stgcn_torch.drawing.report import confusion_figure, curves_figure, wilson_interval
 from stgcn_torch.drawing.style import Theme
-from stgcn_torch.prediction.windows import ClipSequence
+from stgcn_torch.prediction.sliding import ClipSequence
 from stgcn_torch.skeleton import Skeleton
 
 WORST = 4  # cells of the confusion matrix with an example clip

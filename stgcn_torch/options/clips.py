@@ -9,12 +9,14 @@ from stgcn_torch.options.declaration import (
     Count,
     File,
     Index,
+    LayoutName,
     Name,
     Options,
     Positive,
     Seed,
     Share,
     Text,
+    YamlFile,
     option,
 )
 
@@ -30,7 +32,7 @@ Format = Literal[
     "pyskl",
     "csv",
 ]
-Layout = File | dict[str, object]
+Layout = LayoutName | YamlFile | dict[str, object]
 Channels = list[Name]
 
 
@@ -98,7 +100,7 @@ class Preprocessing(Options):
     )
     nan: Literal["refuse", "missing"] = option("A clip with NaN or infinite values: refused, or the joint is missing.")
     empty: Literal["refuse", "keep"] = option("A clip without any live frame: refused or kept.")
-    channels: Channels = option("Set by data.channels.", optional=True)
+    channels: Channels = option("", hidden=True)  # data.channels sets them
 
 
 class Rule(Options):

@@ -61,6 +61,8 @@ Share = Annotated[float, Gt(0), Le(1)]
 Name = Annotated[str, MinLen(1), Noun("name", "names")]
 Text = Annotated[str, MinLen(1), Noun("text", "texts", literal=True)]
 File = Annotated[str, MinLen(1), Noun("path", "paths", literal=True)]
+LayoutName = Annotated[str, MinLen(1), Noun("layout's name", "layouts' names", literal=True)]
+YamlFile = Annotated[str, MinLen(1), Noun("YAML file", "YAML files", literal=True)]
 
 
 def is_literal(annotation: Any) -> bool:
@@ -96,7 +98,7 @@ def demand(annotation: Any) -> str:
     return in_a_row([f"a {part}" if part.startswith(COUNTED) else part for part in parts])
 
 
-COUNTED = ("whole number", "number", "path", "text", "name", "list of", "mapping")
+COUNTED = ("whole number", "number", "path", "text", "name", "list of", "mapping", "layout's name", "YAML file")
 
 
 def in_a_row(parts: list[str]) -> str:

@@ -2,12 +2,12 @@
 
 import shutil
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from stgcn_torch.options.catalogue import COMMANDS
-from stgcn_torch.options.checking import nearest, shown
-from stgcn_torch.options.declaration import Declared, declared, titles, words
+from stgcn_torch.options.checking import MISSING, nearest, shown
+from stgcn_torch.options.declaration import Declared, Options, declared, titles, words
 
 FLAGS = ("--help", "-h")
 WIDEST = 100  # columns
@@ -25,52 +25,132 @@ def topic_of(line: Sequence[str]) -> str | None:
     return others[0].strip(".") if others else ""
 
 
+class Item(NamedTuple):
+    """An option as help lists it.
+
+    Attributes:
+        head: How it is typed.
+        note: Its type, and whether it must be given.
+        sentence: What it is for.
+    """
+
+    head: str
+    note: str
+    sentence: str
+
+
+def page(
+    summary: str,
+    usage: str,
+    examples: Mapping[str, str],
+    notes: Sequence[str],
+    groups: Mapping[str, Sequence[Item]],
+) -> str:
+    """Help on a command, at the terminal's width: what it does, how it is typed, examples, its options in groups."""
+    width = columns()
+    lines = [*wrapped(summary, width), "", f"  {usage}", "", "Examples"]
+    for line, meaning in examples.items():
+        lines += [f"  {line}", *wrapped(meaning, width, 6)]
+    for note in notes:
+        lines += ["", *wrapped(note, width)]
+    return "\n".join([*lines, listed(groups)])
+
+
+def listed(groups: Mapping[str, Sequence[Item]]) -> str:
+    """Options under the titles of their groups, at the terminal's width."""
+    width, lines = columns(), []
+    for title, items in groups.items():
+        lines += ["", title]
+        for head, note, sentence in items:
+            if len(head) + len(note) + 4 <= width:
+                lines.append(f"  {head}  {note}".rstrip())
+            else:
+                lines += [f"  {head}", *wrapped(note, width, 6)]
+            lines += wrapped(sentence, width, 6)
+    return "\n".join(lines)
+
+
+def columns() -> int:
+    """Width of help: the terminal's, but no more than is easy to read."""
+    return min(shutil.get_terminal_size().columns, WIDEST)
+
+
+def wrapped(text: str, width: int, indent: int = 0) -> list[str]:
+    """Text in lines of a width, indented."""
+    space = " " * indent
+    return textwrap.wrap(
+        text, width, initial_indent=space, subsequent_indent=space, break_long_words=False, break_on_hyphens=False
+    )
+
+
 def help_text(name: str, topic: str, defaults: Mapping[str, Any], choices: Mapping[str, Sequence[str]]) -> str:
     """Help on a command as terminal text.
 
     Args:
-        name: Of the command.
+        name: Name of the command.
         topic: An option or a group; empty for all.
         defaults: The command's configuration as plain values.
         choices: Groups of the configuration and the names that each can have; the first is the default.
     """
-    width = min(shutil.get_terminal_size().columns, WIDEST)
-    options = [option for option in declared(COMMANDS[name].options) if not option.text("hidden")]
-    if topic:
-        options = [option for option in options if topic in (option.name, *_groups(option.name))]
-        if not options:
-            known = [option.name for option in declared(COMMANDS[name].options)]
-            return f"{name} has no option {topic}; the nearest: {', '.join(nearest(topic, known)) or 'none'}"
-        return "\n".join(_listed(options, titles(COMMANDS[name].options), defaults, width)).strip("\n")
     entry = COMMANDS[name]
-    lines = [*_wrapped(entry.summary, width), "", f"  python -m stgcn_torch.{name} {entry.usage}", "", "Examples"]
-    for line, meaning in entry.examples.items():
-        lines += [f"  python -m stgcn_torch.{name} {line}".rstrip(), *_wrapped(meaning, width, 6)]
-    group = next(iter(_groups(options[-1].name)), "preprocessing")
-    lines += ["", *_wrapped(NOTE.format(group=group), width)]
-    if choices:
-        lines += ["", "Presets"]
-        for key, names in choices.items():
-            lines += [f"  {key}={names[0]}", *_wrapped(", ".join(dict.fromkeys(names)), width, 6)]
-    lines += _listed(options, titles(entry.options), defaults, width)
-    return "\n".join(lines)
+    options = visible(entry.options)
+    if topic:
+        chosen = [option for option in options if topic in (option.name, *outer(option.name))]
+        if not chosen:
+            near = nearest(topic, [option.name for option in options])
+            return f"{name} has no option {topic}; the nearest: {', '.join(near) or 'none'}"
+        return listed(grouped(entry.options, chosen, defaults)).strip("\n")
+    group = next(iter(outer(options[-1].name)), "preprocessing")
+    presets = [Item(f"{key}={names[0]}", "", ", ".join(dict.fromkeys(names))) for key, names in choices.items()]
+    return page(
+        entry.summary,
+        f"python -m stgcn_torch.{name} {entry.usage}",
+        {f"python -m stgcn_torch.{name} {line}".rstrip(): meaning for line, meaning in entry.examples.items()},
+        [NOTE.format(group=group)],
+        ({"Presets": presets} if presets else {}) | grouped(entry.options, options, defaults),
+    )
 
 
-def _groups(name: str) -> list[str]:
+def visible(options: type[Options]) -> list[Declared]:
+    """The options of a class that can be given."""
+    return [option for option in declared(options) if not option.text("hidden")]
+
+
+def outer(name: str) -> list[str]:
+    """The groups that an option is in, by its name."""
     parts = name.split(".")
     return [".".join(parts[:i]) for i in range(1, len(parts))]
 
 
-def default_of(option: Declared, defaults: Mapping[str, Any]) -> str:
-    """The default of an option as it would be typed; empty if it has none, or must be given."""
-    value: Any = defaults
-    for part in option.name.split("."):
-        if not isinstance(value, Mapping) or part not in value:
-            return ""
-        value = value[part]
-    if value == "???":
-        return ""
-    return typed(value)
+def grouped(options: type[Options], chosen: Sequence[Declared], defaults: Mapping[str, Any]) -> dict[str, list[Item]]:
+    """Options of a class under the titles of their groups; those that must be given come first in each."""
+    groups = {}
+    for title in titles(options):
+        members = [option for option in chosen if option.group == title]
+        members.sort(key=lambda option: value_at(defaults, option.name) != MISSING)
+        if members:
+            groups[title] = [item(option, value_at(defaults, option.name)) for option in members]
+    return groups
+
+
+def item(option: Declared, default: Any) -> Item:
+    """An option with its default, which is ... where the configuration files have none."""
+    unit, example = option.text("unit"), option.text("example")
+    kind = words(option.annotation) + (f", {unit}" if unit else "")
+    sentence = (option.field.description or "") + (f" Such as {option.name}={example}" if example else "")
+    if default == MISSING:
+        return Item(option.name, f"({kind}; required)", sentence)
+    head = option.name if default is ... else f"{option.name}={typed(default)}"
+    if len(head) + 2 > columns():
+        return Item(option.name, f"({kind}; {typed(default)})", sentence)
+    return Item(head, f"({kind})", sentence)
+
+
+def value_at(config: Any, name: str) -> Any:
+    """The value at a dotted name of a configuration; ... where there is none."""
+    for part in name.split("."):
+        config = config.get(part, ...) if isinstance(config, Mapping) else ...
+    return config
 
 
 def typed(value: Any) -> str:
@@ -80,50 +160,3 @@ def typed(value: Any) -> str:
     if isinstance(value, Mapping):
         return f"{{{', '.join(f'{name}: {typed(part)}' for name, part in value.items())}}}"
     return value if isinstance(value, str) else shown(value)
-
-
-def is_required(option: Declared, defaults: Mapping[str, Any]) -> bool:
-    """Whether an option must be given."""
-    value: Any = defaults
-    for part in option.name.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return bool(value == "???")
-
-
-def _listed(
-    options: Sequence[Declared], order: Sequence[str], defaults: Mapping[str, Any], width: int
-) -> Iterator[str]:
-    """The options under the titles of their groups; those that must be given come first in each."""
-    for title in order:
-        members = [option for option in options if option.group == title]
-        if members:
-            yield from ("", title)
-        for option in sorted(members, key=lambda option: not is_required(option, defaults)):
-            yield from _entry(option, defaults, width)
-
-
-def _entry(option: Declared, defaults: Mapping[str, Any], width: int) -> Iterator[str]:
-    unit = option.text("unit")
-    kind = words(option.annotation) + (f", {unit}" if unit else "")
-    default = "required" if is_required(option, defaults) else default_of(option, defaults)
-    head = f"  {option.name}"
-    if default and default != "required":
-        head += f"={default}"
-    note = f"({kind}; required)" if default == "required" else f"({kind})"
-    if len(head) > width:
-        head, note = f"  {option.name}", f"({kind}; {default})"
-    if len(head) + 2 + len(note) <= width:
-        yield f"{head}  {note}"
-    else:
-        yield head
-        yield from _wrapped(note, width, 6)
-    example = option.text("example")
-    sentence = option.field.description or ""
-    yield from _wrapped(sentence + (f" Such as {option.name}={example}" if example else ""), width, 6)
-
-
-def _wrapped(text: str, width: int, indent: int = 0) -> list[str]:
-    space = " " * indent
-    return textwrap.wrap(
-        text, width, initial_indent=space, subsequent_indent=space, break_long_words=False, break_on_hyphens=False
-    )

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le, MinLen
 
 from stgcn_torch.options.clips import Layout, Reading, Recordings
-from stgcn_torch.options.declaration import File, Index, Name, Positive, Text, option
+from stgcn_torch.options.declaration import File, Index, Name, Positive, Text, YamlFile, option
 from stgcn_torch.options.questions import Weights
 
 Figure = Literal[
@@ -33,8 +33,8 @@ class Prepare(Recordings):
     out: File = option("Folder of arrays, or FILE.pkl for PYSKL and MMAction2; must not exist.", example="my_set")
     to: Layout | None = option("Layout to bring the joints into, by their names; null: as they are.", example="coco")
     skip: File | None = option("File of recordings to leave out, one name a line.")
-    relabel: dict[Text, Text] | None = option(
-        "Classes of folders whose own name is wrong.", example="{GROUP/CLASS: CLASS}"
+    relabel: YamlFile | dict[Text, Text] | None = option(
+        "Classes of folders whose own name is wrong, or a YAML file of them.", example="{GROUP/CLASS: CLASS}"
     )
 
 

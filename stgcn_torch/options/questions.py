@@ -6,7 +6,7 @@ from annotated_types import Ge, Le, MinLen
 from pydantic import model_validator
 
 from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS
-from stgcn_torch.options.clips import Data, Layout, Preprocessing, Recordings
+from stgcn_torch.options.clips import Channels, Data, Layout, Preprocessing, Recordings
 from stgcn_torch.options.declaration import Count, File, Index, NotNegative, Options, Seed, option
 from stgcn_torch.options.training import Accelerator, Precision
 
@@ -22,6 +22,7 @@ class GivenPreprocessing(Preprocessing):
     empty: Literal["refuse", "keep"] | None = option(  # type: ignore[assignment]
         "A clip without any live frame: refused or kept; null: as in training."
     )
+    channels: Channels = option("Names of a joint's numbers, in their order.", optional=True)
 
     @model_validator(mode="before")
     @classmethod

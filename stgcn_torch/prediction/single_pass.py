@@ -19,7 +19,7 @@ from stgcn_torch.data.preprocessing.framewise import LongClip, refuse_more_than_
 from stgcn_torch.data.preprocessing.steps import Clip
 from stgcn_torch.inference.streaming import StreamingSTGCN
 from stgcn_torch.prediction.ensemble import Ensemble
-from stgcn_torch.prediction.windows import Segment
+from stgcn_torch.prediction.sliding import Segment
 from stgcn_torch.training.lit import LitSTGCN
 
 Probabilities = np.ndarray[Any, np.dtype[np.float64]]

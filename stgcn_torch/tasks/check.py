@@ -12,8 +12,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from stgcn_torch.commands.composition import data_options
 from stgcn_torch.commands.configuration import load_layout, plain
+from stgcn_torch.commands.run_objects import data_options
 from stgcn_torch.data.arrays import read_lines
 from stgcn_torch.data.check import Finding, as_text, findings, hopeless, open_parts, summary, surveyed
 from stgcn_torch.data.check.clips import unit

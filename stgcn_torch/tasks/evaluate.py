@@ -3,8 +3,8 @@
 import pytorch_lightning as pl
 from omegaconf import DictConfig
 
-from stgcn_torch.commands.composition import make_data, quiet_trainer
 from stgcn_torch.commands.networks import networks
+from stgcn_torch.commands.run_objects import make_data, quiet_trainer
 from stgcn_torch.data.module import SkeletonData
 from stgcn_torch.drawing.report import one_line, summarize, write_report
 from stgcn_torch.inference.exact import for_inference

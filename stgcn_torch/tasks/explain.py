@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from omegaconf import DictConfig
 
-from stgcn_torch.commands.clips import Place, odd_scale, opened, tracked
 from stgcn_torch.commands.configuration import plain
+from stgcn_torch.commands.input_source import Place, odd_scale, opened, tracked
 from stgcn_torch.commands.networks import networks, warn
 from stgcn_torch.data.arrays import validate_clip
 from stgcn_torch.data.preprocessing.steps import Clip, live_frames

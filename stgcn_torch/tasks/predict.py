@@ -14,15 +14,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from stgcn_torch.commands.clips import Place, odd_scale, opened
 from stgcn_torch.commands.configuration import plain
+from stgcn_torch.commands.input_source import Place, odd_scale, opened
 from stgcn_torch.commands.networks import networks, warn
 from stgcn_torch.data.arrays import validate_clip
 from stgcn_torch.data.preprocessing.steps import live_frames
 from stgcn_torch.files import written_whole
 from stgcn_torch.prediction.ensemble import Ensemble
 from stgcn_torch.prediction.single_pass import running_segments, streams_of
-from stgcn_torch.prediction.windows import ClipSequence, Piece, Pieces, Segment, timeline, window_starts
+from stgcn_torch.prediction.sliding import ClipSequence, Piece, Pieces, Segment, timeline, window_starts
 
 SHOWN = 20  # rows on the terminal
 

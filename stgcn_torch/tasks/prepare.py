@@ -5,13 +5,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 from rich.progress import track
 
-from stgcn_torch.commands.clips import selection_of
 from stgcn_torch.commands.configuration import load_layout, plain
+from stgcn_torch.commands.input_source import selection_of
 from stgcn_torch.data.formats import Label, Recording, recordings
 from stgcn_torch.data.recordings.collection import Collection, classes_of, collect, leave_out_unlabelled
 from stgcn_torch.data.recordings.joint_mapping import mapping
@@ -19,6 +20,7 @@ from stgcn_torch.data.recordings.pyskl_writer import write_pyskl
 from stgcn_torch.data.recordings.selection import Selection
 from stgcn_torch.files import folder_beside
 from stgcn_torch.skeleton import Skeleton, skeleton
+from stgcn_torch.yaml_files import load_yaml
 
 SHOWN = 20  # lines of one kind on the terminal
 
@@ -69,6 +71,16 @@ def _write_manifest(collection: Collection, path: Path) -> None:
             label = row.label.name if row.label else ""
             known = [row.columns.get(name, "") for name in more]
             writer.writerow((i, row.source, row.person, row.shape[1], label, row.group, *known))
+
+
+def corrections(given: Any) -> dict[str, str]:
+    """Classes of folders, of a mapping or of the mapping in a YAML file; empty for None."""
+    if not isinstance(given, str):
+        return plain(given) or {}
+    classes = load_yaml(given)
+    if not isinstance(classes, dict) or not all(isinstance(part, str) for pair in classes.items() for part in pair):
+        raise ValueError(f"{given} must be a mapping of folders to classes, such as GROUP/CLASS: CLASS")
+    return classes
 
 
 def relabelled(found: Sequence[Recording], classes: Mapping[str, str]) -> list[Recording]:
@@ -136,7 +148,7 @@ def run(config: DictConfig) -> None:
     if out.exists():
         raise FileExistsError(f"{out} exists; name another, or remove it")
     listed = recordings(config.input, config.input_format, apart=config.people == "each")
-    found = relabelled(without(listed, config.skip), plain(config.relabel) or {})
+    found = relabelled(without(listed, config.skip), corrections(config.relabel))
     with folder_beside(out) as aside:  # so that a failure leaves no folders
         steps = track(found, "reading", disable=not sys.stderr.isatty())
         collection = collect(steps, aside / "clips", selection)

@@ -20,8 +20,8 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from stgcn_torch.checkpoint.reader import read_checkpoint
 from stgcn_torch.checkpoint.resume import check_resumes
 from stgcn_torch.checkpoint.weights import take_weights
-from stgcn_torch.commands.composition import make_data, make_module, make_trainer, quiet_trainer, recipe
 from stgcn_torch.commands.configuration import load_layout
+from stgcn_torch.commands.run_objects import make_data, make_module, make_trainer, quiet_trainer, recipe
 from stgcn_torch.data.module import SkeletonData
 from stgcn_torch.drawing.report import one_line, write_report
 from stgcn_torch.files import written_whole

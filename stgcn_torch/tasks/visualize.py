@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
 from stgcn_torch.checkpoint.reader import Checkpoint, read_checkpoint
-from stgcn_torch.commands.clips import selection_of
 from stgcn_torch.commands.configuration import given_preprocessing, load_layout, plain
+from stgcn_torch.commands.input_source import selection_of
 from stgcn_torch.commands.past_run import answers_of, checkpoint_of, read_history, read_results, recognitions_of
 from stgcn_torch.data.arrays import read_lines
 from stgcn_torch.data.formats import Label, recordings

@@ -91,7 +91,7 @@ def test_clips_are_let_go_of_before_their_folder_goes(
             mapped.append(self.name in Path("/proc/self/maps").read_text())
             super().cleanup()
 
-    monkeypatch.setattr("stgcn_torch.commands.clips.TemporaryDirectory", Watched)
+    monkeypatch.setattr("stgcn_torch.commands.input_source.TemporaryDirectory", Watched)
     explained(tmp_path, f"ckpt_path={checkpoint}", "input=FOLDER", f"index={index}", code=int(index != "0"))
     assert mapped == [False]
 

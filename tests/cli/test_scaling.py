@@ -13,7 +13,7 @@ from pytorch_lightning.callbacks import Callback
 from torch import Tensor, nn
 from torch.utils.data import BatchSampler, DataLoader
 
-from stgcn_torch.commands.composition import make_data, make_module
+from stgcn_torch.commands.run_objects import make_data, make_module
 from stgcn_torch.data.dataset import as_is
 from stgcn_torch.data.module import EpochSampler, SkeletonData
 from stgcn_torch.skeleton import skeleton

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convert.formats.kinds import opened
+from convert.formats.kinds import open_path
 from convert.formats.pdparams import write_pdparams
 from convert.network.keys import restore_state_dict
 from convert.network.network import find_network
@@ -42,7 +42,7 @@ def converts(tensors: dict[str, np.ndarray], path: Path) -> bool:
     try:
         network = find_network(tensors)
         _, said = preprocessing_of(network, None)
-        told = report(opened(path), network)
+        told = report(open_path(path), network)
     except ConvertError:
         return False
     assert table(told | {"preprocessing_said": said})

@@ -25,7 +25,7 @@ PAGE = (ROOT / "docs" / "developing.md").read_text(encoding="utf-8")
 ROWS = [[cell.strip() for cell in row.split("|")[1:-1]] for row in re.findall(r"^\| `.*\|$", PAGE, re.MULTILINE)]
 ROOMS = {room.strip("`"): uses.replace("`", "") for room, _, uses in ROWS}
 HOLDS = {room.strip("`"): holds for room, holds, _ in ROWS}
-HYDRA = (*(f"stgcn_torch/{name}.py" for name in COMMANDS), "stgcn_torch/commands/")
+HYDRA = ("stgcn_torch/commands/", "stgcn_torch/tasks/")
 UNDRAWN = {*COMMANDS, "convert", "stgcn_torch"}  # the commands use what they like, the two packages name what is public
 
 

@@ -31,7 +31,7 @@ def random_crop(x: Batch, window: int, crop: float = 1.0, jitter: bool = False) 
     length = ((crop + (1 - crop) * torch.rand(len(x), device=x.device)) * whole).ceil().long()
     start = (torch.rand(len(x), device=x.device) * (whole - length + 1)).long()
     within = torch.rand(len(x), window, device=x.device) if jitter else None
-    return take_frames(x, start, length, window, within)
+    return gather_frames(x, start, length, window, within)
 
 
 def even_crops(x: Batch, window: int, count: int = 1, crop: float = 1.0) -> list[Window]:
@@ -48,10 +48,10 @@ def even_crops(x: Batch, window: int, count: int = 1, crop: float = 1.0) -> list
     whole = live_length(x)
     length = (crop * whole).ceil().long()
     positions = [0.5] if count == 1 else [i / (count - 1) for i in range(count)]
-    return [take_frames(x, (position * (whole - length)).long(), length, window) for position in positions]
+    return [gather_frames(x, (position * (whole - length)).long(), length, window) for position in positions]
 
 
-def take_frames(
+def gather_frames(
     x: Batch,
     start: Int[Tensor, " N"],
     length: Int[Tensor, " N"],

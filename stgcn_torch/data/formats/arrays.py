@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from stgcn_torch.data.arrays import Clips, open_npy, read_labels, read_lines
 from stgcn_torch.data.recordings.recording import UNNAMED, Label, Recording, Scene, scene_of, shown
 from stgcn_torch.skeleton import Skeleton, skeleton
+from stgcn_torch.yaml_files import load_yaml
 
 
 def recordings(root: Path) -> list[Recording]:
@@ -38,8 +38,8 @@ def told(folder: Path) -> tuple[Skeleton | None, tuple[str, ...] | None]:
     """Layout and channels of the arrays in a folder, each None without its file; ValueError for an unreadable file."""
     layout, channels = folder / "layout.yaml", folder / "channels.txt"
     try:
-        body = skeleton(yaml.safe_load(layout.read_bytes())) if layout.is_file() else None
-    except (ValueError, AttributeError, yaml.YAMLError) as error:  # AttributeError: the YAML is no mapping
+        body = skeleton(load_yaml(layout)) if layout.is_file() else None
+    except ValueError as error:
         raise ValueError(f"{shown(layout)} is no layout: {' '.join(str(error).split())}") from None
     return body, tuple(read_lines(channels)) or None
 

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 
 from stgcn_torch.data.preprocessing.centring import centre_path, centre_positions, without_path
 from stgcn_torch.data.preprocessing.cleaning import bridged, missing, stray_frames, without_frames
-from stgcn_torch.data.preprocessing.padding import take_frames, window_frames
+from stgcn_torch.data.preprocessing.window import take_frames, window_frames
 from stgcn_torch.skeleton import Skeleton
 
 Clip = Float[np.ndarray, "C T V M"]

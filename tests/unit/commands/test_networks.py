@@ -1,10 +1,9 @@
 """The networks that commands ask, and what is odd about them."""
 
 import pytest
-from omegaconf import OmegaConf
 
-from stgcn_torch.commands.networks import check_one, odd_centring, warn
-from tests.unit.commands.test_clips import network
+from stgcn_torch.commands.networks import odd_centring, warn
+from tests.unit.commands.test_input_source import network
 
 
 def test_only_a_preprocessing_that_is_given_can_contradict_the_weights() -> None:
@@ -22,10 +21,3 @@ def test_only_a_preprocessing_that_is_given_can_contradict_the_weights() -> None
 def test_what_is_odd_is_said_on_stderr_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
     warn("ask", ["one", "another"])
     assert capsys.readouterr().err == "ask: one\nask: another\n"
-
-
-@pytest.mark.parametrize("path", [["a.ckpt", "b.ckpt"], 2024, None])
-def test_one_checkpoint_is_one_path(path: object) -> None:
-    with pytest.raises(ValueError, match=r"^ckpt_path must be one checkpoint, got "):
-        check_one(OmegaConf.create({"ckpt_path": path}))
-    check_one(OmegaConf.create({"ckpt_path": "a.ckpt"}))

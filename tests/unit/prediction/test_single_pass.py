@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from stgcn_torch.data.preprocessing.steps import preprocess
 from stgcn_torch.prediction.ensemble import Ensemble
 from stgcn_torch.prediction.single_pass import running_segments, sliding_mean, streams_of
-from stgcn_torch.prediction.windows import Segment
+from stgcn_torch.prediction.sliding import Segment
 from stgcn_torch.training.lit import LitSTGCN
 
 CLASSES = ("a", "b", "c")

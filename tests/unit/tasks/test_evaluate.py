@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from stgcn_torch.commands.composition import quiet_trainer
+from stgcn_torch.commands.run_objects import quiet_trainer
 from stgcn_torch.data.module import SkeletonData
 from stgcn_torch.data.preprocessing.steps import Preprocessing
 from stgcn_torch.model import STGCNBackbone

@@ -5,23 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stgcn_torch.commands.clips import Place
+from stgcn_torch.commands.input_source import Place
 from stgcn_torch.tasks.explain import LARGE, indices, oversized, title
 
 
 @pytest.mark.parametrize(("given", "asked"), [(2, [2]), ([0], [0]), ([4, 1], [4, 1])])
-def test_one_clip_or_several_in_their_order(given: object, asked: list[int]) -> None:
+def test_one_clip_or_several_in_their_order(given: int | list[int], asked: list[int]) -> None:
     assert indices(given, 5) == asked
 
 
-@pytest.mark.parametrize("given", [None, [], "2", 2.0, True, [1, None], [[1]]])
-def test_what_is_no_number_is_refused(given: object) -> None:
-    with pytest.raises(ValueError, match="index must be a whole number or several"):
-        indices(given, 5)
-
-
-@pytest.mark.parametrize("given", [5, -1, [0, 5]])
-def test_a_clip_that_is_not_there_is_refused(given: object) -> None:
+@pytest.mark.parametrize("given", [5, [0, 5]])
+def test_a_clip_that_is_not_there_is_refused(given: int | list[int]) -> None:
     with pytest.raises(ValueError, match="is none of the 5 clips, which are numbered from 0 to 4"):
         indices(given, 5)
 

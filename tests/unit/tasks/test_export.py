@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from stgcn_torch import export as exporting
 from stgcn_torch.data.preprocessing.steps import Preprocessing
 from stgcn_torch.prediction.exported import CARD, Exported, open_onnx, open_pt2
 from stgcn_torch.skeleton import skeleton
+from stgcn_torch.tasks import export as exporting
 from stgcn_torch.tasks.export import export
 from stgcn_torch.training.lit import LitSTGCN
 from tests.unit.inference.test_folded import lived_in

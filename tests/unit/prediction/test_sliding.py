@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stgcn_torch.prediction.windows import Piece, Pieces, timeline, window_starts
+from stgcn_torch.prediction.sliding import Piece, Pieces, timeline, window_starts
 
 sizes = st.integers(1, 60)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from stgcn_torch.commands.clips import odd_scale, opened, selection_of, tracked
+from stgcn_torch.commands.input_source import odd_scale, opened, selection_of, tracked
 from stgcn_torch.data.recordings.selection import Selection
 from stgcn_torch.prediction.ensemble import Ensemble
 from stgcn_torch.skeleton import LAYOUTS
@@ -14,7 +14,7 @@ from stgcn_torch.training.lit import LitSTGCN
 from tests.unit.data.formats.test_openpose import video
 
 OPTIONS = {
-    "format": None,
+    "input_format": None,
     "layout": None,
     "channels": None,
     "absent": "refuse",

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stgcn_torch.data.preprocessing.padding import take_frames, window_frames
+from stgcn_torch.data.preprocessing.window import take_frames, window_frames
 
 
 def test_a_shorter_clip_is_padded_at_its_end() -> None:

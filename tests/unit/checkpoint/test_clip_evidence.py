@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from stgcn_torch.checkpoint.input_statistics import centring, contradiction, other_scale
+from stgcn_torch.checkpoint.clip_evidence import centring, contradiction, other_scale
 from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS, Preprocessing, preprocess
 from stgcn_torch.data.skating import ELEMENTS, skating_clip
 from stgcn_torch.skeleton import LAYOUTS, Skeleton

@@ -8,7 +8,7 @@ import torch
 from lightning_fabric.accelerators import mps as fabric
 from pytorch_lightning.accelerators import CPUAccelerator, MPSAccelerator
 
-from stgcn_torch.commands.composition import quiet_trainer, trainer_on
+from stgcn_torch.commands.run_objects import quiet_trainer, trainer_on
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import numpy as np
 from omegaconf import DictConfig
 from rich.progress import track
 
-from stgcn_torch.checkpoint.input_statistics import other_scale
+from stgcn_torch.checkpoint.clip_evidence import other_scale
 from stgcn_torch.commands.configuration import load_layout
 from stgcn_torch.commands.networks import warn
 from stgcn_torch.data.arrays import open_clips, open_npy
@@ -22,7 +22,7 @@ from stgcn_torch.data.preprocessing.steps import Clip, preprocess
 from stgcn_torch.data.recordings.collection import Collection, collect
 from stgcn_torch.data.recordings.selection import Selection
 from stgcn_torch.prediction.ensemble import Ensemble
-from stgcn_torch.prediction.windows import ClipSequence
+from stgcn_torch.prediction.sliding import ClipSequence
 from stgcn_torch.skeleton import skeleton
 
 

@@ -1,0 +1,44 @@
+"""``python -m stgcn_torch.commands.reference``: every option of every command as Markdown, from the declarations."""
+
+import sys
+
+from stgcn_torch.commands.configuration import composition_of
+from stgcn_torch.commands.entry import write_any_character
+from stgcn_torch.options.catalogue import COMMANDS
+from stgcn_torch.options.help import grouped, visible
+
+
+def reference(name: str) -> str:
+    """The options of a command as a page of Markdown, a table for each group."""
+    entry = COMMANDS[name]
+    defaults, choices = composition_of(name)
+    lines = [f"## {name}", "", entry.summary, "", "```"]
+    lines += [f"python -m stgcn_torch.{name} {line}".rstrip() for line in entry.examples]
+    lines += ["```"]
+    if choices:
+        lines += ["", "| preset | default | choices |", "|---|---|---|"]
+        lines += [
+            f"| `{key}` | `{first}` | {', '.join(f'`{each}`' for each in others)} |"
+            for key, (first, *others) in choices.items()
+        ]
+    for title, items in grouped(entry.options, visible(entry.options), defaults).items():
+        lines += ["", f"### {title}", "", "| option | type | |", "|---|---|---|"]
+        lines += [f"| `{_cell(head)}` | {_cell(note[1:-1])} | {_cell(sentence)} |" for head, note, sentence in items]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", r"\|")
+
+
+def main() -> None:
+    """Print the pages of the commands that are named, or of all."""
+    write_any_character()
+    names = sys.argv[1:] or [*COMMANDS]
+    if unknown := [name for name in names if name not in COMMANDS]:
+        sys.exit(f"reference: {unknown[0]} is no command; choose of {', '.join(COMMANDS)}")
+    print("\n".join(map(reference, names)), end="")
+
+
+if __name__ == "__main__":
+    main()
