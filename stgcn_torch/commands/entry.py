@@ -56,8 +56,10 @@ def command(name: str) -> Callable[[], None]:
             raise
         except EXPECTED as error:
             refuse(error)
-        except RuntimeError as error:
-            if any(words in str(error) for words in ("not enough memory", "out of memory")):
+        except Exception as error:
+            # Named, as to import their classes would load torch and Lightning.
+            memory = any(words in str(error) for words in ("not enough memory", "out of memory"))
+            if memory or type(error).__name__ == "MisconfigurationException":
                 refuse(error)
             raise
 

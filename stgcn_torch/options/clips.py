@@ -146,7 +146,7 @@ class Data(Options):
         "Clips in a batch of validation and test, per device; null: data.batch_size.", unit="clips"
     )
     drop_last: bool = option("Leave out the last training batch where it is not full.")
-    num_workers: Annotated[int, Ge(0), Le(1000)] = option("Processes that read clips; 0 reads in the run's own.")
+    num_workers: Annotated[int, Ge(0), Le(256)] = option("Processes that read clips; 0 reads in the run's own.")
     resident: bool | None = option("Keep training clips on the GPU; null: where they fit.")
     skating: Skating | None = option(
         "Sizes of the synthetic set, which is written to data.root if it is not there.", optional=True

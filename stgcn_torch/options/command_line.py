@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from stgcn_torch.options.catalogue import Entry
-from stgcn_torch.options.checking import unknown
+from stgcn_torch.options.checking import nearest, unknown
 from stgcn_torch.options.declaration import Declared, declared, is_literal
 
 WORD = re.compile(r"(?P<sign>\+\+|\+|~)?(?P<name>[A-Za-z_][\w.@/:-]*)(?P<rest>=(?P<value>.*))?", re.DOTALL)
@@ -44,6 +44,10 @@ def read(words: Sequence[str], entry: Entry, groups: Iterable[str]) -> Words:
     groups = {*groups}
     result = Words([], {}, {})
     for at, word in enumerate(words):
+        if word.startswith("-") and word.partition("=")[0] not in (*FLAGS, *VALUED):
+            near = nearest(word.partition("=")[0], (*FLAGS, *VALUED), 1)
+            hint = f"; the nearest: {near[0]}" if near else "; options are given as NAME=VALUE"
+            raise ValueError(f"{word} is no flag{hint}")
         match = WORD.fullmatch(word)
         flag = word.startswith("-") or (at > 0 and words[at - 1] in VALUED)
         if flag or match is None or HYDRAS.match(match["name"]) or match["name"].partition("@")[0] in groups:
@@ -64,7 +68,20 @@ def read(words: Sequence[str], entry: Entry, groups: Iterable[str]) -> Words:
     return result
 
 
-# Hydra's flags that are followed by a value.
+# Hydra's flags, and those of them that are followed by a value.
+FLAGS = (
+    "--hydra-help",
+    "--version",
+    "--resolve",
+    "--run",
+    "-r",
+    "--multirun",
+    "-m",
+    "--shell-completion",
+    "-sc",
+    "--info",
+)
+FLAGS += ("-i", "--experimental-rerun")
 VALUED = ("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--package", "-p", "--cfg", "-c")
 
 

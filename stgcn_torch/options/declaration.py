@@ -98,7 +98,7 @@ def demand(annotation: Any) -> str:
     return in_a_row([f"a {part}" if part.startswith(COUNTED) else part for part in parts])
 
 
-COUNTED = ("whole number", "number", "path", "text", "name", "list of", "mapping", "layout's name", "YAML file")
+COUNTED = ("whole number", "number", "path", "text", "name", "list of", "mapping", "layout's name", "YAML file", "time")
 
 
 def in_a_row(parts: list[str]) -> str:

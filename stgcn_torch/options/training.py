@@ -14,6 +14,7 @@ from stgcn_torch.options.declaration import (
     Index,
     Name,
     NotNegative,
+    Noun,
     Options,
     Positive,
     Seed,
@@ -28,6 +29,7 @@ Precision = Literal[
 ]
 Widths = Annotated[list[Annotated[int, Ge(1), Le(65536)]], MinLen(1)]
 Degrees = NotNegative
+Duration = Annotated[str, Field(pattern=r"^\d+:\d\d:\d\d:\d\d$"), Noun("time DD:HH:MM:SS", "times", literal=True)]
 Devices = Annotated[int, Ge(-1), Le(4096)]
 Limit = Annotated[int, Ge(0), Le(LARGEST)] | Fraction
 BelowOne = Annotated[float, Ge(0), Field(lt=1)]
@@ -127,7 +129,9 @@ class Trainer(Options):
 
     max_epochs: Count = option("Epochs; set by epochs.", unit="epochs")
     accelerator: Accelerator = option("Device; auto takes a CUDA GPU; mps is Apple's, not tried.")
-    devices: Literal["auto"] | Devices | list[Index] | Name = option("How many devices, or which.", example="2")
+    devices: Literal["auto"] | Devices | Annotated[list[Index], MinLen(1)] = option(
+        "How many devices, or which.", example="2"
+    )
     strategy: Text = option("How several devices share the work.", example="ddp")
     precision: Precision = option("Precision; bf16-mixed trains through the fused kernels on a GPU that has them.")
     accumulate_grad_batches: Count = option("Batches between steps of the optimizer.", unit="batches")
@@ -139,7 +143,7 @@ class Trainer(Options):
     min_epochs: Count | None = option("Epochs at least.", unit="epochs", optional=True)
     max_steps: Annotated[int, Ge(-1), Le(LARGEST)] = option("Steps at most; -1: any.", unit="steps", optional=True)
     min_steps: Count | None = option("Steps at least.", unit="steps", optional=True)
-    max_time: Text | None = option("Time at most, DD:HH:MM:SS.", example="00:12:00:00", optional=True)
+    max_time: Duration | None = option("Time at most.", example="00:12:00:00", optional=True)
     limit_train_batches: Limit | None = option("Training batches of an epoch: how many, or a fraction.", optional=True)
     limit_val_batches: Limit | None = option("Validation batches: how many, or a fraction.", optional=True)
     limit_test_batches: Limit | None = option("Test batches: how many, or a fraction.", optional=True)
