@@ -36,8 +36,8 @@ class Parser(argparse.ArgumentParser):
             metavar="IN",
             type=_input,
             help="Any file of Paddle 1.6 to 3.3 (.pdparams, nested checkpoints, .pdiparams with its program, "
-            "folders of one file a variable, folders of shards (.distcp), safetensors) or a torch checkpoint of st-gcn, "
-            "mmskeleton, MMAction2, PYSKL, TAO or this project; its contents say which.",
+            "folders of one file a variable, folders of shards (.distcp), safetensors) or a torch checkpoint of "
+            "st-gcn, mmskeleton, MMAction2, PYSKL, TAO or this project; its contents say which.",
         )
         add(
             "output",

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from stgcn_torch.options.catalogue import Entry
-from stgcn_torch.options.declaration import Declared, declared, demand, words
+from stgcn_torch.options.declaration import Declared, choices, declared, demand
 
 MISSING = "???"  # how a configuration file marks what must be given
 SHOWN = 80  # characters of a value
@@ -79,7 +79,9 @@ def wrong(option: Declared, value: object, typed: str | None) -> str:
     unit = option.text("unit")
     kind = demand(option.annotation) + (f" ({unit})" if unit else "")
     example = f", such as {option.text('example')}" if option.text("example") and "list" in kind else ""
-    return f"{option.name} must be {kind}{example}, got {shown(value, typed)}"
+    near = nearest(value, choices(option.annotation), 1) if isinstance(value, str) else []
+    hint = f"; the nearest: {near[0]}" if near else ""
+    return f"{option.name} must be {kind}{example}, got {shown(value, typed)}{hint}"
 
 
 def missing(name: str, option: Declared | None, remedies: Mapping[str, str]) -> str:
@@ -88,8 +90,7 @@ def missing(name: str, option: Declared | None, remedies: Mapping[str, str]) -> 
         return f"{name} is missing; {remedies[name]}"
     if option is None or option.field.description is None:
         return f"{name} is missing, which the command needs"
-    example = option.text("example") or words(option.annotation).upper()
-    return f"{name}= is missing: {option.field.description[0].lower()}{option.field.description[1:]} {name}={example}"
+    return f"{name} is missing: give {name}={option.text('example') or 'VALUE'}"
 
 
 def unknown(name: str, options: Iterable[str]) -> str:
@@ -117,6 +118,7 @@ def shown(value: object, typed: str | None = None) -> str:
         text = {None: "null", True: "true", False: "false"}[value]
     else:
         text = repr(value) if isinstance(value, str) else str(value)
+    text = text or "''"
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 

@@ -68,20 +68,11 @@ def read(words: Sequence[str], entry: Entry, groups: Iterable[str]) -> Words:
     return result
 
 
-# Hydra's flags, and those of them that are followed by a value.
+# Hydra's flags, and those that are followed by a value.
 FLAGS = (
-    "--hydra-help",
-    "--version",
-    "--resolve",
-    "--run",
-    "-r",
-    "--multirun",
-    "-m",
-    "--shell-completion",
-    "-sc",
-    "--info",
+    *("--hydra-help", "--version", "--resolve", "--run", "-r", "--multirun", "-m", "--shell-completion", "-sc"),
+    *("--info", "-i", "--experimental-rerun"),
 )
-FLAGS += ("-i", "--experimental-rerun")
 VALUED = ("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--package", "-p", "--cfg", "-c")
 
 

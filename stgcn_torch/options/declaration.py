@@ -92,6 +92,13 @@ def kinds(annotation: Any) -> list[Any]:
     ]
 
 
+def choices(annotation: Any) -> list[str]:
+    """The words that a type allows, of a list the words that its items allow."""
+    parts = [get_args(part)[0] if get_origin(part) is Annotated else part for part in kinds(annotation)]
+    parts = [item for part in parts for item in (kinds(get_args(part)[0]) if get_origin(part) is list else [part])]
+    return [str(get_args(part)[0]) for part in parts if get_origin(part) is Literal]
+
+
 def demand(annotation: Any) -> str:
     """A type as an error demands it: ``words`` with articles."""
     parts = [_words(part, several=False) for part in kinds(annotation)]

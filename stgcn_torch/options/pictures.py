@@ -45,7 +45,7 @@ class Visualize(Weights, Reading):
     run: File | None = option("Folder of a finished run: its curves, and the clips that it confuses.")
     input: File | None = option("Clip: .npy (N, C, T, V, M) or of one, or any recording that prepare reads.")
     strategy: Literal["spatial", "spatial_fixed", "distance", "uniform"] = option("Partitions of the layout's graph.")
-    max_hop: Annotated[int, Ge(0), Le(1000)] = option("Joints up to so many bones apart are neighbours.", unit="bones")
+    max_hop: Annotated[int, Ge(1), Le(1000)] = option("Joints up to so many bones apart are neighbours.", unit="bones")
     dilation: Annotated[int, Ge(1), Le(1000)] = option("Step between hop distances.", unit="hops")
     root: File | None = option("Folder of the run's clips, if they have moved since.")
     classes: Annotated[list[Text], MinLen(1)] | None = option(

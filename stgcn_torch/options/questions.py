@@ -130,5 +130,7 @@ class Evaluate(Checkpoint):
 class Export(Checkpoint):
     """The exported file."""
 
-    out: File = option("File: .onnx (needs stgcn-torch[export]) or .pt2, which torch.export.load reads.")
+    out: File = option(
+        "File: .onnx (needs stgcn-torch[export]) or .pt2, which torch.export.load reads.", example="model.onnx"
+    )
     output: Literal["probabilities", "logits"] = option("What the exported network answers.")

@@ -31,6 +31,7 @@ Widths = Annotated[list[Annotated[int, Ge(1), Le(65536)]], MinLen(1)]
 Degrees = NotNegative
 Duration = Annotated[str, Field(pattern=r"^\d+:\d\d:\d\d:\d\d$"), Noun("time DD:HH:MM:SS", "times", literal=True)]
 Devices = Annotated[int, Ge(-1), Le(4096)]
+DeviceNumbers = Annotated[list[Index], MinLen(1)]
 Limit = Annotated[int, Ge(0), Le(LARGEST)] | Fraction
 BelowOne = Annotated[float, Ge(0), Field(lt=1)]
 
@@ -41,7 +42,7 @@ class Model(Options):
     strategy: Literal["spatial", "spatial_fixed", "distance", "uniform"] = option(
         "Partitions of a joint's neighbours: spatial as released, spatial_fixed by true hop distances."
     )
-    max_hop: Annotated[int, Ge(0), Le(1000)] = option("Joints up to so many bones apart are neighbours.", unit="bones")
+    max_hop: Annotated[int, Ge(1), Le(1000)] = option("Joints up to so many bones apart are neighbours.", unit="bones")
     dilation: Annotated[int, Ge(1), Le(1000)] = option(
         "Step between the hop distances that count as neighbours.", unit="hops"
     )
@@ -78,7 +79,7 @@ class SGD(Options):
     """The optimizer."""
 
     name: Literal["sgd"] = option("", hidden=True)
-    lr: Positive = option("Learning rate.")
+    lr: NotNegative = option("Learning rate.")
     momentum: BelowOne = option("sgd: momentum.")
     nesterov: bool = option("sgd: Nesterov's momentum.")
     weight_decay: NotNegative = option("Weight decay of every parameter; coupled in sgd, as in Paddle.")
@@ -89,7 +90,7 @@ class AdamW(Options):
     """The optimizer."""
 
     name: Literal["adamw"] = option("", hidden=True)
-    lr: Positive = option("Learning rate.")
+    lr: NotNegative = option("Learning rate.")
     weight_decay: NotNegative = option("Weight decay of every parameter.")
     betas: Annotated[list[BelowOne], Field(min_length=2, max_length=2)] = option(
         "adamw: decay of the two moments.", example="[0.9,0.999]", optional=True
@@ -129,9 +130,7 @@ class Trainer(Options):
 
     max_epochs: Count = option("Epochs; set by epochs.", unit="epochs")
     accelerator: Accelerator = option("Device; auto takes a CUDA GPU; mps is Apple's, not tried.")
-    devices: Literal["auto"] | Devices | Annotated[list[Index], MinLen(1)] = option(
-        "How many devices, or which.", example="2"
-    )
+    devices: Literal["auto"] | Devices | DeviceNumbers = option("How many devices, or which.", example="2")
     strategy: Text = option("How several devices share the work.", example="ddp")
     precision: Precision = option("Precision; bf16-mixed trains through the fused kernels on a GPU that has them.")
     accumulate_grad_batches: Count = option("Batches between steps of the optimizer.", unit="batches")

@@ -95,7 +95,7 @@ def test_labels_out_of_range(command: Command, arrays: Callable[..., None]) -> N
     [
         (["data.root=nowhere"], "no folder nowhere"),
         (["preprocessing.window=0"], "preprocessing.window must be a whole number"),
-        (["data.val.folds=1"], "rule folds needs at least 2 folds"),
+        (["data.val.folds=1"], "data.val.folds must be a whole number from 2 on, got 1"),
         (["data.clips=none.npy"], "no file arrays/none.npy"),
         (["layout=body"], "layout 'body' is unknown"),
         (["data.num_classes=3"], "classes.txt names 4 classes, got num_classes=3"),

@@ -1,6 +1,7 @@
 """Every YAML composes, and says what it is named for."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -33,7 +34,9 @@ def test_training_composes(choice: str) -> None:
     OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     made = Preprocessing.of({**config.preprocessing, "channels": config.data.channels or ["x", "y", "z", "score"]})
     Augmentation.of(config.augmentation)
-    assert STGCN(4, made.in_channels, **OmegaConf.to_container(config.model, resolve=True)) is not None
+    network: Any = OmegaConf.to_container(config.model, resolve=True)
+    network["channels"] = network.pop("widths")
+    assert STGCN(4, made.in_channels, **network) is not None
 
 
 VERBS = ["train", "evaluate", "predict", "explain", "prepare", "check", "export", "visualize"]

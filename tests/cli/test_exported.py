@@ -80,13 +80,13 @@ def test_weights_alone_are_exported_as_they_are_told_to_be_used(
     ("overrides", "message"),
     [
         (["out=model.pb"], "out must end in .onnx or .pt2, got 'model.pb'"),
-        (["out=model.pt2", "output=labels"], "output 'labels' is unknown; choose probabilities or logits"),
+        (["out=model.pt2", "output=labels"], "output must be probabilities or logits, got labels"),
         (["out=model.pt2", "ckpt_path=none.ckpt"], "no file none.ckpt"),
         (["out=model.pt2", "ckpt_path=text.ckpt"], "text.ckpt is refused"),
         (["out=model.pt2", "ckpt_path=net.pdparams"], "net.pdparams is a Paddle file; convert-pdparams"),
         (["out=text.ckpt/model.pt2"], "text.ckpt/model.pt2 could not be written: File exists"),
         (["out=folder.pt2"], "folder.pt2 could not be written: Is a directory"),
-        ([], "Missing mandatory value: out"),
+        ([], "out is missing: give out=model.onnx"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )
@@ -106,4 +106,4 @@ def test_bad_input_gets_one_line(
 
 
 def test_help_says_what_to_type(command: Command) -> None:
-    assert "python -m stgcn_torch.export ckpt_path=CHECKPOINT out=model.onnx" in command("export", "--help").stdout
+    assert "python -m stgcn_torch.export ckpt_path=best.ckpt out=model.onnx" in command("export", "--help").stdout
