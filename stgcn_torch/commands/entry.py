@@ -10,7 +10,6 @@ from io import TextIOWrapper
 from typing import Any, NoReturn
 
 import hydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -47,7 +46,6 @@ def command(name: str) -> Callable[[], None]:
         try:
             for old, new in modernised(config, entry.old).items():
                 say(f"{old}= is called {new}= now")
-            _check_parts(line.typed)
             checking.check(entry, OmegaConf.to_container(config, resolve=True), line.typed)  # type: ignore[arg-type]
             run = import_module(f"stgcn_torch.tasks.{name}").run
             works = True
@@ -58,7 +56,9 @@ def command(name: str) -> Callable[[], None]:
             refuse(error)
         except Exception as error:
             # Named, as to import their classes would load torch and Lightning.
-            memory = any(words in str(error) for words in ("not enough memory", "out of memory"))
+            memory = any(
+                words in str(error) for words in ("not enough memory", "out of memory", "can't allocate memory")
+            )
             if memory or type(error).__name__ == "MisconfigurationException":
                 refuse(error)
             raise
@@ -98,15 +98,6 @@ def named(task: Callable[[DictConfig], Any], name: str) -> Callable[[DictConfig]
     """The function as if it were the module of its name's: Hydra names jobs, and so log files, for that."""
     task.__module__ = f"stgcn_torch.{name}"
     return task
-
-
-def _check_parts(typed: dict[str, str]) -> None:
-    """Raise ValueError for a part of a preprocessing that nobody named: a checkpoint's own would go on in silence."""
-    choices = HydraConfig.get().runtime.choices
-    if "preprocessing" in choices and choices["preprocessing"] is None:
-        parts = [key for key in typed if key.startswith("preprocessing.")]
-        if alone := [key for key in parts if key not in ("preprocessing.nan", "preprocessing.empty")]:
-            raise ValueError(f"{alone[0]}= is part of a named preprocessing: give preprocessing=NAME too")
 
 
 def leave_pipe() -> NoReturn:

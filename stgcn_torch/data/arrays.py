@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from convert.pickle.unpickle import unpickle
+from stgcn_torch.data.preprocessing.cleaning import is_finite
 from stgcn_torch.data.preprocessing.steps import Clip, Preprocessing
 from stgcn_torch.skeleton import Skeleton
 
@@ -84,7 +85,7 @@ def open_clips(path: str | Path, channels: Sequence[str], body: Skeleton, *, sin
 
 def validate_clip(clip: Clip, index: int, preprocessing: Preprocessing) -> None:
     """Raise ValueError if a clip is empty or has NaN or infinite values, and the preprocessing refuses such clips."""
-    wrong = ~np.isfinite(clip)
+    wrong = ~is_finite(clip)
     if preprocessing.nan == "refuse" and wrong.any():
         c, t, v, m = (int(axis[0]) for axis in np.nonzero(wrong))
         raise ValueError(

@@ -135,7 +135,13 @@ class SkeletonData(pl.LightningDataModule):
             unseen = np.setdiff1d(dataset.labels, sets.get("train", dataset).labels)
             if unseen.size:
                 raise ValueError(f"{name} has classes that no training clip has: {', '.join(map(str, unseen))}")
-        self.num_classes = self.num_classes or int(max(dataset.labels.max() for dataset in sets.values())) + 1
+        count, clips = int(max(dataset.labels.max() for dataset in sets.values())) + 1, sum(map(len, sets.values()))
+        if self.num_classes is None and count > clips:
+            raise ValueError(
+                f"a label of {self.root} is {count - 1}, and there are {clips} clips: is it a class? "
+                f"data.num_classes={count} says that there are so many"
+            )
+        self.num_classes = self.num_classes or count
         self.classes = self.classes or [str(i) for i in range(self.num_classes)]
         if len(self.classes) != self.num_classes:
             raise ValueError(f"classes.txt names {len(self.classes)} classes, got num_classes={self.num_classes}")

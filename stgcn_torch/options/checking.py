@@ -44,7 +44,7 @@ def problems(entry: Entry, config: Mapping[str, Any], typed: Mapping[str, str], 
         if detail["type"] == "extra_forbidden":
             line = unknown(".".join(str(part) for part in detail["loc"] if str(part) not in TAGS), options)
         elif detail["type"] == "value_error":
-            line = str(detail["ctx"]["error"])
+            line = f"{name} {detail['ctx']['error']}".lstrip()
         elif detail["type"] == "missing":
             line = missing(name, options.get(name), entry.remedies)
         elif name in options:

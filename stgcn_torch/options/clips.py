@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Le, MinLen
+from pydantic import AfterValidator
 
 from stgcn_torch.options.declaration import (
     LARGEST,
@@ -33,7 +34,15 @@ Format = Literal[
     "csv",
 ]
 Layout = LayoutName | YamlFile | dict[str, object]
-Channels = list[Name]
+
+
+def _distinct(names: list[str]) -> list[str]:
+    if len({*names}) < len(names):
+        raise ValueError(f"must name each once, got [{','.join(names)}]")
+    return names
+
+
+Channels = Annotated[list[Name], AfterValidator(_distinct)]
 
 
 class Reading(Options):

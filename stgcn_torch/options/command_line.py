@@ -59,6 +59,8 @@ def read(words: Sequence[str], entry: Entry, groups: Iterable[str]) -> Words:
         if not is_known(name, options):
             visible = [each.name for each in options.values() if not each.text("hidden")]
             raise ValueError(unknown(name, [*visible, *groups]))
+        if name.startswith("preprocessing.") and name not in GIVEN and not names_preprocessing(words, options):
+            raise ValueError(f"{name}= is part of a named preprocessing: give preprocessing=NAME too")
         value = match["value"]
         if value is not None:
             result.typed[name] = value
@@ -66,6 +68,18 @@ def read(words: Sequence[str], entry: Entry, groups: Iterable[str]) -> Words:
                 value = quoted(value)
         result.given.append((match["sign"] or "") + name + ("" if match["rest"] is None else f"={value}"))
     return result
+
+
+GIVEN = ("preprocessing.nan", "preprocessing.empty")  # which overrule those of a checkpoint alone
+
+
+def names_preprocessing(words: Sequence[str], options: Mapping[str, Declared]) -> bool:
+    """Whether a preprocessing is named on the command line, or need not be as nothing else says one.
+
+    A part of one without the name would be overruled by the checkpoint's in silence.
+    """
+    asks_checkpoint = "strides" in options
+    return not asks_checkpoint or any(re.match(r"\+{0,2}preprocessing=(?!null$)", word) for word in words)
 
 
 # Hydra's flags, and those that are followed by a value.

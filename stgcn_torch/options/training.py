@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from annotated_types import Ge, Le, MinLen
+from annotated_types import Ge, Le, Lt, MinLen
 from pydantic import Field, model_validator
 
 from stgcn_torch.options.clips import Data, Layout, Preprocessing
@@ -33,7 +33,7 @@ Duration = Annotated[str, Field(pattern=r"^\d+:\d\d:\d\d:\d\d$"), Noun("time DD:
 Devices = Annotated[int, Ge(-1), Le(4096)]
 DeviceNumbers = Annotated[list[Index], MinLen(1)]
 Limit = Annotated[int, Ge(0), Le(LARGEST)] | Fraction
-BelowOne = Annotated[float, Ge(0), Field(lt=1)]
+BelowOne = Annotated[float, Ge(0), Lt(1)]
 
 
 class Model(Options):

@@ -20,6 +20,7 @@ from stgcn_torch.commands.input_source import selection_of
 from stgcn_torch.commands.past_run import answers_of, checkpoint_of, read_history, read_results, recognitions_of
 from stgcn_torch.data.arrays import read_lines
 from stgcn_torch.data.formats import Label, recordings
+from stgcn_torch.data.preprocessing.steps import without_nan
 from stgcn_torch.data.recordings.selection import completed, fitted
 from stgcn_torch.drawing.clip import Film, film_figure, write_clip
 from stgcn_torch.drawing.fonts import without_font
@@ -56,6 +57,7 @@ from stgcn_torch.graph import adjacency, hop_distance
 from stgcn_torch.skeleton import skeleton
 
 Given = Mapping[type, Any]  # what there is to draw, each kind under its class
+DRAWABLE = 1e15  # coordinates beyond are no body's
 FONTS = "install one of its script, such as Noto Sans CJK; until then a number stands for it"
 PLAYED = ("moving", "fps", "speed")
 BELONGS = {  # which options mean something for what is drawn; the first three name it
@@ -185,7 +187,9 @@ def film_given(config: DictConfig) -> Film:
     if scene.told and not config.layout:
         print(f"visualize: {one.source}: {scene.told}", file=sys.stderr)
     body, channels = selection.told
-    clip = fitted(scene, selection).together()
+    clip = without_nan(fitted(scene, selection).together())
+    if not 0 < np.abs(clip).max() < DRAWABLE:
+        raise ValueError(f"{one.source} has nothing to draw: its values go up to {np.abs(clip).max():.0e}")
     name = class_name(one.label or scene.label, Path(config.input))
     title = f"{one.source}: {name}" if name else one.source
     rate = Rate(config.fps, config.speed)

@@ -12,6 +12,7 @@ from rich.progress import track
 
 from stgcn_torch.data.check.finding import Finding
 from stgcn_torch.data.check.parts import Part
+from stgcn_torch.data.preprocessing.cleaning import is_finite
 from stgcn_torch.data.preprocessing.steps import Clip, Preprocessing, detected, live_frames, without_nan
 from stgcn_torch.data.preprocessing.teleports import body_path, cuts, steps, strays
 from stgcn_torch.skeleton import Skeleton
@@ -113,7 +114,7 @@ def measure(clip: Clip, channels: Sequence[str], center: int, row: Any) -> None:
         row: A zero record of ``record_type``.
     """
     clip = clip[:, : live_frames(clip)]
-    row["bad"] = np.count_nonzero(~np.isfinite(clip))
+    row["bad"] = np.count_nonzero(~is_finite(clip))
     clip = without_nan(clip)
     row["frames"] = clip.shape[1]
     mask = detected(clip, tuple(channels))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from stgcn_torch.data.preprocessing.cleaning import is_finite
 from stgcn_torch.data.preprocessing.steps import Clip, Preprocessing, cleaned, detected, live_frames, without_nan
 from stgcn_torch.skeleton import Skeleton
 
@@ -27,8 +28,8 @@ def account(clip: Clip, preprocessing: Preprocessing, body: Skeleton) -> Iterato
         preprocessing: The steps.
         body: The layout of the joints.
     """
-    if preprocessing.nan == "missing" and not np.isfinite(clip).all():
-        broken = np.count_nonzero(~np.isfinite(clip).all(axis=0))
+    if preprocessing.nan == "missing" and not is_finite(clip).all():
+        broken = np.count_nonzero(~is_finite(clip).all(axis=0))
         yield f"{_counted(broken, 'joint')} with NaN or infinite values taken for undetected"
         clip = without_nan(clip)
     yield from _cleaning(clip, preprocessing)

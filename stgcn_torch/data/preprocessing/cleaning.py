@@ -12,6 +12,12 @@ Clip = Float[np.ndarray, "C T V M"]
 LONGEST: Final = 10  # frames of a gap that linear interpolation may fill: a third of a second
 
 
+def is_finite(clip: Clip) -> Bool[np.ndarray, "C T V M"]:
+    """Where a value is finite in float32, which networks compute in."""
+    with np.errstate(over="ignore"):
+        return np.asarray(np.isfinite(clip.astype(np.float32, copy=False)))
+
+
 def stray_frames(joints: Float[np.ndarray, "D T V M"], mask: Bool[np.ndarray, "T V M"]) -> Bool[np.ndarray, "T M"]:
     """Frames in which a person's body is far from its place just before and after.
 

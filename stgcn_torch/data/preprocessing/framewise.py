@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from stgcn_torch.data.preprocessing.centring import centre_path, centre_positions, without_path
+from stgcn_torch.data.preprocessing.cleaning import is_finite
 from stgcn_torch.data.preprocessing.steps import Clip, Preprocessing, centre, detected, without_nan
 from stgcn_torch.skeleton import Skeleton
 
@@ -102,8 +103,8 @@ class LongClip:
         part = np.asarray(self.clip[:, start:end])
         if preprocessing.nan == "missing":
             part = without_nan(part)
-        elif not np.isfinite(part).all():
-            frame = start + int(np.flatnonzero(~np.isfinite(part).all(axis=(0, 2, 3)))[0])
+        elif not is_finite(part).all():
+            frame = start + int(np.flatnonzero(~is_finite(part).all(axis=(0, 2, 3)))[0])
             raise ValueError(
                 f"{self.name} has NaN or infinite values, as in frame {frame}; "
                 "preprocessing.nan=missing treats such joints as undetected"

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from stgcn_torch.data.preprocessing.centring import centre_path, centre_positions, without_path
-from stgcn_torch.data.preprocessing.cleaning import bridged, missing, stray_frames, without_frames
+from stgcn_torch.data.preprocessing.cleaning import bridged, is_finite, missing, stray_frames, without_frames
 from stgcn_torch.data.preprocessing.window import take_frames, window_frames
 from stgcn_torch.skeleton import Skeleton
 
@@ -231,7 +231,7 @@ def absent_joint(clip: Clip, preprocessing: Preprocessing, body: Skeleton) -> Fl
 
 def without_nan(clip: Clip) -> Clip:
     """The clip with a joint's values all zero, as if undetected, in each frame where one of them is NaN or infinite."""
-    return np.where(np.isfinite(clip).all(axis=0), clip, clip.dtype.type(0))
+    return np.where(is_finite(clip).all(axis=0), clip, clip.dtype.type(0))
 
 
 def cleaned(clip: Clip, preprocessing: Preprocessing) -> tuple[Clip, Numbers]:
