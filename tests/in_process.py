@@ -40,7 +40,7 @@ def write_files(folder: Path) -> None:
     np.save(folder / "clips.npy", rng.standard_normal((3, 2, 8, 17, 1)).astype(np.float32))
     preprocessing = PREPROCESSINGS["fixed"].plain | {"window": 8, "channels": ["x", "y"]}
     model = {"num_classes": 2, "layout": "coco", "channels": [2, 2], "strides": [1, 2]}
-    write_ckpt(LitSTGCN(model, preprocessing, "ab"), folder / "best.ckpt")
+    write_ckpt(LitSTGCN(model, preprocessing, ["a", "b"]), folder / "best.ckpt")
 
 
 def cut_short(monkeypatch: pytest.MonkeyPatch) -> None:

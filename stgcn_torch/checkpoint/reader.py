@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from pickle import UnpicklingError  # raised by torch for a file that weights_only refuses
 from typing import Any
@@ -17,6 +17,7 @@ from stgcn_torch.checkpoint.card import read_card
 from stgcn_torch.checkpoint.weights import State, check_fits, check_head
 from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS, Preprocessing
 from stgcn_torch.model import STGCN
+from stgcn_torch.options.stored import check_stored
 from stgcn_torch.training.lit import LitSTGCN
 
 # Errors that torch's and safetensors' readers are known to raise for a damaged file.
@@ -62,11 +63,19 @@ class Checkpoint:
             ValueError: The tensors do not fit, with a list of all that are missing, unexpected or of another shape; or
                 the file holds a backbone without a head.
         """
-        check_head(self.model)
+        self.check()
         network = STGCN(**self.model)
-        check_fits(self.state, network.state_dict())
         network.load_state_dict(dict(self.state))
         return network.eval()
+
+    def check(self) -> None:
+        """Raise ValueError as ``build``, before any memory is taken: what a file says may be of any size."""
+        check_head(self.model)
+        if self.classes is not None and len(self.classes) != self.model["num_classes"]:
+            raise ValueError(f"it names {len(self.classes)} classes, and its head has {self.model['num_classes']}")
+        with torch.device("meta"):
+            expected = STGCN(**self.model).state_dict()
+        check_fits(self.state, expected)
 
 
 def load_model(path: str | Path) -> STGCN:
@@ -88,7 +97,11 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         if missing or "state_dict" not in contents:
             raise ValueError(f"{path} is a Lightning checkpoint, but none of LitSTGCN; {_advice(path)}")
         state = _tensors(path, contents["state_dict"])
-        preprocessing = Preprocessing.of(hparams["preprocessing"])
+        try:
+            check_stored(hparams["model"], hparams["preprocessing"] or (), hparams["classes"])
+            preprocessing = Preprocessing.of(hparams["preprocessing"])
+        except ValueError as error:
+            raise ValueError(f"{path}: its hyperparameters are damaged: {error}") from None
         hparams = {**hparams, "preprocessing": preprocessing.plain}  # with defaults of options newer than the file
         model = {"num_classes": len(hparams["classes"]), "in_channels": preprocessing.in_channels} | hparams["model"]
         callbacks = contents.get("callbacks")
@@ -127,10 +140,11 @@ def load_module(
             f"say preprocessing=NAME, one of {', '.join(PREPROCESSINGS)}"
         )
     preprocessing = (checkpoint.preprocessing.plain if checkpoint.preprocessing else {}) | dict(given or {})
-    check_head(checkpoint.model)
+    if strides:
+        checkpoint = replace(checkpoint, model=checkpoint.model | {"strides": list(strides)})
+    checkpoint.check()
     classes = checkpoint.classes or tuple(map(str, range(checkpoint.model["num_classes"])))
-    module = LitSTGCN(checkpoint.model | ({"strides": list(strides)} if strides else {}), preprocessing, classes)
-    check_fits(checkpoint.state, module.state_dict())
+    module = LitSTGCN(checkpoint.model, preprocessing, classes)
     module.load_state_dict(dict(checkpoint.state))
     return module.eval()
 
@@ -163,6 +177,7 @@ def _card(path: Path) -> tuple[list[int], Preprocessing | None, tuple[str, ...]]
     if path.suffix != ".safetensors" or (card := read_card(path)) is None:
         return None
     try:
+        check_stored(card["model"], card["preprocessing"], card["classes"])
         strides, preprocessing = [int(stride) for stride in card["model"]["strides"]], card["preprocessing"]
         return strides, Preprocessing.of(preprocessing) if preprocessing else None, tuple(map(str, card["classes"]))
     except (LookupError, TypeError, AttributeError, ValueError) as error:

@@ -36,7 +36,7 @@ Limit = Annotated[int, Ge(0), Le(LARGEST)] | Fraction
 BelowOne = Annotated[float, Ge(0), Lt(1)]
 
 
-class Model(Options):
+class Network(Options):
     """The network."""
 
     strategy: Literal["spatial", "spatial_fixed", "distance", "uniform"] = option(
@@ -46,7 +46,6 @@ class Model(Options):
     dilation: Annotated[int, Ge(1), Le(1000)] = option(
         "Step between the hop distances that count as neighbours.", unit="hops"
     )
-    widths: Widths = option("Output channels of each block.")
     strides: Annotated[list[Annotated[int, Ge(1), Le(1024)]], MinLen(1)] = option("Temporal stride of each block.")
     temporal_kernel: Annotated[int, Ge(1), Le(1001)] = option(
         "Frames that a temporal convolution sees; odd.", unit="frames"
@@ -58,6 +57,12 @@ class Model(Options):
     initialization: Literal["paddle", "paddlevideo"] = option(
         "First weights: as Paddle's layers have them (the article's), or as PaddleVideo draws them."
     )
+
+
+class Model(Network):
+    """The network."""
+
+    widths: Widths = option("Output channels of each block.")
 
 
 class Augmentation(Options):
