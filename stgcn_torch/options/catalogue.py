@@ -43,7 +43,7 @@ COMMANDS = {
         {
             "": "the synthetic skating set, two minutes on two CPU cores",
             "data=arrays data.root=my_set": "a folder that prepare wrote",
-            "ckpt_path=run/checkpoints/last.ckpt epochs=40": "go on with a run, for longer",
+            "ckpt_path=run/checkpoints/last.ckpt": "go on with a run that was interrupted",
         },
         Train,
         WIDTHS,
