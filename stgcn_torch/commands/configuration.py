@@ -1,7 +1,7 @@
 """The composed configuration: its resolvers and named preprocessings, and its parts as plain values."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -44,14 +44,21 @@ def composition_of(name: str) -> tuple[dict[str, Any], dict[str, list[str]]]:
         return OmegaConf.to_container(config, resolve=True), choices  # type: ignore[return-value]
 
 
-def modernised(config: DictConfig, old: Mapping[str, str]) -> dict[str, str]:
-    """Give options that a file calls by an old name today's, in place; returns those that were."""
+def modernised(config: DictConfig, old: Mapping[str, str], typed: Container[str] = ()) -> dict[str, str]:
+    """Give options that a file calls by an old name today's, in place; returns those that were.
+
+    Args:
+        config: Composed of files and a command line.
+        old: Today's name of each old one.
+        typed: Options on the command line, which has the last word.
+    """
     renamed = {}
     for before, now in old.items():
         if (value := OmegaConf.select(config, before)) is None:
             continue
         with open_dict(config):
-            OmegaConf.update(config, now, value, merge=False)
+            if now not in typed:
+                OmegaConf.update(config, now, value, merge=False)
             parent, _, key = before.rpartition(".")
             del (OmegaConf.select(config, parent) if parent else config)[key]
         renamed[before] = now

@@ -44,14 +44,14 @@ def command(name: str) -> Callable[[], None]:
         nonlocal works
         assert line is not None
         try:
-            for old, new in modernised(config, entry.old).items():
+            for old, new in modernised(config, entry.old, line.typed).items():
                 say(f"{old}= is called {new}= now")
             checking.check(entry, OmegaConf.to_container(config, resolve=True), line.typed)  # type: ignore[arg-type]
             run = import_module(f"stgcn_torch.tasks.{name}").run
             works = True
             return run(config)
         except BrokenPipeError:
-            raise
+            leave_pipe()
         except EXPECTED as error:
             refuse(error)
         except Exception as error:
@@ -67,6 +67,7 @@ def command(name: str) -> Callable[[], None]:
         nonlocal line, works
         works = False
         write_any_character()
+        logging.raiseExceptions = False  # a run goes on where nobody reads its log any more
         os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here, not to Hydra's own printer
         quiet_known_warnings()
         given = sys.argv

@@ -1,6 +1,6 @@
 """The commands: what each does, examples that run, and its options."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stgcn_torch.options.declaration import Options
 from stgcn_torch.options.pictures import Prepare, Visualize
@@ -18,6 +18,7 @@ class Entry:
         examples: What it is given, and what happens then.
         options: Its options.
         old: Today's name of each option that was called otherwise before.
+        notes: What else its user must know.
         remedies: For parts of the configuration that an override can take away, what to say instead.
     """
 
@@ -25,10 +26,20 @@ class Entry:
     usage: str
     examples: dict[str, str]
     options: type[Options]
-    old: dict[str, str]
-    remedies: dict[str, str]
+    old: dict[str, str] = field(default_factory=dict)
+    remedies: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
+PRESETS_TITLE = "Presets, which set several options at once; an option that is given has the last word"
+PRESETS = {
+    "preprocessing": "What is done to clips: article and paddlevideo as there, fixed without their errors.",
+    "optimizer": "SGD with Nesterov's momentum, plain SGD with momentum (PaddleVideo's, the article's), or AdamW.",
+    "scheduler": "Course of the learning rate.",
+    "data": "A synthetic set, arrays that prepare wrote, or the competition's figure-skating arrays.",
+    "experiment": "A published recipe: data, preprocessing, network and training.",
+}
+RUN = "A run is written to outputs/DATE/TIME, or to the folder of hydra.run.dir=FOLDER."
 FORMAT = {"format": "input_format"}
 WIDTHS = {"channels": "widths", "model.channels": "model.widths"}
 REMEDIES = {
@@ -48,6 +59,7 @@ COMMANDS = {
         Train,
         WIDTHS,
         REMEDIES,
+        (RUN,),
     ),
     "evaluate": Entry(
         "Score a checkpoint on clips that were held out.",
@@ -62,7 +74,7 @@ COMMANDS = {
         REMEDIES,
     ),
     "predict": Entry(
-        "Classes of clips, of people in recordings, and timelines of long recordings.",
+        "Predict the class of each clip, of each person in recordings, or a timeline of a long one.",
         "ckpt_path=CHECKPOINT input=SOURCE [OPTION=VALUE ...]",
         {
             "ckpt_path=best.ckpt input=clips.npy": "a class for each clip of an array",
@@ -74,11 +86,11 @@ COMMANDS = {
         {},
     ),
     "explain": Entry(
-        "A page that shows which joints and which frames carried a decision.",
+        "Explain a prediction: a page that shows which joints and which frames carried it.",
         "ckpt_path=CHECKPOINT input=SOURCE [OPTION=VALUE ...]",
         {
             "ckpt_path=best.ckpt input=clips.npy": "the first clip of an array",
-            "ckpt_path=best.ckpt input=clips.npy index=[0,2] out=two.html": "two clips on a page",
+            "ckpt_path=best.ckpt input=clips.npy 'index=[0,2]' out=two.html": "two clips on a page",
             "ckpt_path=best.ckpt input=recordings people=together": "all people of a recording in one clip",
         },
         Explain,
@@ -86,19 +98,19 @@ COMMANDS = {
         {},
     ),
     "visualize": Entry(
-        "Figures of a layout and its graph, of a checkpoint, a run or a clip.",
+        "Draw a layout and its graph, what a checkpoint has learned, a finished run, or a clip.",
         "[layout=NAME | ckpt_path=CHECKPOINT | run=FOLDER | input=CLIP] [OPTION=VALUE ...]",
         {
             "layout=coco strategy=distance": "a layout's joints and the partitions of its graph",
-            "ckpt_path=best.ckpt only=[importance]": "what a network has learned",
-            "input=clips.npy layout=fsd10 channels=[x,y,score] index=2": "a clip, still and moving",
+            "ckpt_path=best.ckpt 'only=[importance]'": "what a network has learned",
+            "input=clips.npy layout=fsd10 'channels=[x,y,score]' index=2": "a clip, still and moving",
         },
         Visualize,
         {"format": "figure_format"},
         {},
     ),
     "export": Entry(
-        "A checkpoint as one file for another program, ONNX or torch.export.",
+        "Export a checkpoint as one file for another program, ONNX or torch.export.",
         "ckpt_path=CHECKPOINT out=FILE [OPTION=VALUE ...]",
         {
             "ckpt_path=best.ckpt out=model.onnx": "for ONNX Runtime",
@@ -110,7 +122,7 @@ COMMANDS = {
         {},
     ),
     "prepare": Entry(
-        "Recordings become arrays that train, check and predict take.",
+        "Turn recordings into arrays that train, check and predict take.",
         "input=SOURCE out=FOLDER [OPTION=VALUE ...]",
         {
             "input=recordings out=my_set": "a folder of recordings, its format told from its files",
@@ -122,15 +134,16 @@ COMMANDS = {
         {},
     ),
     "check": Entry(
-        "What is wrong with a data set, before it costs a night of training; takes what train takes.",
+        "Check a data set before it costs a night of training; takes the options of train.",
         "[experiment=NAME] [data=NAME data.root=FOLDER] [OPTION=VALUE ...]",
         {
             "data=arrays data.root=my_set": "findings on the terminal; exit code 2 if training would be pointless",
-            "data=arrays data.root=my_set out=report": "with check.json and plots in a folder",
+            "data=arrays data.root=my_set out=report": "with check.json and a page of plots in a folder",
             "data=arrays data.root=my_set preprocessing.window=64": "as train would be given the clips",
         },
         Check,
         WIDTHS,
         REMEDIES,
+        ("Exit codes: 0 go on, 1 wrong use, 2 training on these data would be pointless.",),
     ),
 }

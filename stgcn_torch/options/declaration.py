@@ -61,7 +61,7 @@ Share = Annotated[float, Gt(0), Le(1)]
 Name = Annotated[str, MinLen(1), Noun("name", "names")]
 Text = Annotated[str, MinLen(1), Noun("text", "texts", literal=True)]
 File = Annotated[str, MinLen(1), Noun("path", "paths", literal=True)]
-LayoutName = Annotated[str, MinLen(1), Noun("layout's name", "layouts' names", literal=True)]
+LayoutName = Annotated[str, MinLen(1), Noun("layout name", "layout names", literal=True)]
 YamlFile = Annotated[str, MinLen(1), Noun("YAML file", "YAML files", literal=True)]
 
 
@@ -86,7 +86,7 @@ def words(annotation: Any, *, several: bool = False) -> str:
 
 def kinds(annotation: Any) -> list[Any]:
     """The types of a union, each choice of a ``Literal`` by itself."""
-    parts = list(variants(annotation))
+    parts = [Literal[True, False] if part is bool else part for part in variants(annotation)]
     return [Literal[choice] for part in parts if get_origin(part) is Literal for choice in get_args(part)] + [
         part for part in parts if get_origin(part) is not Literal
     ]
@@ -105,7 +105,7 @@ def demand(annotation: Any) -> str:
     return in_a_row([f"a {part}" if part.startswith(COUNTED) else part for part in parts])
 
 
-COUNTED = ("whole number", "number", "path", "text", "name", "list of", "mapping", "layout's name", "YAML file", "time")
+COUNTED = ("whole number", "number", "path", "text", "name", "list", "mapping", "layout name", "YAML file", "time")
 
 
 def in_a_row(parts: list[str]) -> str:
@@ -121,15 +121,15 @@ def _words(annotation: Any, several: bool) -> str:
         name = (noun.plural if several else noun.singular) if noun else _words(arguments[0], several)
         return name + limits(arguments)
     if origin is Literal:
-        return str(arguments[0])
+        return {True: "true", False: "false"}.get(arguments[0], str(arguments[0]))
     if origin is list:
-        return f"list of {words(arguments[0], several=True)}"
+        of = "out of" if get_origin(arguments[0]) is Literal else "of"
+        return f"list {of} {words(arguments[0], several=True)}"
     if origin is dict:
         return "mapping"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return f"mapping of {', '.join(annotation.model_fields)}"
     plain = {
-        bool: ("true or false", "true or false"),
         int: ("whole number", "whole numbers"),
         float: ("number", "numbers"),
         str: ("text", "texts"),
@@ -145,7 +145,8 @@ def limits(metadata: tuple[Any, ...]) -> str:
     least = lower.ge if isinstance(lower, Ge) else lower.gt if isinstance(lower, Gt) else None
     most = upper.le if isinstance(upper, Le) else upper.lt if isinstance(upper, Lt) else None
     above = "" if least is None else f" from {least}" if isinstance(lower, Ge) else f" above {least}"
-    below = "" if most in (None, LARGEST) else f" to {most}" if isinstance(upper, Le) else f" below {most}"
+    joint = " and at most" if isinstance(lower, Gt) else " to"
+    below = "" if most in (None, LARGEST) else f"{joint} {most}" if isinstance(upper, Le) else f" to below {most}"
     return above + below if below or not isinstance(lower, Ge) else f"{above} on"
 
 

@@ -5,16 +5,20 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from stgcn_torch.options.catalogue import COMMANDS
+from stgcn_torch.options.catalogue import COMMANDS, PRESETS, PRESETS_TITLE
 from stgcn_torch.options.checking import MISSING, nearest, shown
-from stgcn_torch.options.declaration import Declared, Options, declared, titles, words
+from stgcn_torch.options.declaration import Declared, Options, declared, in_a_row, titles, words
+from stgcn_torch.options.declaration import title as title_of
+from stgcn_torch.options.questions import GivenPreprocessing
+from stgcn_torch.skeleton import LAYOUTS
 
 FLAGS = ("--help", "-h")
 WIDEST = 100  # columns
 NOTE = (
-    "Options are given as NAME=VALUE, in any order; lists as [a,b], which most shells want in quotes: 'keep=[x,y]'. "
-    "Paths are taken as they are typed. --help NAME shows one option, or one group such as --help {group}."
+    "Options are given as NAME=VALUE, in any order. Lists and mappings want quotes: 'NAME=[a,b]', 'NAME={{a: b}}'. "
+    "Paths are taken as they are typed. --help NAME shows one option{group}."
 )
+LAYOUTS_NOTE = f"Layouts: {', '.join(sorted(LAYOUTS))}, or a YAML file with joints, bones and center."
 
 
 def topic_of(line: Sequence[str]) -> str | None:
@@ -60,7 +64,7 @@ def listed(groups: Mapping[str, Sequence[Item]]) -> str:
     """Options under the titles of their groups, at the terminal's width."""
     width, lines = columns(), []
     for title, items in groups.items():
-        lines += ["", title]
+        lines += ["", *wrapped(title, width)]
         for head, note, sentence in items:
             if len(head) + len(note) + 4 <= width:
                 lines.append(f"  {head}  {note}".rstrip())
@@ -100,20 +104,29 @@ def help_text(name: str, topic: str, defaults: Mapping[str, Any], choices: Mappi
             near = nearest(topic, [option.name for option in options])
             return f"{name} has no option {topic}; the nearest: {', '.join(near) or 'none'}"
         return listed(grouped(entry.options, chosen, defaults)).strip("\n")
-    group = next(iter(outer(options[-1].name)), "preprocessing")
-    presets = [Item(f"{key}={names[0]}", "", ", ".join(dict.fromkeys(names))) for key, names in choices.items()]
+    groups = [group for option in options for group in outer(option.name)]
+    note = NOTE.format(group=f", or a group of them such as {groups[-1]}" if groups else "")
+    presets = [
+        Item(f"{key}={names[0]}", f"({in_a_row([*names])})", PRESETS.get(key, "")) for key, names in choices.items()
+    ]
     return page(
         entry.summary,
         f"python -m stgcn_torch.{name} {entry.usage}",
         {f"python -m stgcn_torch.{name} {line}".rstrip(): meaning for line, meaning in entry.examples.items()},
-        [NOTE.format(group=group)],
-        ({"Presets": presets} if presets else {}) | grouped(entry.options, options, defaults),
+        [note, *entry.notes, LAYOUTS_NOTE],
+        ({PRESETS_TITLE: presets} if presets else {})
+        | grouped(entry.options, [option for option in options if not is_twin(option.name)], defaults),
     )
 
 
 def visible(options: type[Options]) -> list[Declared]:
     """The options of a class that can be given."""
     return [option for option in declared(options) if not option.text("hidden")]
+
+
+def is_twin(name: str) -> bool:
+    """Whether an option of the test's rule stands beside the same one of validation's."""
+    return name.startswith("data.test.")
 
 
 def outer(name: str) -> list[str]:
@@ -125,11 +138,14 @@ def outer(name: str) -> list[str]:
 def grouped(options: type[Options], chosen: Sequence[Declared], defaults: Mapping[str, Any]) -> dict[str, list[Item]]:
     """Options of a class under the titles of their groups; those that must be given come first in each."""
     groups = {}
-    for title in titles(options):
-        members = [option for option in chosen if option.group == title]
+    for name in titles(options):
+        members = [option for option in chosen if option.group == name]
         members.sort(key=lambda option: value_at(defaults, option.name) != MISSING)
         if members:
-            groups[title] = [item(option, value_at(defaults, option.name)) for option in members]
+            rooms = dict.fromkeys(f"{outer(option.name)[-1]}.NAME" for option in members if outer(option.name))
+            twins = " and data.test.NAME" if [*rooms] == ["data.val.NAME"] else ""
+            heading = f"{name} ({', '.join(rooms)}{twins})" if rooms else name
+            groups[heading] = [item(option, value_at(defaults, option.name)) for option in members]
     return groups
 
 
@@ -137,7 +153,12 @@ def item(option: Declared, default: Any) -> Item:
     """An option with its default, which is ... where the configuration files have none."""
     unit, example = option.text("unit"), option.text("example")
     kind = words(option.annotation) + (f", {unit}" if unit else "")
-    sentence = (option.field.description or "") + (f" Such as {option.name}={example}" if example else "")
+    shown_example = f"{option.name}={example}"
+    if set("[{ ") & set(example):
+        shown_example = f"'{shown_example}'"
+    sentence = (option.field.description or "") + (f" Example: {shown_example}" if example else "")
+    if not option.field.is_required() or (option.group == title_of(GivenPreprocessing) and default is not None):
+        return Item(option.name, f"({kind}; not set)", sentence)
     if default == MISSING:
         return Item(option.name, f"({kind}; required)", sentence)
     head = option.name if default is ... else f"{option.name}={typed(default)}"

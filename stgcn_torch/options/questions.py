@@ -17,12 +17,12 @@ class GivenPreprocessing(Preprocessing):
     """Preprocessing, in place of the checkpoint's own."""
 
     nan: Literal["refuse", "missing"] | None = option(  # type: ignore[assignment]
-        "A clip with NaN or infinite values: refused, or the joint is missing; null: as in training."
+        "Clips with NaN or infinite values: refused, or the joint is undetected; null: as in training."
     )
     empty: Literal["refuse", "keep"] | None = option(  # type: ignore[assignment]
-        "A clip without any live frame: refused or kept; null: as in training."
+        "Clips in which nobody is ever detected: refused or kept; null: as in training."
     )
-    channels: Channels = option("Names of a joint's numbers, in their order.", optional=True)
+    channels: Channels = option("Names of each joint's values in the clips, in their order.", optional=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -32,29 +32,29 @@ class GivenPreprocessing(Preprocessing):
 
 
 class Weights(Options):
-    """Networks."""
+    """Checkpoint."""
 
     strides: Annotated[list[Stride], MinLen(1)] | None = option(
-        "Temporal stride of each block, for a file that does not say it; null: those of published networks.",
-        example="[1,1,2,1]",
+        "Temporal stride of each block, where the file does not hold it; null: as published.", example="[1,1,2,1]"
     )
     preprocessing: GivenPreprocessing
 
 
 class Checkpoint(Weights):
-    """Networks."""
+    """Checkpoint."""
 
-    ckpt_path: File = option("Checkpoint: .ckpt, .safetensors, .pt or .pdparams.", example="best.ckpt")
+    ckpt_path: File = option("Checkpoint: .ckpt, .safetensors or .pt.", example="best.ckpt")
 
 
 class Checkpoints(Weights):
-    """Networks."""
+    """Checkpoint."""
 
     ckpt_path: File | Annotated[list[File], MinLen(1)] = option(
-        "Checkpoint, or several whose probabilities are averaged.", example="[joint.ckpt,bone.ckpt]"
+        "Checkpoint (.ckpt, .safetensors or .pt), or several whose probabilities are averaged.",
+        example="[joint.ckpt,bone.ckpt]",
     )
     weights: Annotated[list[NotNegative], MinLen(1)] | None = option(
-        "Weight of each checkpoint's probabilities; null: equal.", example="[2,1]"
+        "Weight of each checkpoint in the average; null: equal.", example="[2,1]"
     )
 
 
@@ -62,7 +62,7 @@ class Source(Recordings):
     """Recordings."""
 
     input: File = option(
-        "Clips: a .npy (N, C, T, V, M) or of one clip, or any recording that prepare reads, a file or a folder.",
+        "Clips: .npy (N, C, T, V, M) or one clip (C, T, V, M); or a file or folder of recordings.",
         example="recordings/",
     )
 
@@ -71,22 +71,22 @@ class Predict(Checkpoints, Source):
     """Answers."""
 
     slide: Count | None = option(
-        "Frames from one window to the next: long clips get a timeline; null: one answer a clip.", unit="frames"
+        "Frames between the starts of two windows of a timeline; null: one answer per clip.", unit="frames"
     )
     windows: Annotated[list[Count], MinLen(1)] | None = option(
-        "Answers through windows of these lengths are averaged; null: the checkpoint's window.",
+        "Lengths of windows whose answers are averaged; null: the checkpoint's window.",
         unit="frames",
         example="[300,350,500]",
     )
     stream: Count | None = option(
-        "Frames that each answer of a timeline is the mean over, in one pass; null: no.", unit="frames"
+        "Timeline in a single pass, each answer the mean over this many frames; null: off.", unit="frames"
     )
-    top_k: Count = option("Classes in an answer, the most likely first.", unit="classes")
-    out: File | None = option("File of the answers, .csv or .json; null: only the table on the terminal.")
+    top_k: Count = option("Classes in an answer, the most likely first.")
+    out: File | None = option("File of the answers, .csv or .json; null: only a table on the terminal.")
     out_format: Literal["probabilities", "submission"] = option(
-        "Columns: index, class and probability, or the competition's sample_index and predict_category."
+        "Content of the file: classes and probabilities, or the competition's sample_index, predict_category."
     )
-    batch_size: Count = option("Clips or windows at a time.", unit="clips")
+    batch_size: Count = option("Clips or windows that are computed at once.")
     accelerator: Literal["auto", "cpu", "gpu"] = option("Device; auto takes a CUDA GPU where there is one.")
 
     @model_validator(mode="after")
@@ -103,22 +103,24 @@ class Explain(Checkpoint, Source):
     """The page."""
 
     index: Index | Annotated[list[Index], MinLen(1)] = option(
-        "Clips, or people with people=each, that are explained, from 0.", example="[0,3]"
+        "Number or numbers of the explained clips, or of people with people=each, from 0.", example="[0,3]"
     )
-    crop: Index | None = option("Crop that is explained where evaluation averages several, from 0; null: the middle.")
-    top_k: Count = option("Classes that are explained, the most likely first.", unit="classes")
-    out: File = option("Page, .html.")
+    crop: Index | None = option("Number of the evaluation crop that is explained, from 0; null: the middle one.")
+    top_k: Count = option("Explained classes of each clip, the most likely first.")
+    out: File = option("HTML file to write.")
 
 
 class Evaluate(Checkpoint):
     """Evaluation."""
 
     data: Data
-    layout: Layout = option("Layout of the arrays' joints: a name or a YAML file.")
-    split: Literal["test", "val"] | None = option("Split that is scored; null: test if there is one, else val.")
+    layout: Layout = option("Layout of the arrays' joints.")
+    split: Literal["test", "val"] | None = option(
+        "Clips that are scored: those of data.test or of data.val; null: the test if there is one."
+    )
     out: File | None = option("Folder for results.json and confusion.png; null: only a line on the terminal.")
     accelerator: Accelerator = option("Device; auto takes a CUDA GPU where there is one.")
-    precision: Precision = option("Precision of the pass.")
+    precision: Precision = option("Numeric precision of the computation.")
     seed: Seed = option("Seed.")
     # What a file of conf/data says of training.
     epochs: object = option("", hidden=True)
@@ -131,6 +133,6 @@ class Export(Checkpoint):
     """The exported file."""
 
     out: File = option(
-        "File: .onnx (needs stgcn-torch[export]) or .pt2, which torch.export.load reads.", example="model.onnx"
+        "File to write: .onnx (needs stgcn-torch[export]) or .pt2 for torch.export.load.", example="model.onnx"
     )
-    output: Literal["probabilities", "logits"] = option("What the exported network answers.")
+    output: Literal["probabilities", "logits"] = option("Output of the exported network.")

@@ -40,44 +40,52 @@ class Network(Options):
     """The network."""
 
     strategy: Literal["spatial", "spatial_fixed", "distance", "uniform"] = option(
-        "Partitions of a joint's neighbours: spatial as released, spatial_fixed by true hop distances."
+        "Partition of a joint's neighbours: spatial (as released), spatial_fixed (true hops), distance, uniform."
     )
-    max_hop: Annotated[int, Ge(1), Le(1000)] = option("Joints up to so many bones apart are neighbours.", unit="bones")
+    max_hop: Annotated[int, Ge(1), Le(1000)] = option(
+        "Largest number of bones between two joints that count as neighbours.", unit="bones"
+    )
     dilation: Annotated[int, Ge(1), Le(1000)] = option(
-        "Step between the hop distances that count as neighbours.", unit="hops"
+        "Step between hop distances that count: 2 takes distances 0, 2, 4 up to max_hop.", unit="hops"
     )
-    strides: Annotated[list[Annotated[int, Ge(1), Le(1024)]], MinLen(1)] = option("Temporal stride of each block.")
+    strides: Annotated[list[Annotated[int, Ge(1), Le(1024)]], MinLen(1)] = option(
+        "Temporal stride of each block.", example="[1,1,2]"
+    )
     temporal_kernel: Annotated[int, Ge(1), Le(1001)] = option(
-        "Frames that a temporal convolution sees; odd.", unit="frames"
+        "Frames in each temporal convolution, an odd number.", unit="frames"
     )
-    dropout: Fraction = option("Probability in every block but the first.")
-    edge_importance: bool = option("Learn a factor for each edge of each block.")
-    data_bn: bool = option("Normalise the input per joint and coordinate.")
-    aggregation: Literal["matmul", "einsum"] = option("Kernel of the graph aggregation.")
+    dropout: Fraction = option("Dropout probability in every block but the first.")
+    edge_importance: bool = option("Learned weight for each edge of the graph, in each block.")
+    data_bn: bool = option("Batch normalisation of the input, per joint and channel.")
+    aggregation: Literal["matmul", "einsum"] = option(
+        "Operation of the graph aggregation; results are the same, speed differs."
+    )
     initialization: Literal["paddle", "paddlevideo"] = option(
-        "First weights: as Paddle's layers have them (the article's), or as PaddleVideo draws them."
+        "First weights: Paddle's defaults, as in the article, or PaddleVideo's own."
     )
 
 
 class Model(Network):
     """The network."""
 
-    widths: Widths = option("Output channels of each block.")
+    widths: Widths = option("Output channels of each block; set by widths.")
 
 
 class Augmentation(Options):
-    """Random changes of training batches."""
+    """Augmentation of training clips."""
 
     crop: Share = option("Smallest fraction of a clip that a random crop keeps; 1: no crop.")
-    jitter: bool = option("A random frame from each segment, in place of evenly spaced ones.")
-    rotation: Degrees = option("Largest turn, about the vertical in 3-D, in the image plane in 2-D.", unit="degrees")
-    tilt: Degrees = option("Largest turn about the other two axes, in 3-D.", unit="degrees")
-    vertical: Name = option("Channel that points up or down, in 3-D.")
-    scale: Fraction = option("Largest relative change of size.")
-    mirror: Fraction = option("Probability of a mirror image.")
+    jitter: bool = option("Frames taken at random from equal segments, in place of evenly spaced ones.")
+    rotation: Degrees = option(
+        "Largest random turn to either side: about the vertical in 3-D, in the image plane in 2-D.", unit="degrees"
+    )
+    tilt: Degrees = option("Largest random turn about each of the other two axes, in 3-D.", unit="degrees")
+    vertical: Name = option("Channel that runs along the vertical, in 3-D.")
+    scale: Fraction = option("Largest relative change of size: 0.1 gives factors from 0.9 to 1.1.")
+    mirror: Fraction = option("Probability that a clip is mirrored, left and right joints swapped.")
     mirrored: Name = option("Channel that a mirror image negates.")
-    noise: NotNegative = option("Standard deviation of noise on detected joints, in the data's units.")
-    joint_dropout: Fraction = option("Probability that a joint is missing throughout a clip.")
+    noise: NotNegative = option("Standard deviation of noise on detected joints, in the units of the data.")
+    joint_dropout: Fraction = option("Probability, for each joint, of being missing throughout a clip.")
 
 
 class SGD(Options):
@@ -85,10 +93,12 @@ class SGD(Options):
 
     name: Literal["sgd"] = option("", hidden=True)
     lr: NotNegative = option("Learning rate.")
-    momentum: BelowOne = option("sgd: momentum.")
-    nesterov: bool = option("sgd: Nesterov's momentum.")
-    weight_decay: NotNegative = option("Weight decay of every parameter; coupled in sgd, as in Paddle.")
-    dampening: Fraction = option("sgd: dampening.", optional=True)
+    momentum: BelowOne = option("sgd and nesterov: momentum.")
+    nesterov: bool = option("sgd and nesterov: Nesterov's form of momentum.")
+    weight_decay: NotNegative = option(
+        "Weight decay of every parameter: added to the gradient in sgd, apart from it in adamw."
+    )
+    dampening: Fraction = option("sgd: dampening of the momentum.", optional=True)
 
 
 class AdamW(Options):
@@ -98,89 +108,111 @@ class AdamW(Options):
     lr: NotNegative = option("Learning rate.")
     weight_decay: NotNegative = option("Weight decay of every parameter.")
     betas: Annotated[list[BelowOne], Field(min_length=2, max_length=2)] = option(
-        "adamw: decay of the two moments.", example="[0.9,0.999]", optional=True
+        "adamw: decay rates of the two moving averages.", example="[0.9,0.999]", optional=True
     )
-    eps: Positive = option("adamw: addend of the denominator.", optional=True)
+    eps: Positive = option("adamw: small number added to the denominator.", optional=True)
     amsgrad: bool = option("adamw: the AMSGrad variant.", optional=True)
 
 
 class Constant(Options):
-    """The learning rate's schedule."""
+    """The learning rate."""
 
     name: Literal["constant"] = option("", hidden=True)
 
 
 class Cosine(Options):
-    """The learning rate's schedule."""
+    """The learning rate."""
 
     name: Literal["cosine"] = option("", hidden=True)
-    interval: Literal["epoch", "step"] = option("Change the rate after each epoch, or after each step.")
-    t_max: Positive = option("cosine: epochs from the top to eta_min; the rate climbs again after.", unit="epochs")
+    interval: Literal["epoch", "step"] = option("Change of the rate: after each epoch or after each step.")
+    t_max: Positive = option("cosine: epochs from lr down to eta_min; after them the rate rises again.", unit="epochs")
     eta_min: NotNegative = option("cosine: lowest rate.")
-    warmup: NotNegative = option("Epochs of linear rise before.", unit="epochs")
+    warmup: NotNegative = option("Epochs of linear rise to lr, at the start.", unit="epochs")
 
 
 class MultiStep(Options):
-    """The learning rate's schedule."""
+    """The learning rate."""
 
     name: Literal["multistep"] = option("", hidden=True)
     interval: Literal["epoch", "step"] = option("Change the rate after epochs, or after steps.")
-    milestones: list[NotNegative] = option("multistep: epochs after which the rate falls.", unit="epochs")
-    gamma: Positive = option("multistep: factor by which it falls.")
+    milestones: list[NotNegative] = option(
+        "multistep: epochs after which the rate falls.", unit="epochs", example="[30,40]"
+    )
+    gamma: Positive = option("multistep: factor of the rate at each milestone.")
     warmup: NotNegative = option("Epochs of linear rise before.", unit="epochs")
 
 
 class Trainer(Options):
     """Lightning's Trainer."""
 
-    max_epochs: Count = option("Epochs; set by epochs.", unit="epochs")
-    accelerator: Accelerator = option("Device; auto takes a CUDA GPU; mps is Apple's, not tried.")
-    devices: Literal["auto"] | Devices | DeviceNumbers = option("How many devices, or which.", example="2")
-    strategy: Text = option("How several devices share the work.", example="ddp")
-    precision: Precision = option("Precision; bf16-mixed trains through the fused kernels on a GPU that has them.")
-    accumulate_grad_batches: Count = option("Batches between steps of the optimizer.", unit="batches")
-    gradient_clip_val: Positive | None = option("Largest norm of the gradient; null: any.")
-    log_every_n_steps: Index = option("Steps between rows of TensorBoard.", unit="steps")
-    num_nodes: Count = option("Machines.", optional=True)
-    logger: bool = option("Write TensorBoard's log.", optional=True)
-    fast_dev_run: bool | Count = option("Run so many batches of each kind, to see that all works.", optional=True)
-    min_epochs: Count | None = option("Epochs at least.", unit="epochs", optional=True)
-    max_steps: Annotated[int, Ge(-1), Le(LARGEST)] = option("Steps at most; -1: any.", unit="steps", optional=True)
-    min_steps: Count | None = option("Steps at least.", unit="steps", optional=True)
-    max_time: Duration | None = option("Time at most.", example="00:12:00:00", optional=True)
-    limit_train_batches: Limit | None = option("Training batches of an epoch: how many, or a fraction.", optional=True)
-    limit_val_batches: Limit | None = option("Validation batches: how many, or a fraction.", optional=True)
-    limit_test_batches: Limit | None = option("Test batches: how many, or a fraction.", optional=True)
-    overfit_batches: Limit = option("Train and validate on so many training batches.", optional=True)
-    val_check_interval: Limit | None = option("Validate after so many batches, or a fraction.", optional=True)
+    max_epochs: Count = option("Last epoch; set by epochs.", unit="epochs")
+    accelerator: Accelerator = option("Device; auto takes a CUDA GPU if there is one; mps (Apple's) is untested.")
+    devices: Literal["auto"] | Devices | DeviceNumbers = option(
+        "Number of devices, -1 for all, or a list of their numbers.", example="2"
+    )
+    strategy: Text = option("Lightning's strategy for several devices.", example="ddp")
+    precision: Precision = option("Numeric precision; on a GPU, bf16-mixed allows the fused kernels.")
+    accumulate_grad_batches: Count = option("Batches whose gradients are added up for one step of the optimizer.")
+    gradient_clip_val: Positive | None = option("Limit of the gradient's norm; null: none.")
+    log_every_n_steps: Index = option("Steps between two entries in TensorBoard's log.", unit="steps")
+    num_nodes: Count = option("Number of machines.", optional=True)
+    logger: bool = option("TensorBoard's log.", optional=True)
+    fast_dev_run: bool | Count = option("Trial run of this many batches of each split; true: one.", optional=True)
+    min_epochs: Count | None = option("Lower limit of epochs.", unit="epochs", optional=True)
+    max_steps: Annotated[int, Ge(-1), Le(LARGEST)] = option(
+        "Upper limit of steps; -1: none.", unit="steps", optional=True
+    )
+    min_steps: Count | None = option("Lower limit of steps.", unit="steps", optional=True)
+    max_time: Duration | None = option("Upper limit of time.", example="00:12:00:00", optional=True)
+    limit_train_batches: Limit | None = option(
+        "Training batches of an epoch: 10 takes ten, 0.5 half of them.", optional=True
+    )
+    limit_val_batches: Limit | None = option("Validation batches: 10 takes ten, 0.5 half of them.", optional=True)
+    limit_test_batches: Limit | None = option("Test batches: 10 takes ten, 0.5 half of them.", optional=True)
+    overfit_batches: Limit = option(
+        "Batches that both training and validation use, to see that a network can fit them.", optional=True
+    )
+    val_check_interval: Limit | None = option(
+        "Training batches between validations, or the fraction of an epoch.", optional=True
+    )
     check_val_every_n_epoch: Count | None = option("Epochs between validations.", unit="epochs", optional=True)
-    gradient_clip_algorithm: Literal["norm", "value"] | None = option("What is clipped.", optional=True)
-    deterministic: bool | Literal["warn"] | None = option("Deterministic algorithms only.", optional=True)
-    benchmark: bool | None = option("Let cuDNN try its algorithms.", optional=True)
-    profiler: Literal["simple", "advanced"] | None = option("Print where time goes.", optional=True)
-    detect_anomaly: bool = option("Stop where a gradient is NaN, slowly.", optional=True)
-    sync_batchnorm: bool = option("Batch norm over all devices.", optional=True)
+    gradient_clip_algorithm: Literal["norm", "value"] | None = option(
+        "Clipping by the norm of all gradients, or of each value.", optional=True
+    )
+    deterministic: bool | Literal["warn"] | None = option(
+        "Deterministic algorithms alone; warn: a warning where there is none.", optional=True
+    )
+    benchmark: bool | None = option("Trial of cuDNN's algorithms, of which the fastest stays.", optional=True)
+    profiler: Literal["simple", "advanced"] | None = option("Report of where the time went, at the end.", optional=True)
+    detect_anomaly: bool = option("End of training where a gradient becomes NaN; slow.", optional=True)
+    sync_batchnorm: bool = option("Batch normalisation over the clips of all devices together.", optional=True)
 
 
 class Train(Options):
     """The run."""
 
-    layout: Layout = option("Layout of the joints: a name or a YAML file.", example="coco")
+    layout: Layout = option("Layout of the data's joints.", example="my_layout.yaml")
     epochs: Count = option("Passes over the training clips.", unit="epochs")
-    widths: Widths = option("Output channels of each block.", example="[64,64,128]")
-    label_smoothing: Fraction = option("Share of a label that all classes get.")
-    ema: BelowOne | None = option("Decay per step of averaged weights; null: none.", example="0.999")
+    widths: Widths = option("Output channels of each block; as many numbers as model.strides.", example="[64,64,128]")
+    label_smoothing: Fraction = option("Share of the target probability that is spread over all classes.")
+    ema: BelowOne | None = option(
+        "Decay per step of a moving average of the weights; null: no average.", example="0.999"
+    )
     monitor: Literal["val/top1", "val/top5", "val/mean_class", "val/loss"] = option(
-        "What the best checkpoint is best in."
+        "Measure that chooses the best checkpoint; val/mean_class is accuracy averaged over classes."
     )
-    patience: Count | None = option("Epochs without improvement before training stops; null: never.", unit="epochs")
+    patience: Count | None = option(
+        "Epochs without improvement of monitor before training stops; null: never.", unit="epochs"
+    )
     seed: Seed = option("Seed of first weights, order of clips, augmentation and dropout.")
-    ckpt_path: File | None = option("Checkpoint that training goes on from.", example="run/checkpoints/last.ckpt")
-    init_from: File | None = option("Checkpoint whose weights training starts from; its classes may be others.")
-    fused: bool | None = option(
-        "Own kernels on a GPU with trainer.precision=bf16-mixed; true: or else an error; null: where they can be."
+    ckpt_path: File | None = option(
+        "Checkpoint of a run to go on with, beside what that run was started with.", example="run/checkpoints/last.ckpt"
     )
-    progress_bar: bool = option("Show a progress bar.")
+    init_from: File | None = option("Checkpoint of first weights; its last layer is left out where the classes differ.")
+    fused: bool | None = option(
+        "Faster GPU kernels, for bf16-mixed; true: required, false: never, null: where possible."
+    )
+    progress_bar: bool = option("Progress bar on the terminal.")
     preprocessing: Preprocessing
     model: Model
     augmentation: Augmentation
@@ -204,4 +236,4 @@ class Train(Options):
 class Check(Train):
     """The report."""
 
-    out: File | None = option("Folder for check.json and check.png; null: only text on the terminal.")
+    out: File | None = option("Folder for check.json and check.png, a page of plots; null: only text on the terminal.")

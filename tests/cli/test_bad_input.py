@@ -182,3 +182,19 @@ def test_a_full_disk_leaves_the_previous_checkpoint_whole(tiny: list[str], tmp_p
     assert "Traceback" not in full.stderr, full.stderr
     assert last.read_bytes() == before
     assert [path.name for path in last.parent.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("verb", ["train", "check", "visualize"])
+def test_a_reader_that_leaves_is_no_error(verb: str, tiny: list[str], tmp_path: Path) -> None:
+    """As ``| head -1`` does; a run is trained to its end all the same."""
+    given = {"train": [*tiny, "hydra.run.dir=run"], "check": tiny, "visualize": ["only=[skeleton]"]}[verb]
+    with subprocess.Popen(
+        arguments(verb, *given), cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as command:
+        assert command.stdout is not None
+        assert command.stderr is not None
+        assert command.stdout.readline()
+        command.stdout.close()
+        assert command.stderr.read().decode() == ""
+        assert command.wait() in (0, 141)
+    assert verb != "train" or (tmp_path / "run" / "checkpoints" / "last.ckpt").is_file()

@@ -106,7 +106,7 @@ def test_recognised_clips_are_played_to_the_end(trained: Path, tmp_path: Path) -
         ("input={data} speed=0 " + KNOWN, "speed must be a number above 0, got 0"),
         ("input={data} trail=Tail " + KNOWN, "layout 'fsd10' has no joint 'Tail'"),
         ("input={data} moving=avi " + KNOWN, "moving must be gif or mp4, got avi"),
-        ("input={data} frames=0 " + KNOWN, "frames must be a whole number from 1 to 1000 (frames), got 0"),
+        ("input={data} frames=0 " + KNOWN, "frames must be a whole number from 1 to 1000, got 0"),
         ("input={data} only=[skeleton] " + KNOWN, "skeleton cannot be drawn of what is given, only film, clip"),
         ("input={data} run=there", "run= and input= are each drawn by themselves; give one of them"),
         ("run=there", "no checkpoints/best.ckpt or last.ckpt in there"),

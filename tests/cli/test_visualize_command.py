@@ -79,9 +79,9 @@ def test_a_graph_that_is_not_its_layouts_is_refused_and_nothing_is_written(tmp_p
     [
         ("figure_format=pdf", "figure_format must be png or svg, got pdf"),
         ("theme=grey", "theme must be light, dark or both, got grey"),
-        ("only=[hop]", f"only must be a list of {', '.join([*SUBJECTS][:-1])} or clip or null"),
-        ("only=hops", "only must be a list of skeleton, hops, "),
-        ("only=[]", "only must be a list of skeleton, hops, "),
+        ("only=[hop]", f"only must be a list out of {', '.join([*SUBJECTS][:-1])} or clip or null"),
+        ("only=hops", "only must be a list out of skeleton, hops, "),
+        ("only=[]", "only must be a list out of skeleton, hops, "),
         ("only=[receptive_field]", "receptive_field cannot be drawn of what is given"),
         ("layout=cocco", "layout 'cocco' is unknown"),
         ("layout=missing.yaml", "no file missing.yaml"),

@@ -88,6 +88,9 @@ def test_a_file_s_old_names_become_those_of_today() -> None:
     old = {"channels": "widths", "model.channels": "model.widths", "model.gone": "model.here"}
     assert configuration.modernised(config, old) == {"channels": "widths", "model.channels": "model.widths"}
     assert config == {"widths": [4, 8], "model": {"widths": [2], "strides": [1]}}
+    config = OmegaConf.create({"channels": [4, 8], "widths": [1]})
+    assert configuration.modernised(config, old, {"widths": "[1]"}) == {"channels": "widths"}
+    assert config == {"widths": [1]}  # as typed
 
 
 def test_the_groups_of_a_command_are_those_of_its_file() -> None:

@@ -35,8 +35,8 @@ def refusal(command: str, changes: dict[str, object], typed: dict[str, str] | No
 CASES = [
     ("predict", {"slide": 0}, "slide must be a whole number from 1 on or null (frames), got 0"),
     ("predict", {"slide": 64.0}, "slide must be a whole number from 1 on or null (frames), got 64.0"),
-    ("predict", {"top_k": True}, "top_k must be a whole number from 1 on (classes), got true"),
-    ("predict", {"top_k": None}, "top_k must be a whole number from 1 on (classes), got null"),
+    ("predict", {"top_k": True}, "top_k must be a whole number from 1 on, got true"),
+    ("predict", {"top_k": None}, "top_k must be a whole number from 1 on, got null"),
     ("predict", {"weights": 2}, "weights must be a list of numbers from 0 on or null, such as [2,1], got 2"),
     ("predict", {"weights": [float("nan")]}, "weights must be a list of numbers from 0 on or null, such as [2,1]"),
     ("predict", {"ckpt_path": None}, "ckpt_path must be a path or a list of paths, such as [joint.ckpt,bone.ckpt]"),
@@ -55,19 +55,19 @@ CASES = [
     ("train", {"scheduler": ...}, "scheduler is missing; scheduler=constant has none"),
     ("train", {"model": None}, "model must have the options strategy"),
     ("train", {"model.dropout": ...}, "model.dropout is missing: give model.dropout=VALUE"),
-    ("train", {"fused": 3}, "fused must be true or false or null, got 3"),
+    ("train", {"fused": 3}, "fused must be true, false or null, got 3"),
     ("train", {"model.temporal_kernel": 4}, "model.temporal_kernel must be odd, got 4"),
     ("train", {"data.val": None, "patience": 3}, "patience needs validation clips"),
     ("train", {"model.strides": [1]}, "widths and model.strides must be as many, got 10 and 1"),
     ("train", {"data.val.folds": 1}, "data.val.folds must be a whole number from 2 on, got 1"),
-    ("train", {"preprocessing.streams": []}, "preprocessing.streams must be a list of"),
+    ("train", {"preprocessing.streams": []}, "preprocessing.streams must be a list out of joint"),
     ("train", {"trainer.callbacks": [1]}, "trainer.callbacks is no option"),
     (
         "train",
         {"model.strategy": "spatal"},
         "model.strategy must be spatial, spatial_fixed, distance or uniform, got 'spa",
     ),
-    ("visualize", {"only": ["hop"]}, "only must be a list of skeleton, hops"),
+    ("visualize", {"only": ["hop"]}, "only must be a list out of skeleton, hops"),
 ]
 
 

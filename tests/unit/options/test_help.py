@@ -28,6 +28,7 @@ def test_help_fits_the_terminal_and_names_every_option(
     for line in lines:
         assert len(line) <= int(columns) or "python -m" in line or " " not in line.strip(), line
     heads = [line.strip().partition("=")[0].partition("  ")[0] for line in lines]
+    heads += [head.replace("data.val.", "data.test.") for head in heads]  # which has the same options
     for option in declared(COMMANDS[name].options):
         assert (option.name in heads) == (not option.text("hidden")), option.name
 
@@ -45,7 +46,7 @@ def test_help_has_three_examples_and_says_what_must_be_given(name: str) -> None:
 
 def test_help_on_a_topic_is_of_that_topic() -> None:
     text = shown("train", "optimizer.lr")
-    assert text.splitlines()[0] == "The optimizer"
+    assert text.splitlines()[0] == "The optimizer (optimizer.NAME)"
     assert "optimizer.lr=0.1" in text
     assert "momentum" not in text
     assert {"scheduler.t_max", "scheduler.gamma"} <= {*shown("train", "scheduler").replace("=", " ").split()}

@@ -19,7 +19,7 @@ DAMAGED: list[tuple[str, object, str]] = [
     ),
     *(("model", value, "model must be a mapping, got ") for value in (None, [1], "STGCN")),
     *(("preprocessing", value, "preprocessing must be a mapping, got ") for value in ([1], 3)),
-    *(("model.layout", value, "model.layout must be a layout's name, a YAML file or a mapping") for value in (5, [1])),
+    *(("model.layout", value, "model.layout must be a layout name, a YAML file or a mapping") for value in (5, [1])),
     ("model.strategy", ["spatial"], "model.strategy must be spatial, "),
     *(("model.dropout", value, "model.dropout must be a number from 0 to 1") for value in ("much", NAN, 2.0)),
     *(("model.max_hop", value, "model.max_hop must be a whole number from 1 to 1000") for value in (10**9, 0, 1.0)),
@@ -36,7 +36,7 @@ DAMAGED: list[tuple[str, object, str]] = [
     ("preprocessing.crops", 10**9, "preprocessing.crops must be a whole number from 1 to 1000"),
     *(("preprocessing.keep", value, "preprocessing.keep must be a list of names") for value in ([1], 3, None)),
     ("preprocessing.center", [1], "preprocessing.center must be a name, a whole number from 0 on or null"),
-    ("preprocessing.streams", None, "preprocessing.streams must be a list of joint, bone"),
+    ("preprocessing.streams", None, "preprocessing.streams must be a list out of joint, bone"),
     ("preprocessing.colour", "red", "preprocessing.colour is no option"),
 ]
 
