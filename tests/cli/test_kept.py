@@ -67,3 +67,18 @@ def test_its_best_network_is_evaluated(kept: Path) -> None:
 def test_its_run_is_looked_at(kept: Path) -> None:
     typed("python -m stgcn_torch.visualize run=run out=figures only=[curves]", folder=kept)
     assert [path.name for path in (kept / "figures").iterdir()] == ["curves.png"]
+
+
+def test_its_configuration_trains_again(kept: Path) -> None:
+    """With the names that options had then."""
+    line = "python -m stgcn_torch.train --config-path run --config-name config trainer.max_epochs=1 hydra.run.dir=again"
+    said = typed(line.replace("path run", f"path {kept / 'run'}"), folder=kept)
+    assert said.err.splitlines()[:2] == [
+        "train: channels= is called widths= now",
+        "train: model.channels= is called model.widths= now",
+    ]
+    again, then = (
+        torch.load(kept / name, weights_only=True)
+        for name in ("again/checkpoints/last.ckpt", "run/checkpoints/last.ckpt")
+    )
+    assert again["hyper_parameters"]["model"] == then["hyper_parameters"]["model"]
