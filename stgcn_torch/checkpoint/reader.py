@@ -46,7 +46,7 @@ class Checkpoint:
         preprocessing: Preprocessing of the training clips; None if not stored.
         classes: Class names; None if not stored.
         hyperparameters: All arguments of ``LitSTGCN``; None if the file holds weights only.
-        recipe: Other values that a resumed run must repeat, from ``commands.composition.recipe``; None if not stored.
+        recipe: Other values that a resumed run must repeat, from ``commands.run_objects.recipe``; None if not stored.
     """
 
     state: State
