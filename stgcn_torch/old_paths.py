@@ -26,7 +26,13 @@ _KEPT_THEIR_NAMES = {  # modules that stood beside the room which they are in no
 _RENAMED = {
     "convert.card": "stgcn_torch.checkpoint.card",
     "convert.names": "convert.formats.paddle_names",
+    "convert.formats.sniff": "convert.formats.kinds",
     "convert.sniff": "convert.formats.kinds",
+    "stgcn_torch.checkpoint.input_statistics": "stgcn_torch.checkpoint.clip_evidence",
+    "stgcn_torch.commands.clips": "stgcn_torch.commands.input_source",
+    "stgcn_torch.commands.composition": "stgcn_torch.commands.run_objects",
+    "stgcn_torch.data.preprocessing.padding": "stgcn_torch.data.preprocessing.window",
+    "stgcn_torch.prediction.windows": "stgcn_torch.prediction.sliding",
     "stgcn_torch.build": "stgcn_torch.commands.run_objects",
     "stgcn_torch.data.augment": "stgcn_torch.data.batch.augmentation",
     "stgcn_torch.data.collect": "stgcn_torch.data.recordings.collection",

@@ -68,6 +68,8 @@ def _check_size(text: str) -> None:
             nesting -= 1
             if anchor:
                 sizes[anchor] = nodes - before
+        if getattr(event, "tag", None):
+            raise ValueError(f"it has a tag, {event.tag}, where plain values belong")
         if nesting > MAX_NESTING:
             raise ValueError(f"it is nested more than {MAX_NESTING} levels deep")
         if nodes > MAX_NODES:

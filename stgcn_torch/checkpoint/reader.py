@@ -98,7 +98,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
             raise ValueError(f"{path} is a Lightning checkpoint, but none of LitSTGCN; {_advice(path)}")
         state = _tensors(path, contents["state_dict"])
         try:
-            check_stored(hparams["model"], hparams["preprocessing"] or (), hparams["classes"])
+            check_stored(hparams["model"], hparams["preprocessing"], hparams["classes"], complete=True)
             preprocessing = Preprocessing.of(hparams["preprocessing"])
         except ValueError as error:
             raise ValueError(f"{path}: its hyperparameters are damaged: {error}") from None

@@ -52,9 +52,11 @@ def modernised(config: DictConfig, old: Mapping[str, str], typed: Container[str]
         old: Today's name of each old one.
         typed: Options on the command line, which has the last word.
     """
+    nothing = object()
     renamed = {}
+    values = {before: OmegaConf.select(config, before, default=nothing) for before in old}  # before any is taken away
     for before, now in old.items():
-        if (value := OmegaConf.select(config, before)) is None:
+        if (value := values[before]) is nothing:
             continue
         with open_dict(config):
             if now not in typed:

@@ -43,15 +43,17 @@ def command(name: str) -> Callable[[], None]:
     def task(config: DictConfig) -> Any:
         nonlocal works
         assert line is not None
+        works = True
         try:
             for old, new in modernised(config, entry.old, line.typed).items():
                 say(f"{old}= is called {new}= now")
+            if lacking := OmegaConf.missing_keys(config):
+                raise ValueError(checking.absent(entry, sorted(lacking)))
             checking.check(entry, OmegaConf.to_container(config, resolve=True), line.typed)  # type: ignore[arg-type]
             run = import_module(f"stgcn_torch.tasks.{name}").run
-            works = True
             return run(config)
-        except BrokenPipeError:
-            leave_pipe()
+        except BrokenPipeError as error:
+            leave_pipe(error)
         except EXPECTED as error:
             refuse(error)
         except Exception as error:
@@ -80,8 +82,8 @@ def command(name: str) -> Callable[[], None]:
                 say(f"{old}= is called {new}= now")
             sys.argv = [given[0], *line.given]
             hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(named(task, name))()
-        except BrokenPipeError:
-            leave_pipe()
+        except BrokenPipeError as error:
+            leave_pipe(error)
         except EXPECTED as error:
             refuse(error)
         except KeyboardInterrupt:
@@ -101,8 +103,14 @@ def named(task: Callable[[DictConfig], Any], name: str) -> Callable[[DictConfig]
     return task
 
 
-def leave_pipe() -> NoReturn:
-    """End quietly, as nobody reads on: ``head`` has what it wants."""
+def leave_pipe(error: BrokenPipeError) -> NoReturn:
+    """End quietly if nobody reads the output any more, as ``head``; raise the error if it is of another pipe."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass
+    else:
+        raise error
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains as it flushes
     sys.exit(128 + 13)
 
@@ -117,7 +125,7 @@ def write_any_character() -> None:
 def in_one_line(error: BaseException) -> str:
     """The message of an error and of its causes, without what only Hydra's authors want to know."""
     if isinstance(error, OverrideParseException):
-        hint = "values with spaces, commas, = and the like need quotes, as in 'classes=[\"my class (1)\"]'"
+        hint = "values with spaces, commas, = and the like need quotes, as in 'NAME=\"a b\"' or 'NAME=[\"a, b\"]'"
         return f"{error.override} cannot be read; {hint}"
     if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
@@ -128,7 +136,9 @@ def in_one_line(error: BaseException) -> str:
     while (cause := causes[-1].__cause__) is not None:
         causes.append(cause)
     lines = [line.strip() for cause in causes for line in str(cause).split("Config search path")[0].splitlines()]
-    kept = [line for line in lines if line and not line.startswith(("full_key:", "object_type=", "reference_type="))]
+    keys = [line.removeprefix("full_key:").strip() for line in lines if line.startswith("full_key:")]
+    kept = [f"{keys[-1]}:"] if isinstance(error, OmegaConfBaseException) and keys and keys[-1] else []
+    kept += [line for line in lines if line and not line.startswith(("full_key:", "object_type=", "reference_type="))]
     return "; ".join(dict.fromkeys(kept)).replace(":; ", ": ") or type(error).__name__
 
 

@@ -70,7 +70,7 @@ COMMANDS = {
             "ckpt_path=best.ckpt out=scores": "with results.json and confusion.png in a folder",
         },
         Evaluate,
-        {},
+        {"channels": "widths"},
         REMEDIES,
     ),
     "predict": Entry(

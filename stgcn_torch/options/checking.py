@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from stgcn_torch.options.catalogue import Entry
 from stgcn_torch.options.declaration import Declared, choices, declared, demand
+from stgcn_torch.options.training import TAGS
 
 MISSING = "???"  # how a configuration file marks what must be given
 SHOWN = 80  # characters of a value
@@ -18,10 +19,10 @@ def check(entry: Entry, config: Mapping[str, Any], typed: Mapping[str, str]) -> 
 
     Args:
         entry: The command.
-        config: Its whole configuration as plain values.
+        config: Its whole configuration as plain values; names with an underscore are a user's own, to refer to.
         typed: What the command line says of each option, as text.
     """
-    config = without_missing(config)
+    config = without_missing({name: part for name, part in config.items() if not name.startswith("_")})
     try:
         entry.options.model_validate(config)
     except ValidationError as error:
@@ -42,7 +43,8 @@ def problems(entry: Entry, config: Mapping[str, Any], typed: Mapping[str, str], 
     for detail in error.errors():
         name = place(detail["loc"], options)
         if detail["type"] == "extra_forbidden":
-            line = unknown(".".join(str(part) for part in detail["loc"] if str(part) not in TAGS), options)
+            name = ".".join(str(part) for part in detail["loc"] if str(part) not in TAGS)
+            line = strange(name, options, config)
         elif detail["type"] == "value_error":
             line = f"{name} {detail['ctx']['error']}".lstrip()
         elif detail["type"] == "missing":
@@ -56,7 +58,12 @@ def problems(entry: Entry, config: Mapping[str, Any], typed: Mapping[str, str], 
     return [lines[name] for name in sorted(lines, key=lambda name: name not in typed)]
 
 
-TAGS = ("sgd", "adamw", "constant", "cosine", "multistep")  # which pydantic puts into the place of an error
+def strange(name: str, options: Mapping[str, Declared], config: Mapping[str, Any]) -> str:
+    """That an option is none, or none of the variant that the configuration chose of its group."""
+    group = name.rpartition(".")[0]
+    if name in options and not options[name].text("hidden"):
+        return f"{name} is no option of {group}={_value(config, f'{group}.name')}"
+    return unknown(name, [each for each in options if not options[each].text("hidden")])
 
 
 def place(parts: Iterable[object], options: Mapping[str, Declared]) -> str:
@@ -97,6 +104,12 @@ def unknown(name: str, options: Iterable[str]) -> str:
     """That no option has a name, and which names are nearest."""
     near = nearest(name, options)
     return f"{name} is no option" + (f"; the nearest: {', '.join(near)}" if near else "; --help lists them")
+
+
+def absent(entry: Entry, names: Iterable[str]) -> str:
+    """What must be given, of the options that the configuration files mark so."""
+    options = {each.name: each for each in declared(entry.options)}
+    return "; ".join(missing(name, options.get(name), entry.remedies) for name in names)
 
 
 def nearest(name: str, known: Iterable[str], most: int = 3) -> list[str]:

@@ -1,9 +1,9 @@
 """Options of clips: how recordings are read, what is done to every clip, and which clips a set holds out."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from annotated_types import Ge, Le, MinLen
-from pydantic import AfterValidator
+from pydantic import AfterValidator, model_validator
 
 from stgcn_torch.options.declaration import (
     LARGEST,
@@ -16,7 +16,6 @@ from stgcn_torch.options.declaration import (
     Positive,
     Seed,
     Share,
-    Text,
     YamlFile,
     option,
 )
@@ -134,9 +133,19 @@ class Rule(Options):
     )
     offset: Index = option("every: number of the first held-out clip, from 0.", optional=True)
     column: Name = option("groups: column of manifest.csv in data.root that names each clip's group.", optional=True)
-    value: Text | int | float | None = option("groups: the group that is held out.", optional=True)
+    value: Name | int | float | None = option("groups: the group that is held out.", optional=True)
     clips: File | None = option("file: file of the held-out clips in data.root.", optional=True)
     labels: File | None = option("file: file of their labels in data.root.", optional=True)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.rule == "folds" and None not in (self.folds, self.fold) and self.fold >= self.folds:
+            raise ValueError(f"has {self.folds} folds, numbered from 0, got fold={self.fold}")
+        if self.rule == "every" and None not in (self.step, self.offset) and self.offset >= self.step:
+            raise ValueError(f"needs an offset below its step of {self.step}, got {self.offset}")
+        if self.rule == "groups" and None in (self.column, self.value):
+            raise ValueError("holds out groups, and must say column= and value=")
+        return self
 
 
 class Skating(Options):

@@ -51,6 +51,7 @@ def option(sentence: str, *, unit: str = "", example: str = "", optional: bool =
     return Field(description=sentence, json_schema_extra=texts, **default)  # type: ignore[arg-type]
 
 
+AS_TYPED = Noun("", "", literal=True)  # of choices such as 16, which Hydra would make a number of
 Count = Annotated[int, Ge(1), Le(LARGEST)]
 Index = Annotated[int, Ge(0), Le(LARGEST)]
 Seed = Annotated[int, Ge(0), Le(2**32 - 1)]
@@ -87,6 +88,7 @@ def words(annotation: Any, *, several: bool = False) -> str:
 def kinds(annotation: Any) -> list[Any]:
     """The types of a union, each choice of a ``Literal`` by itself."""
     parts = [Literal[True, False] if part is bool else part for part in variants(annotation)]
+    parts = [get_args(part)[0] if AS_TYPED in get_args(part) else part for part in parts]
     return [Literal[choice] for part in parts if get_origin(part) is Literal for choice in get_args(part)] + [
         part for part in parts if get_origin(part) is not Literal
     ]

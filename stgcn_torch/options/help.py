@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from stgcn_torch.options.catalogue import COMMANDS, PRESETS, PRESETS_TITLE
-from stgcn_torch.options.checking import MISSING, nearest, shown
+from stgcn_torch.options.checking import MISSING, shown, unknown
+from stgcn_torch.options.command_line import flags_of
 from stgcn_torch.options.declaration import Declared, Options, declared, in_a_row, titles, words
 from stgcn_torch.options.declaration import title as title_of
 from stgcn_torch.options.questions import GivenPreprocessing
@@ -25,7 +26,7 @@ def topic_of(line: Sequence[str]) -> str | None:
     """The option or group that a command line wants help on; empty for all, None if it does not want help."""
     if not any(flag in line for flag in FLAGS):
         return None
-    others = [word for word in line if word not in FLAGS and "=" not in word and not word.startswith("-")]
+    others = [word for word in flags_of([word for word in line if word not in FLAGS])[1] if "=" not in word]
     return others[0].strip(".") if others else ""
 
 
@@ -95,20 +96,22 @@ def help_text(name: str, topic: str, defaults: Mapping[str, Any], choices: Mappi
         topic: An option or a group; empty for all.
         defaults: The command's configuration as plain values.
         choices: Groups of the configuration and the names that each can have; the first is the default.
+
+    Raises:
+        ValueError: There is no such topic.
     """
     entry = COMMANDS[name]
     options = visible(entry.options)
     if topic:
         chosen = [option for option in options if topic in (option.name, *outer(option.name))]
+        if not chosen and topic in choices:
+            return listed({"Presets": [preset(topic, choices[topic])]}).strip("\n")
         if not chosen:
-            near = nearest(topic, [option.name for option in options])
-            return f"{name} has no option {topic}; the nearest: {', '.join(near) or 'none'}"
+            raise ValueError(unknown(topic, [*(option.name for option in options), *choices]))
         return listed(grouped(entry.options, chosen, defaults)).strip("\n")
     groups = [group for option in options for group in outer(option.name)]
     note = NOTE.format(group=f", or a group of them such as {groups[-1]}" if groups else "")
-    presets = [
-        Item(f"{key}={names[0]}", f"({in_a_row([*names])})", PRESETS.get(key, "")) for key, names in choices.items()
-    ]
+    presets = [preset(key, names) for key, names in choices.items()]
     return page(
         entry.summary,
         f"python -m stgcn_torch.{name} {entry.usage}",
@@ -117,6 +120,11 @@ def help_text(name: str, topic: str, defaults: Mapping[str, Any], choices: Mappi
         ({PRESETS_TITLE: presets} if presets else {})
         | grouped(entry.options, [option for option in options if not is_twin(option.name)], defaults),
     )
+
+
+def preset(key: str, names: Sequence[str]) -> Item:
+    """A group of the configuration and the names that it can have; the first is the default."""
+    return Item(f"{key}={names[0]}", f"({in_a_row([*names])})", PRESETS.get(key, ""))
 
 
 def visible(options: type[Options]) -> list[Declared]:

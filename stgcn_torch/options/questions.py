@@ -91,6 +91,9 @@ class Predict(Checkpoints, Source):
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
+        several = len(self.ckpt_path) if isinstance(self.ckpt_path, list) else 1
+        if self.weights and (len(self.weights) != several or not any(self.weights)):
+            raise ValueError(f"weights must be {several} numbers, one of them above 0, got {self.weights}")
         ways = [name for name in ("windows", "slide", "stream") if getattr(self, name) is not None]
         if len(ways) > 1:
             raise ValueError(f"{'= and '.join(ways)}= each say which frames an answer is from; give one of them")
@@ -122,11 +125,18 @@ class Evaluate(Checkpoint):
     accelerator: Accelerator = option("Device; auto takes a CUDA GPU where there is one.")
     precision: Precision = option("Numeric precision of the computation.")
     seed: Seed = option("Seed.")
-    # What a file of conf/data says of training.
+    # What a file of data may say of training.
     epochs: object = option("", hidden=True)
     widths: object = option("", hidden=True)
     label_smoothing: object = option("", hidden=True)
+    ema: object = option("", hidden=True)
+    monitor: object = option("", hidden=True)
+    patience: object = option("", hidden=True)
     model: object = option("", hidden=True)
+    augmentation: object = option("", hidden=True)
+    optimizer: object = option("", hidden=True)
+    scheduler: object = option("", hidden=True)
+    trainer: object = option("", hidden=True)
 
 
 class Export(Checkpoint):

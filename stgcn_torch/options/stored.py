@@ -26,16 +26,19 @@ class Stored(Options):
     classes: list[str]
 
 
-def check_stored(model: object, preprocessing: object, classes: object) -> None:
+def check_stored(model: object, preprocessing: object, classes: object, *, complete: bool = False) -> None:
     """Raise ValueError that names every argument in a file that no run writes.
 
     Args:
         model: Arguments of ``STGCN``; those that are left out have its defaults.
         preprocessing: Arguments of ``Preprocessing``, likewise; None if not known.
         classes: Class names.
+        complete: Whether the preprocessing must be known.
     """
     problems = [*_problems("model", StoredNetwork, model)]
-    problems += _problems("preprocessing", Preprocessing, preprocessing) if preprocessing is not None else []
+    problems += (
+        _problems("preprocessing", Preprocessing, preprocessing) if complete or preprocessing is not None else []
+    )
     problems += _problems("", Stored, {"classes": classes})
     if problems:
         raise ValueError("; ".join(problems))

@@ -1,12 +1,13 @@
 """Options of train, and of check, which takes what train takes."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from annotated_types import Ge, Le, Lt, MinLen
 from pydantic import Field, model_validator
 
 from stgcn_torch.options.clips import Data, Layout, Preprocessing
 from stgcn_torch.options.declaration import (
+    AS_TYPED,
     LARGEST,
     Count,
     File,
@@ -24,15 +25,17 @@ from stgcn_torch.options.declaration import (
 )
 
 Accelerator = Literal["auto", "cpu", "gpu", "cuda", "mps"]
-Precision = Literal[
-    "32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true", "32", "16", "bf16", "64", 32, 16, 64
+Precision = Annotated[
+    Literal["32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true", "32", "16", "bf16", "64"], AS_TYPED
 ]
 Widths = Annotated[list[Annotated[int, Ge(1), Le(65536)]], MinLen(1)]
 Degrees = NotNegative
+WEIGHT_DECAY = "Weight decay of every parameter: added to the gradient in sgd, apart from it in adamw."
 Duration = Annotated[str, Field(pattern=r"^\d+:\d\d:\d\d:\d\d$"), Noun("time DD:HH:MM:SS", "times", literal=True)]
 Devices = Annotated[int, Ge(-1), Le(4096)]
 DeviceNumbers = Annotated[list[Index], MinLen(1)]
 Limit = Annotated[int, Ge(0), Le(LARGEST)] | Fraction
+SomeOf = Count | Share
 BelowOne = Annotated[float, Ge(0), Lt(1)]
 
 
@@ -95,10 +98,14 @@ class SGD(Options):
     lr: NotNegative = option("Learning rate.")
     momentum: BelowOne = option("sgd and nesterov: momentum.")
     nesterov: bool = option("sgd and nesterov: Nesterov's form of momentum.")
-    weight_decay: NotNegative = option(
-        "Weight decay of every parameter: added to the gradient in sgd, apart from it in adamw."
-    )
+    weight_decay: NotNegative = option(WEIGHT_DECAY)
     dampening: Fraction = option("sgd: dampening of the momentum.", optional=True)
+
+    @model_validator(mode="after")
+    def _has_momentum(self) -> Self:
+        if self.nesterov and not self.momentum:
+            raise ValueError("optimizer.nesterov needs a momentum above 0; optimizer.nesterov=false does without")
+        return self
 
 
 class AdamW(Options):
@@ -106,7 +113,7 @@ class AdamW(Options):
 
     name: Literal["adamw"] = option("", hidden=True)
     lr: NotNegative = option("Learning rate.")
-    weight_decay: NotNegative = option("Weight decay of every parameter.")
+    weight_decay: NotNegative = option(WEIGHT_DECAY)
     betas: Annotated[list[BelowOne], Field(min_length=2, max_length=2)] = option(
         "adamw: decay rates of the two moving averages.", example="[0.9,0.999]", optional=True
     )
@@ -134,12 +141,15 @@ class MultiStep(Options):
     """The learning rate."""
 
     name: Literal["multistep"] = option("", hidden=True)
-    interval: Literal["epoch", "step"] = option("Change the rate after epochs, or after steps.")
+    interval: Literal["epoch", "step"] = option("Change of the rate: after each epoch or after each step.")
     milestones: list[NotNegative] = option(
         "multistep: epochs after which the rate falls.", unit="epochs", example="[30,40]"
     )
     gamma: Positive = option("multistep: factor of the rate at each milestone.")
-    warmup: NotNegative = option("Epochs of linear rise before.", unit="epochs")
+    warmup: NotNegative = option("Epochs of linear rise to lr, at the start.", unit="epochs")
+
+
+TAGS = [get_args(one.model_fields["name"].annotation)[0] for one in (SGD, AdamW, Constant, Cosine, MultiStep)]
 
 
 class Trainer(Options):
@@ -164,7 +174,7 @@ class Trainer(Options):
     )
     min_steps: Count | None = option("Lower limit of steps.", unit="steps", optional=True)
     max_time: Duration | None = option("Upper limit of time.", example="00:12:00:00", optional=True)
-    limit_train_batches: Limit | None = option(
+    limit_train_batches: SomeOf | None = option(
         "Training batches of an epoch: 10 takes ten, 0.5 half of them.", optional=True
     )
     limit_val_batches: Limit | None = option("Validation batches: 10 takes ten, 0.5 half of them.", optional=True)
@@ -183,7 +193,13 @@ class Trainer(Options):
         "Deterministic algorithms alone; warn: a warning where there is none.", optional=True
     )
     benchmark: bool | None = option("Trial of cuDNN's algorithms, of which the fastest stays.", optional=True)
-    profiler: Literal["simple", "advanced"] | None = option("Report of where the time went, at the end.", optional=True)
+    reload_dataloaders_every_n_epochs: Index = option(
+        "Epochs between two makings of the loaders; 0: never.", unit="epochs", optional=True
+    )
+    inference_mode: bool = option("Evaluation in torch's inference mode.", optional=True)
+    profiler: Literal["simple", "advanced", "pytorch"] | None = option(
+        "Report of where the time went, at the end.", optional=True
+    )
     detect_anomaly: bool = option("End of training where a gradient becomes NaN; slow.", optional=True)
     sync_batchnorm: bool = option("Batch normalisation over the clips of all devices together.", optional=True)
 

@@ -78,8 +78,10 @@ def corrections(given: Any) -> dict[str, str]:
     if not isinstance(given, str):
         return plain(given) or {}
     classes = load_yaml(given)
-    if not isinstance(classes, dict) or not all(isinstance(part, str) for pair in classes.items() for part in pair):
-        raise ValueError(f"{given} must be a mapping of folders to classes, such as GROUP/CLASS: CLASS")
+    if not isinstance(classes, dict):
+        raise ValueError(f"{given} must be a mapping of folders to classes, such as raw/jmp: jump")
+    if unquoted := [f"{key}: {value}" for key, value in classes.items() if not (type(key) is type(value) is str)]:
+        raise ValueError(f"{given}: folders and classes must be text, and {unquoted[0]} is not; quotes make it so")
     return classes
 
 

@@ -77,7 +77,7 @@ def _introduce(data: SkeletonData, module: LitSTGCN, trainer: pl.Trainer) -> Non
 
 
 def _resume_line(run: Path, overrides: Sequence[str]) -> str:
-    kept = [override for override in overrides if not override.startswith(("ckpt_path=", "init_from="))]
+    kept = [override for override in overrides if not override.lstrip("+").startswith(("ckpt_path=", "init_from="))]
     last = (run / "checkpoints" / "last.ckpt").as_posix()
     words = [*kept, f"ckpt_path={last}" if re.fullmatch(r"[\w./:-]+", last) else f"ckpt_path='{last}'"]
     return f"python -m stgcn_torch.train {(subprocess.list2cmdline if os.name == 'nt' else shlex.join)(words)}"

@@ -88,6 +88,12 @@ def test_a_file_s_old_names_become_those_of_today() -> None:
     old = {"channels": "widths", "model.channels": "model.widths", "model.gone": "model.here"}
     assert configuration.modernised(config, old) == {"channels": "widths", "model.channels": "model.widths"}
     assert config == {"widths": [4, 8], "model": {"widths": [2], "strides": [1]}}
+    config = OmegaConf.create({"channels": [4, 8], "model": {"channels": "${channels}"}})
+    assert configuration.modernised(config, old).keys() == {"channels", "model.channels"}
+    assert config == {"widths": [4, 8], "model": {"widths": [4, 8]}}
+    config = OmegaConf.create({"format": None})
+    assert configuration.modernised(config, {"format": "input_format"}) == {"format": "input_format"}
+    assert config == {"input_format": None}
     config = OmegaConf.create({"channels": [4, 8], "widths": [1]})
     assert configuration.modernised(config, old, {"widths": "[1]"}) == {"channels": "widths"}
     assert config == {"widths": [1]}  # as typed

@@ -9,7 +9,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from stgcn_torch.commands.configuration import CONF, composition_of
+from stgcn_torch.commands.configuration import CONF, composition_of, groups_of
 from stgcn_torch.data.batch.augmentation import Augmentation as AugmentationSwitches
 from stgcn_torch.data.formats import FORMATS
 from stgcn_torch.data.preprocessing.steps import CHOICES, PREPROCESSINGS, STREAMS
@@ -21,6 +21,7 @@ from stgcn_torch.kernels import AGGREGATORS
 from stgcn_torch.options.catalogue import COMMANDS
 from stgcn_torch.options.checking import check
 from stgcn_torch.options.clips import Format, Preprocessing, Rule
+from stgcn_torch.options.command_line import read
 from stgcn_torch.options.declaration import Declared, declared, variants
 from stgcn_torch.options.pictures import Figure, Visualize
 from stgcn_torch.options.questions import Export
@@ -96,6 +97,45 @@ def test_every_declared_option_stands_in_a_configuration_file(name: str) -> None
     assert {each for each in lacking if not each.startswith(("data.val.", "data.test."))} == set()
 
 
+def taken(name: str, word: str) -> bool:
+    """Whether a command takes a word as it is typed, beside what must be given."""
+    defaults, _ = composition_of(name)
+    given = [each for each in NEEDED if at(defaults, each.partition("=")[0]) != ()]
+    line = read([*given, word], COMMANDS[name], groups_of(name))
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = OmegaConf.to_container(compose(name, line.given), resolve=True)
+    try:
+        check(COMMANDS[name], config, line.typed)  # type: ignore[arg-type]
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_example_of_an_option_is_taken(name: str) -> None:
+    """As help prints it, beside the defaults; of another optimizer or schedule with that."""
+    for option in options_of(name).values():
+        if (example := option.text("example")) and not option.name.startswith(("optimizer.betas", "scheduler.miles")):
+            several = {"widths": "model.strides=[1,1,1]", "model.strides": "widths=[4,4,4]"}.get(option.name)
+            if several is None and not (name == "predict" and option.name == "weights"):
+                named = option.name.startswith("preprocessing.") and name not in ("train", "check")
+                assert named or taken(name, f"{option.name}={example}"), option.name
+
+
+VALUES = ["3", "1", "0.5", "true", "x", "[1]", "[a]", "00:00:10:00", "norm", "warn", "simple", "folds", "2"]
+
+
+@pytest.mark.parametrize("name", ["train", "evaluate"])
+def test_an_option_that_files_leave_out_is_given_like_any_other(name: str) -> None:
+    """Without Hydra's two pluses, which work too."""
+    for option in options_of(name).values():
+        if option.field.is_required() or option.text("hidden") or option.name.startswith(("optimizer.", "prepr")):
+            continue
+        value = next((value for value in VALUES if taken(name, f"{option.name}={value}")), None)
+        assert value is not None, option.name
+        assert taken(name, f"++{option.name}={value}"), option.name
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_has_a_sentence(name: str) -> None:
     for option in options_of(name).values():
@@ -111,7 +151,6 @@ def test_old_names_are_no_names_of_today() -> None:
     for name, entry in COMMANDS.items():
         options = options_of(name)
         assert {*entry.old.values()} <= options.keys()
-        assert not {*entry.old} & {each for each in options if each not in ("channels", "format")}
         assert not {*entry.old} & options.keys()
 
 

@@ -84,7 +84,7 @@ def test_an_unknown_option_names_the_nearest(word: str, near: str) -> None:
         "hydra/launcher=basic",
         "experiment=x",
         "+experiment=x",
-        "--cfg",
+        "--run",
         "layout.joints=[a]",
         "~data.val",
     ],
@@ -96,3 +96,42 @@ def test_what_is_hydra_s_or_within_a_mapping_is_no_unknown_option(word: str) -> 
 def test_a_flag_s_value_is_no_option() -> None:
     line = ["--config-dir", "my_conf", "--cfg", "job"]
     assert read(line, TRAIN, ()).given == line
+
+
+@pytest.mark.parametrize(
+    ("line", "given"),
+    [
+        (["seed=1", "-m", "epochs=1,2"], ["-m", "seed=1", "epochs=1,2"]),
+        (["--info", "defaults", "seed=1"], ["--info", "defaults", "seed=1"]),
+        (["--info", "seed=1"], ["--info", "seed=1"]),
+        (["-sc", "install=bash"], ["-sc", "install=bash"]),
+        (["--experimental-rerun", "out/config.pickle"], ["--experimental-rerun", "out/config.pickle"]),
+        (["seed=1", "--config-dir=my"], ["--config-dir=my", "seed=1"]),
+        (["hydra.mode=MULTIRUN", "init_from=a,b"], ["hydra.mode=MULTIRUN", "init_from=a,b"]),
+        (["trainer.num_nodes=2"], ["++trainer.num_nodes=2"]),
+        (["data.val={rule: every, step: 7, offset: 1}"], ["++data.val={rule: every, step: 7, offset: 1}"]),
+        (["data.val.step=3"], ["++data.val.step=3"]),
+        (["trainer.precision=16"], ["trainer.precision='16'"]),
+        (["data.root=my/set-1.npy"], ["data.root=my/set-1.npy"]),
+        (["data.root=nan"], ["data.root='nan'"]),
+    ],
+)
+def test_what_hydra_is_given(line: list[str], given: list[str]) -> None:
+    assert read(line, TRAIN, ()).given == given
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (["--what"], "--what is no flag; options are given as NAME=VALUE"),
+        (["--multrun"], "--multrun is no flag; the nearest: --multirun"),
+        (["--cfg"], "--cfg must be followed by one of job, hydra, all, got nothing"),
+        (["-c", "bogus"], "-c must be followed by one of job, hydra, all, got bogus"),
+        (["--config-dir"], "--config-dir must be followed by a value, got nothing"),
+        (["clips.npy"], "clips.npy is no option; --help lists them; options are given as NAME=VALUE"),
+    ],
+)
+def test_a_line_that_hydra_could_not_read(line: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=r".") as caught:
+        read(line, TRAIN, ())
+    assert str(caught.value) == message

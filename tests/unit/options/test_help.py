@@ -50,11 +50,14 @@ def test_help_on_a_topic_is_of_that_topic() -> None:
     assert "optimizer.lr=0.1" in text
     assert "momentum" not in text
     assert {"scheduler.t_max", "scheduler.gamma"} <= {*shown("train", "scheduler").replace("=", " ").split()}
-    assert "no option lr; the nearest: optimizer.lr" in shown("train", "lr")
+    assert shown("train", "experiment").splitlines()[:2] == ["Presets", "  experiment=null"]
+    with pytest.raises(ValueError, match=r"^lr is no option; the nearest: optimizer.lr$"):
+        shown("train", "lr")
 
 
 def test_when_help_is_wanted() -> None:
     assert topic_of(["--help"]) == topic_of(["-h"]) == topic_of(["ckpt_path=a", "--help"]) == ""
+    assert topic_of(["--config-dir", "my", "--help"]) == ""
     assert topic_of(["--help", "slide"]) == topic_of(["slide", "-h"]) == "slide"
     assert topic_of(["help"]) is topic_of([]) is None
 
