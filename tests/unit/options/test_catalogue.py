@@ -1,6 +1,7 @@
 """Declarations, configuration files and the code's own tables name the same things."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any, get_args
@@ -33,10 +34,15 @@ GROUPS = ("optimizer", "scheduler", "data", "experiment")
 NEEDED = ["ckpt_path=a.ckpt", "input=a.npy", "out=b", "data.root=c", "layout=fsd10"]
 
 
+@cache
+def defaults_of(name: str) -> dict[str, Any]:
+    """A command's configuration without overrides."""
+    return composition_of(name)[0]
+
+
 def composed(name: str, *overrides: str) -> dict[str, Any]:
     """A command's configuration, with what must be given."""
-    defaults, _ = composition_of(name)
-    given = [each for each in NEEDED if at(defaults, each.partition("=")[0]) != ()]
+    given = [each for each in NEEDED if at(defaults_of(name), each.partition("=")[0]) != ()]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return OmegaConf.to_container(compose(name, [*given, *overrides]), resolve=True)  # type: ignore[return-value]
 
@@ -99,8 +105,7 @@ def test_every_declared_option_stands_in_a_configuration_file(name: str) -> None
 
 def taken(name: str, word: str) -> bool:
     """Whether a command takes a word as it is typed, beside what must be given."""
-    defaults, _ = composition_of(name)
-    given = [each for each in NEEDED if at(defaults, each.partition("=")[0]) != ()]
+    given = [each for each in NEEDED if at(defaults_of(name), each.partition("=")[0]) != ()]
     line = read([*given, word], COMMANDS[name], groups_of(name))
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = OmegaConf.to_container(compose(name, line.given), resolve=True)
@@ -128,8 +133,11 @@ VALUES = ["3", "1", "0.5", "true", "x", "[1]", "[a]", "00:00:10:00", "norm", "wa
 @pytest.mark.parametrize("name", ["train", "evaluate"])
 def test_an_option_that_files_leave_out_is_given_like_any_other(name: str) -> None:
     """Without Hydra's two pluses, which work too."""
-    for option in options_of(name).values():
-        if option.field.is_required() or option.text("hidden") or option.name.startswith(("optimizer.", "prepr")):
+    options = options_of(name)
+    for option in options.values():
+        is_group = any(each.startswith(f"{option.name}.") for each in options)
+        of_a_variant = option.name.startswith(("optimizer.", "preprocessing."))
+        if option.field.is_required() or option.text("hidden") or is_group or of_a_variant:
             continue
         value = next((value for value in VALUES if taken(name, f"{option.name}={value}")), None)
         assert value is not None, option.name
