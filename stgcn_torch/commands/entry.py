@@ -47,8 +47,8 @@ def command(name: str) -> Callable[[], None]:
         try:
             for old, new in modernised(config, entry.old, line.typed).items():
                 say(f"{old}= is called {new}= now")
-            if lacking := OmegaConf.missing_keys(config):
-                raise ValueError(checking.absent(entry, sorted(lacking)))
+            if lacking := checking.absent(entry, OmegaConf.to_container(config)):  # before others are resolved by it
+                raise ValueError("; ".join(lacking))
             checking.check(entry, OmegaConf.to_container(config, resolve=True), line.typed)  # type: ignore[arg-type]
             run = import_module(f"stgcn_torch.tasks.{name}").run
             return run(config)

@@ -106,10 +106,14 @@ def unknown(name: str, options: Iterable[str]) -> str:
     return f"{name} is no option" + (f"; the nearest: {', '.join(near)}" if near else "; --help lists them")
 
 
-def absent(entry: Entry, names: Iterable[str]) -> str:
-    """What must be given, of the options that the configuration files mark so."""
+def absent(entry: Entry, config: Any, prefix: str = "") -> list[str]:
+    """A line for each option of a configuration that its files mark as one that must be given."""
+    if not isinstance(config, Mapping):
+        return []
     options = {each.name: each for each in declared(entry.options)}
-    return "; ".join(missing(name, options.get(name), entry.remedies) for name in names)
+    names = [prefix + str(key) for key, value in config.items() if value == MISSING]
+    lines = [missing(name, options.get(name), entry.remedies) for name in names]
+    return lines + [line for key, value in config.items() for line in absent(entry, value, f"{prefix}{key}.")]
 
 
 def nearest(name: str, known: Iterable[str], most: int = 3) -> list[str]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stgcn_torch.options.catalogue import COMMANDS
-from stgcn_torch.options.checking import check, nearest
+from stgcn_torch.options.checking import absent, check, nearest
 from stgcn_torch.options.declaration import declared
 from tests.unit.options.test_catalogue import composed
 
@@ -81,6 +81,12 @@ def test_a_wrong_value_is_named(command: str, changes: dict[str, object], messag
 def test_what_was_typed_is_quoted_and_comes_first() -> None:
     said = refusal("predict", {"top_k": 0, "slide": 1000.0}, {"slide": "1e3"})
     assert said.startswith("slide must be a whole number from 1 on or null (frames), got 1e3; top_k must be")
+
+
+def test_what_must_be_given_is_told_before_anything_is_resolved() -> None:
+    config = {"layout": "${data.root}/layout.yaml", "data": {"root": "???", "labels": "labels.npy"}, "seed": 0}
+    assert absent(COMMANDS["train"], config) == ["data.root is missing: give data.root=my_set"]
+    assert absent(COMMANDS["train"], PREDICT) == []
 
 
 def test_nearest_names() -> None:
