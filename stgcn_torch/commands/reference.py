@@ -8,6 +8,14 @@ from stgcn_torch.options.catalogue import COMMANDS
 from stgcn_torch.options.help import grouped, visible
 
 
+HEADING = """\
+# Options
+
+Of every command, as `--help` has them: name and default, type, meaning. How they are typed is in
+[README.md](../README.md). This page is what `python -m stgcn_torch.commands.reference` prints.
+"""
+
+
 def reference(name: str) -> str:
     """The options of a command as a page of Markdown, a table for each group."""
     entry = COMMANDS[name]
@@ -37,7 +45,7 @@ def main() -> None:
     names = sys.argv[1:] or [*COMMANDS]
     if unknown := [name for name in names if name not in COMMANDS]:
         sys.exit(f"reference: {unknown[0]} is no command; choose of {', '.join(COMMANDS)}")
-    print("\n".join(map(reference, names)), end="")
+    print("\n".join([HEADING, *map(reference, names)]), end="")
 
 
 if __name__ == "__main__":

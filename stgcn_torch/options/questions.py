@@ -124,7 +124,7 @@ class Evaluate(Checkpoint):
     out: File | None = option("Folder for results.json and confusion.png; null: only a line on the terminal.")
     accelerator: Accelerator = option("Device; auto takes a CUDA GPU where there is one.")
     precision: Precision = option("Numeric precision of the computation.")
-    seed: Seed = option("Seed.")
+    seed: Seed = option("Seed of the run's random numbers, which no score depends on.")
     # What a file of data may say of training.
     epochs: object = option("", hidden=True)
     widths: object = option("", hidden=True)
