@@ -7,7 +7,6 @@ from stgcn_torch.commands.entry import write_any_character
 from stgcn_torch.options.catalogue import COMMANDS
 from stgcn_torch.options.help import grouped, visible
 
-
 HEADING = """\
 # Options
 
