@@ -62,12 +62,12 @@ def write_together(contents: Mapping[Path, Iterable[bytes]]) -> None:
 def resolved(path: Path) -> Path:
     """Where a path leads, links followed; OSError if they lead in a circle."""
     try:
-        found = path.resolve()
+        target = path.resolve()
     except RuntimeError:  # Python 3.11 and 3.12
-        found = path
-    if found.is_symlink():  # Python 3.13 gives such a link back
+        target = path
+    if target.is_symlink():  # Python 3.13 gives such a link back
         raise OSError(f"{path} is a link that leads to itself")
-    return found
+    return target
 
 
 @contextmanager

@@ -116,26 +116,26 @@ def skeleton(layout: str | Mapping[str, Any]) -> Skeleton:
             raise ValueError(f"layout {name!r}: {key} must be pairs of joints, such as [Knee, Hip]")
         return tuple((bare.index(a), bare.index(b)) for a, b in pairs)
 
-    made = Skeleton(name, joints, pairs_of("bones"), bare.index(layout["center"]), pairs_of("pairs"))
-    sides = [v for pair in made.pairs for v in pair]
+    body = Skeleton(name, joints, pairs_of("bones"), bare.index(layout["center"]), pairs_of("pairs"))
+    sides = [v for pair in body.pairs for v in pair]
     if len(set(sides)) < len(sides):
         raise ValueError(f"layout {name!r}: a joint is in two of its pairs; a mirror image swaps it with one other")
-    return _connected(made)
+    return _connected(body)
 
 
 def _is_list(value: object) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 
-def _connected(made: Skeleton) -> Skeleton:
+def _connected(body: Skeleton) -> Skeleton:
     try:
-        _ = made.parents
+        _ = body.parents
     except KeyError as unreached:
         raise ValueError(
-            f"layout {made.name!r}: no bones lead from joint {made.joints[unreached.args[0]]!r} "
-            f"to the centre {made.joints[made.center]!r}"
+            f"layout {body.name!r}: no bones lead from joint {body.joints[unreached.args[0]]!r} "
+            f"to the centre {body.joints[body.center]!r}"
         ) from None
-    return made
+    return body
 
 
 def _layout(
@@ -148,9 +148,9 @@ def _layout(
         steps = chain.split(">")
         bones += pairwise(steps)
     sides = [tuple(pair.split("/")) for pair in pairs.split()]
-    made = skeleton({"name": name, "joints": names, "bones": bones, "center": center, "pairs": sides})
+    body = skeleton({"name": name, "joints": names, "bones": bones, "center": center, "pairs": sides})
     marks = [(joint, place) for joint, _, place in (mark.partition("=") for mark in places.split())]
-    return replace(made, places=tuple(marks), scored=scored)
+    return replace(body, places=tuple(marks), scored=scored)
 
 
 # A layout is one entry; readers that know one by its number of joints name it themselves.

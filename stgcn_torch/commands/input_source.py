@@ -53,13 +53,13 @@ class Source:
         ensemble: The networks; of the kept channels alone where the clips have no others.
         clips: Each (C, T, V, M).
         places: What each of them is.
-        told: The attributes of a place that say which it is.
+        columns: The attributes of a place that say which it is.
     """
 
     ensemble: Ensemble
     clips: ClipSequence
     places: Sequence[Place]
-    told: Sequence[str]
+    columns: Sequence[str]
 
 
 @contextmanager
@@ -84,15 +84,15 @@ def opened(config: DictConfig, ensemble: Ensemble, command: str) -> Iterator[Sou
             check_told(Path(config.input), ensemble)
             array = open_clips(config.input, ensemble.channels, ensemble.body, single=True)
             clips: ClipSequence = array
-            places, told = [Place(i, end=array.shape[2]) for i in range(len(array))], ["index"]
+            places, columns = [Place(i, end=array.shape[2]) for i in range(len(array))], ["index"]
         else:
             clips = collection = read_recordings(config, ensemble, Path(folder))
             places = [
                 Place(i, row.source, row.person, row.start, row.start + row.shape[1])
                 for i, row in enumerate(collection.rows)
             ]
-            told = ["index", "source", "person", "start", "end"]
-        yield Source(ensemble, clips, places, told)
+            columns = ["index", "source", "person", "start", "end"]
+        yield Source(ensemble, clips, places, columns)
 
 
 def selection_of(config: DictConfig, **others: Any) -> Selection:
@@ -150,6 +150,6 @@ def check_told(path: Path, ensemble: Ensemble) -> None:
 def odd_scale(ensemble: Ensemble, clip: Clip) -> list[str]:
     """A line if a clip, as recorded, is of quite another size than those the first network was trained on."""
     module = ensemble.modules[0]
-    seen = preprocess(np.asarray(clip), module.preprocessing, module.body)
-    said = other_scale(module.state_dict(), module.preprocessing, seen)
-    return [said] if said else []
+    processed = preprocess(np.asarray(clip), module.preprocessing, module.body)
+    line = other_scale(module.state_dict(), module.preprocessing, processed)
+    return [line] if line else []

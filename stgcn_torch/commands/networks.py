@@ -22,20 +22,22 @@ def networks(config: DictConfig, command: str) -> tuple[Ensemble, list[str]]:
         FileNotFoundError: There is no such file.
         ValueError: It is no checkpoint, or several do not go together.
     """
-    paths, given = plain(config.ckpt_path), given_preprocessing(config)
+    paths, options = plain(config.ckpt_path), given_preprocessing(config)
     weights = plain(config.weights) if "weights" in config else None
-    ensemble = load_ensemble(paths if isinstance(paths, list) else [paths], weights, given, plain(config.strides))
-    odd = odd_centring(ensemble, given)
+    ensemble = load_ensemble(paths if isinstance(paths, list) else [paths], weights, options, plain(config.strides))
+    odd = odd_centring(ensemble, options)
     warn(command, odd)
     return ensemble, odd
 
 
-def odd_centring(ensemble: Ensemble, given: Mapping[str, Any]) -> list[str]:
+def odd_centring(ensemble: Ensemble, options: Mapping[str, Any]) -> list[str]:
     """A line for each network whose weights a preprocessing that is given contradicts."""
-    if not given.keys() - {"nan", "empty"}:  # its own is right, even where clips were centred before
+    if not options.keys() - {"nan", "empty"}:  # its own is right, even where clips were centred before
         return []
-    found = [contradiction(module.state_dict(), module.preprocessing, module.body) for module in ensemble.modules]
-    return [said for said in found if said]
+    contradictions = [
+        contradiction(module.state_dict(), module.preprocessing, module.body) for module in ensemble.modules
+    ]
+    return [line for line in contradictions if line]
 
 
 def warn(command: str, lines: Iterable[str]) -> None:

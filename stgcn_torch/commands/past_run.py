@@ -52,8 +52,8 @@ def read_results(run: Path) -> Results | None:
     if not path.is_file():
         return None
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
-        return Results.of(held) if "confusion" in held else None
+        contents = json.loads(path.read_text(encoding="utf-8"))
+        return Results.of(contents) if "confusion" in contents else None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is no report of a run: {error}") from None
 
@@ -64,10 +64,10 @@ def checkpoint_of(run: Path) -> Path:
     Raises:
         FileNotFoundError: There is neither.
     """
-    found = [path for name in ("best", "last") if (path := run / "checkpoints" / f"{name}.ckpt").is_file()]
-    if not found:
+    paths = [path for name in ("best", "last") if (path := run / "checkpoints" / f"{name}.ckpt").is_file()]
+    if not paths:
         raise FileNotFoundError(f"no checkpoints/best.ckpt or last.ckpt in {run}")
-    return found[0]
+    return paths[0]
 
 
 def answers_of(run: Path, results: Results, root: str | None = None) -> Answers:
@@ -85,10 +85,10 @@ def answers_of(run: Path, results: Results, root: str | None = None) -> Answers:
     path = run / "config.yaml"
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}, which says what the run was trained on")
-    held = load_yaml(path)
-    if not isinstance(held, dict):
+    contents = load_yaml(path)
+    if not isinstance(contents, dict):
         raise ValueError(f"{path} holds no configuration of a run")
-    config = OmegaConf.create(held)
+    config = OmegaConf.create(contents)
     OmegaConf.update(config, "split", results.split)
     OmegaConf.update(config, "data.skating", None)  # to look at a run makes no clips
     if root:
@@ -98,12 +98,12 @@ def answers_of(run: Path, results: Results, root: str | None = None) -> Answers:
         dataset = make_data(config, module.body, module).datasets[results.split]
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{error}, where the run's clips were; root=FOLDER says where they are") from None
-    said = Ensemble([module], [1.0]).for_inference().probabilities(dataset.array, dataset.indices.tolist())
+    probabilities = Ensemble([module], [1.0]).for_inference().probabilities(dataset.array, dataset.indices.tolist())
     return Answers(
         dataset.array,  # type: ignore[arg-type]  # an array of clips, which has a length
         dataset.indices,
         dataset.labels,
-        said,
+        probabilities,
         module.classes,
         module.preprocessing.channels,
         module.body,
@@ -131,13 +131,15 @@ def recognitions_of(run: Path, answers: Answers, rate: Rate, classes: Sequence[s
             f"no clip of class {unfit[0]!r} is recognised; choose of {', '.join(answers.classes[k] for k in best)}"
         )
     ensemble = Ensemble([load_module(checkpoint_of(run))], [1.0]).for_inference()
-    made = []
+    recognitions = []
     for name in names:
         k = list(answers.classes).index(name)
         i = int(answers.numbers[answers.surest(k, k)])
         clip = np.asarray(answers.clips[i])
         T = live_frames(clip)
-        seen = Pieces(answers.clips, [Piece(i, 0, t + 1) for t in range(T)])
-        said = ensemble.probabilities(seen, range(T))
-        made.append(Recognition(Film(clip, answers.channels, answers.body, rate=rate), answers.classes, said))
-    return Recognitions(made, rate)
+        prefixes = Pieces(answers.clips, [Piece(i, 0, t + 1) for t in range(T)])
+        probabilities = ensemble.probabilities(prefixes, range(T))
+        recognitions.append(
+            Recognition(Film(clip, answers.channels, answers.body, rate=rate), answers.classes, probabilities)
+        )
+    return Recognitions(recognitions, rate)

@@ -32,30 +32,30 @@ def class_names(path: Path, count: int | None) -> list[str]:
     return names or [str(i) for i in range(count or 0)]
 
 
-def overview(told: dict[str, Any], body: Skeleton, channels: Sequence[str]) -> str:
+def overview(facts: dict[str, Any], body: Skeleton, channels: Sequence[str]) -> str:
     """The summary of a data set as a person would say it."""
-    clips, frames, window = told["clips"], told["frames"], told["window"]
+    clips, frames, window = facts["clips"], facts["frames"], facts["window"]
     total = sum(clips.values())
     parts = ", ".join(f"{count} {name}" for name, count in clips.items())
     lines = [
-        f"{parts} clips of {len(told['classes']['train'])} classes; "
+        f"{parts} clips of {len(facts['classes']['train'])} classes; "
         f"{', '.join(channels)} of {len(body.joints)} joints ({body.name})",
         f"{frames['least']:.0f} to {frames['most']:.0f} frames, half of the clips {frames['quarter']:.0f} to "
         f"{frames['three_quarters']:.0f}",
         f"{window['option']}={window['frames']}: {window['cut'] / total:.0%} of the clips are sampled down "
         f"({window['unseen']:.0%} of all frames unseen), {window['padded'] / total:.0%} padded",
     ]
-    if told["size"]:
-        lines.append(f"bodies have a size of {told['size']:.3g}: {unit(told['size'])}")
+    if facts["size"]:
+        lines.append(f"bodies have a size of {facts['size']:.3g}: {unit(facts['size'])}")
     return "\n".join(lines)
 
 
-def write_findings(folder: str | Path, told: dict[str, Any], found: Sequence[Finding]) -> None:
+def write_findings(folder: str | Path, facts: dict[str, Any], problems: Sequence[Finding]) -> None:
     """Write ``check.json``: the summary, the findings, and whether to go on."""
-    held = told | {"findings": [asdict(finding) for finding in found], "go_on": not hopeless(found)}
+    report = facts | {"findings": [asdict(finding) for finding in problems], "go_on": not hopeless(problems)}
     Path(folder).mkdir(parents=True, exist_ok=True)
     with written_whole(Path(folder) / "check.json") as temporary:
-        temporary.write_text(json.dumps(held, indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 def run(config: DictConfig) -> None:
@@ -64,19 +64,19 @@ def run(config: DictConfig) -> None:
     options, channels = data_options(config)
     preprocessing = Preprocessing.of(plain(config.preprocessing) | {"channels": channels})
     classes = class_names(Path(options["root"]) / "classes.txt", options["num_classes"])
-    parts, found = open_parts(options["root"], options, channels, body, len(classes) or None)
-    told: dict[str, Any] = {}
+    parts, problems = open_parts(options["root"], options, channels, body, len(classes) or None)
+    facts: dict[str, Any] = {}
     if parts:
         count = 1 + max(int(part.labels.max(initial=0)) for part in parts)
         survey = surveyed(parts, body, preprocessing, classes or [str(i) for i in range(count)])
-        found, told = findings(survey), summary(survey)
-        print(overview(told, body, channels))
-    print(as_text(found))
+        problems, facts = findings(survey), summary(survey)
+        print(overview(facts, body, channels))
+    print(as_text(problems))
     if config.out:
-        write_findings(config.out, told, found)
+        write_findings(config.out, facts, problems)
         if parts:
             with written_whole(Path(config.out) / "check.png") as temporary:
                 page(survey, *drawable(survey.classes)).savefig(temporary, dpi=150, format="png")
         print(f"report {config.out}")
-    if hopeless(found):
+    if hopeless(problems):
         sys.exit(2)

@@ -20,9 +20,9 @@ from stgcn_torch.files import check_writable
 LARGE = 2_000_000  # bytes of a page that opens slowly on a phone
 
 
-def indices(given: int | list[int], count: int) -> list[int]:
+def indices(index: int | list[int], count: int) -> list[int]:
     """Which of ``count`` clips are asked for; ValueError if there is no such clip."""
-    numbers = given if isinstance(given, list) else [given]
+    numbers = index if isinstance(index, list) else [index]
     for i in numbers:
         if i >= count:
             raise ValueError(f"index {i} is none of the {count} clips, which are numbered from 0 to {count - 1}")
@@ -43,12 +43,12 @@ def title(path: str, place: Place, clip: Clip) -> str:
     return f"{where}{who}, frames {place.start} to {place.start + max(live_frames(clip), 1) - 1}"
 
 
-def show(found: Sequence[Explanation]) -> None:
+def show(explanations: Sequence[Explanation]) -> None:
     """Print the classes of each explanation, the most likely first."""
-    for made in found:
-        print(made.title)
-        for k in made.shown:
-            print(f"  {made.probabilities[k]:.4f}  {made.classes[k]}")
+    for explanation in explanations:
+        print(explanation.title)
+        for k in explanation.shown:
+            print(f"  {explanation.probabilities[k]:.4f}  {explanation.classes[k]}")
 
 
 def oversized(path: str) -> list[str]:
@@ -61,7 +61,7 @@ def run(config: DictConfig) -> None:
     """Explain as the composed configuration says."""
     check_writable(config.out)
     ensemble, contradictions = networks(config, "explain")
-    found = []
+    explanations = []
     with opened(config, ensemble, "explain") as source:
         (module,) = source.ensemble.modules
         for i in indices(plain(config.index), len(source.places)):
@@ -69,7 +69,7 @@ def run(config: DictConfig) -> None:
             validate_clip(clip, i, module.preprocessing)
             scale = odd_scale(source.ensemble, clip)
             warn(f"explain: clip {i}", scale)
-            found.append(
+            explanations.append(
                 explain(
                     module,
                     clip,
@@ -82,9 +82,9 @@ def run(config: DictConfig) -> None:
                 )
             )
         count = len(source.places)
-    write_page(config.out, found)
-    show(found)
-    if len(found) < count:
-        print(f"{len(found)} of {count} clips; index= chooses others")
+    write_page(config.out, explanations)
+    show(explanations)
+    if len(explanations) < count:
+        print(f"{len(explanations)} of {count} clips; index= chooses others")
     warn("explain", oversized(config.out))
     print(f"the page: {config.out}, {Path(config.out).stat().st_size / 1e6:.1f} MB")

@@ -77,17 +77,17 @@ def compare(module: LitSTGCN, run: Run, output: str, sizes: Iterable[Sequence[in
         for name, (got, expected) in pairs.items():
             differences[name].append((float((got - expected).abs().max()), tuple(shape)))
         largest = max(largest, float(logits.abs().max()))
-    found = {}
-    for name, told in differences.items():
-        worst, shape = max(told, key=lambda difference: (math.isnan(difference[0]), difference[0]))
-        found[name] = worst / largest if name == "logits" and largest else worst
-        if not found[name] <= TOLERANCE:
+    errors = {}
+    for name, measured in differences.items():
+        worst, shape = max(measured, key=lambda difference: (math.isnan(difference[0]), difference[0]))
+        errors[name] = worst / largest if name == "logits" and largest else worst
+        if not errors[name] <= TOLERANCE:
             of = " of the largest" if name == "logits" else ""
             raise ValueError(
-                f"the exported graph does not answer as the checkpoint does: {name} differ by {found[name]:.1e}{of} "
+                f"the exported graph does not answer as the checkpoint does: {name} differ by {errors[name]:.1e}{of} "
                 f"for clips {shape}; nothing was written"
             )
-    return found[output]
+    return errors[output]
 
 
 def likely_clips(module: LitSTGCN, shape: Sequence[int], generator: torch.Generator) -> Tensor:

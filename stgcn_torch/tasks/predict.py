@@ -70,13 +70,13 @@ def answers(
         return
     ensemble = ensemble.for_inference()
     if slide is None:
-        said = np.empty((len(places), len(ensemble.classes)))
+        probabilities = np.empty((len(places), len(ensemble.classes)))
         people = np.array([clips[i].shape[3] for i in range(len(clips))])
         for M in np.unique(people):  # apart: absent people beside those of a clip would take part in its mean
             alike = np.flatnonzero(people == M)
             whole = [Piece(i, 0, clips[i].shape[1]) for i in alike.tolist()]
-            said[alike] = ensemble.probabilities(Pieces(clips, whole), range(len(whole)), batch_size)
-        yield from (Answer(place, _top(row, top_k)) for place, row in zip(places, said, strict=True))
+            probabilities[alike] = ensemble.probabilities(Pieces(clips, whole), range(len(whole)), batch_size)
+        yield from (Answer(place, _top(row, top_k)) for place, row in zip(places, probabilities, strict=True))
         return
     for i, place in enumerate(places):
         clip = np.asarray(clips[i])
@@ -87,8 +87,8 @@ def answers(
         for module in ensemble.modules:  # before it is cut, so that an error names the clip and the frame
             validate_clip(clip, i, module.preprocessing)
         pieces = [Piece(i, start, min(start + ensemble.window, T)) for start in starts]
-        said = ensemble.probabilities(Pieces(clips, pieces), range(len(pieces)), batch_size)
-        for part in timeline(starts, ensemble.window, T, said):
+        probabilities = ensemble.probabilities(Pieces(clips, pieces), range(len(pieces)), batch_size)
+        for part in timeline(starts, ensemble.window, T, probabilities):
             yield _of_segment(place, part, top_k)
 
 
@@ -101,39 +101,39 @@ def _top(probabilities: np.ndarray[Any, Any], k: int) -> list[tuple[int, float]]
     return [(int(i), float(probabilities[i])) for i in np.argsort(-probabilities, kind="stable")[:k]]
 
 
-def write_answers(path: str | Path, found: Sequence[Answer], classes: Sequence[str], columns: Sequence[str]) -> None:
+def write_answers(path: str | Path, results: Sequence[Answer], classes: Sequence[str], columns: Sequence[str]) -> None:
     """Write answers, as JSON if the path ends so, else as CSV with a row per class.
 
     Args:
         path: Appears whole or not at all.
-        found: The answers.
+        results: The answers.
         classes: Class names.
         columns: What to tell of a place, by the names of its attributes.
     """
     with written_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         if Path(path).suffix == ".json":
-            told = [
+            records = [
                 {name: getattr(answer.place, name) for name in columns}
                 | {"top": [{"class": classes[k], "probability": p} for k, p in answer.top]}
-                for answer in found
+                for answer in results
             ]
-            json.dump(told, file, indent=2, ensure_ascii=False)
+            json.dump(records, file, indent=2, ensure_ascii=False)
             return
         writer = csv.writer(file, lineterminator="\n")
-        ranked = any(len(answer.top) > 1 for answer in found)
+        ranked = any(len(answer.top) > 1 for answer in results)
         writer.writerow((*columns, *(["rank"] if ranked else []), "class", "probability"))
-        for answer in found:
+        for answer in results:
             known = [getattr(answer.place, name) for name in columns]
             for rank, (k, p) in enumerate(answer.top, 1):
                 writer.writerow((*known, *([rank] if ranked else []), classes[k], f"{p:.6f}"))
 
 
-def write_submission(path: str | Path, found: Iterable[Answer]) -> None:
+def write_submission(path: str | Path, results: Iterable[Answer]) -> None:
     """Write the skating competition's form: sample_index, predict_category."""
     with written_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("sample_index", "predict_category"))
-        writer.writerows((answer.place.index, answer.top[0][0]) for answer in found)
+        writer.writerows((answer.place.index, answer.top[0][0]) for answer in results)
 
 
 def load(config: DictConfig) -> Ensemble:
@@ -154,24 +154,24 @@ def run(config: DictConfig) -> None:
     options = {name: config[name] for name in ("top_k", "slide", "stream", "batch_size")}
     with opened(config, ensemble, "predict") as source:
         warn("predict", odd_scale(source.ensemble, source.clips[0]))  # the others are as that one
-        classes, places, columns = ensemble.classes, source.places, [*source.told]
-        found = list(answers(source.ensemble, source.clips, places, **options))
+        classes, places, columns = ensemble.classes, source.places, [*source.columns]
+        results = list(answers(source.ensemble, source.clips, places, **options))
     if config.slide or config.stream:
         columns += [name for name in ("start", "end") if name not in columns]
     if config.out and config.out_format == "submission":
-        write_submission(config.out, found)
+        write_submission(config.out, results)
     elif config.out:
-        write_answers(config.out, found, classes, columns)
-    _show(found, classes, columns)
-    print(f"{len(places)} clips, {len(found)} answers" + (f", all in {config.out}" if config.out else ""))
+        write_answers(config.out, results, classes, columns)
+    _show(results, classes, columns)
+    print(f"{len(places)} clips, {len(results)} answers" + (f", all in {config.out}" if config.out else ""))
 
 
-def _show(found: Sequence[Answer], classes: Sequence[str], columns: Sequence[str]) -> None:
+def _show(results: Sequence[Answer], classes: Sequence[str], columns: Sequence[str]) -> None:
     table = Table(*("clip" if name == "index" else name for name in columns), "class", "probability")
-    for answer in found[:SHOWN]:
+    for answer in results[:SHOWN]:
         known = [escape(str(getattr(answer.place, name))) for name in columns]
         names = "\n".join(escape(classes[k]) for k, _ in answer.top)
         table.add_row(*known, names, "\n".join(f"{p:.4f}" for _, p in answer.top))
     Console().print(table)
-    if len(found) > SHOWN:
-        print(f"... and {len(found) - SHOWN} more")
+    if len(results) > SHOWN:
+        print(f"... and {len(results) - SHOWN} more")

@@ -85,17 +85,17 @@ def corrections(given: Any) -> dict[str, str]:
     return classes
 
 
-def relabelled(found: Sequence[Recording], classes: Mapping[str, str]) -> list[Recording]:
+def relabelled(entries: Sequence[Recording], classes: Mapping[str, str]) -> list[Recording]:
     """The recordings with the class of whole folders corrected.
 
     Args:
-        found: As a reader found them.
+        entries: As a reader found them.
         classes: From a folder, as the sources name it, to the class of its clips.
 
     Raises:
         ValueError: No recording lies in a folder.
     """
-    folders = [str(PurePosixPath(recording.source).parent) for recording in found]
+    folders = [str(PurePosixPath(recording.source).parent) for recording in entries]
     classes = {folder.replace("\\", "/"): name for folder, name in classes.items()}
     unknown = sorted(set(classes) - set(folders))
     if unknown:
@@ -103,11 +103,11 @@ def relabelled(found: Sequence[Recording], classes: Mapping[str, str]) -> list[R
         raise ValueError(f"relabel: no clips lie in {', '.join(unknown)}; folders are {known}")
     return [
         replace(recording, label=Label(classes[folder])) if folder in classes else recording
-        for recording, folder in zip(found, folders, strict=True)
+        for recording, folder in zip(entries, folders, strict=True)
     ]
 
 
-def without(found: Sequence[Recording], skip: str | None) -> list[Recording]:
+def without(entries: Sequence[Recording], skip: str | None) -> list[Recording]:
     """The recordings but those that a file names, one a line, by source or by name with or without its suffix.
 
     A line that names none is told of.
@@ -116,18 +116,18 @@ def without(found: Sequence[Recording], skip: str | None) -> list[Recording]:
         FileNotFoundError: There is no such file.
     """
     if skip is None:
-        return list(found)
+        return list(entries)
     if not Path(skip).is_file():
         raise FileNotFoundError(f"no file {skip}")
     lines = Path(skip).read_text(encoding="utf-8-sig", errors="replace").splitlines()
     names = dict.fromkeys(line.strip().replace("\\", "/") for line in lines if line.strip())
-    paths = [PurePosixPath(recording.source) for recording in found]
+    paths = [PurePosixPath(recording.source) for recording in entries]
     called = [{str(path), path.name, path.stem} for path in paths]
     strange = list(names.keys() - set[str]().union(*called))
     if strange:
-        said = f"{len(strange)} of {len(names)} lines of {skip} name no recording, such as {min(strange)}"
-        print(said, file=sys.stderr)
-    return [each for each, of in zip(found, called, strict=True) if of.isdisjoint(names)]
+        line = f"{len(strange)} of {len(names)} lines of {skip} name no recording, such as {min(strange)}"
+        print(line, file=sys.stderr)
+    return [each for each, of in zip(entries, called, strict=True) if of.isdisjoint(names)]
 
 
 def _say(doing: str, lines: Sequence[str]) -> None:
@@ -150,9 +150,9 @@ def run(config: DictConfig) -> None:
     if out.exists():
         raise FileExistsError(f"{out} exists; name another, or remove it")
     listed = recordings(config.input, config.input_format, apart=config.people == "each")
-    found = relabelled(without(listed, config.skip), corrections(config.relabel))
+    entries = relabelled(without(listed, config.skip), corrections(config.relabel))
     with folder_beside(out) as aside:  # so that a failure leaves no folders
-        steps = track(found, "reading", disable=not sys.stderr.isatty())
+        steps = track(entries, "reading", disable=not sys.stderr.isatty())
         collection = collect(steps, aside / "clips", selection)
         leave_out_unlabelled(collection)
         write = write_pyskl if out.suffix in (".pkl", ".pickle") else write_arrays
@@ -161,14 +161,14 @@ def run(config: DictConfig) -> None:
         (aside / "whole").rename(out)
     _say("left out", collection.left_out)
     _say("in", collection.problems)
-    _report(collection, len(listed), len(found), out)
+    _report(collection, len(listed), len(entries), out)
 
 
-def _report(collection: Collection, listed: int, found: int, out: Path) -> None:
+def _report(collection: Collection, listed: int, entries: int, out: Path) -> None:
     body, channels = collection.selection.told
-    used = found - len(collection.left_out)
-    skipped = f", {listed - found} skipped" if listed > found else ""
-    print(f"{used} of {found} recordings{skipped}")
+    used = entries - len(collection.left_out)
+    skipped = f", {listed - entries} skipped" if listed > entries else ""
+    print(f"{used} of {entries} recordings{skipped}")
     print(f"{len(collection.rows)} clips in {out}: {', '.join(channels)} of {body.name}")
     _say_built(collection.selection)
     if collection.crowd:

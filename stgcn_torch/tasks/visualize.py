@@ -117,11 +117,11 @@ def graph_given(config: DictConfig) -> Graph:
     return Graph(body, A, config.strategy, config.max_hop, config.dilation)
 
 
-def network_of(held: Checkpoint, window: int | None) -> Network:
+def network_of(checkpoint: Checkpoint, window: int | None) -> Network:
     """What the figures show of a checkpoint's network, whose clips have a window of so many frames."""
-    backbone = held.build().backbone
-    options = {name: held.model[name] for name in ("strategy", "max_hop", "dilation") if name in held.model}
-    graph = Graph(skeleton(held.model.get("layout", "fsd10")), backbone.A.double().numpy(), **options)
+    backbone = checkpoint.build().backbone
+    options = {name: checkpoint.model[name] for name in ("strategy", "max_hop", "dilation") if name in checkpoint.model}
+    graph = Graph(skeleton(checkpoint.model.get("layout", "fsd10")), backbone.A.double().numpy(), **options)
     learned = backbone.edge_importance
     return Network(
         graph,
@@ -139,36 +139,36 @@ def given(config: DictConfig) -> Given:
     path = checkpoint_of(Path(config.run)) if config.run is not None else config.ckpt_path
     if path is None:
         return {Graph: graph_given(config)}
-    held = read_checkpoint(path)
+    checkpoint = read_checkpoint(path)
     if config.strides is not None:
-        held = replace(held, model=held.model | {"strides": plain(config.strides)})
-    window = given_preprocessing(config).get("window", held.preprocessing and held.preprocessing.window)
-    network = network_of(held, window)
-    there: dict[type, Any] = {Graph: network.graph, Network: network}
-    return there if config.run is None else {**there, **run_given(config)}
+        checkpoint = replace(checkpoint, model=checkpoint.model | {"strides": plain(config.strides)})
+    window = given_preprocessing(config).get("window", checkpoint.preprocessing and checkpoint.preprocessing.window)
+    network = network_of(checkpoint, window)
+    sources: dict[type, Any] = {Graph: network.graph, Network: network}
+    return sources if config.run is None else {**sources, **run_given(config)}
 
 
 def run_given(config: DictConfig) -> Given:
     """What a run left: its history, its results, and what it says of its clips if that is wanted and they are there."""
     run = Path(config.run)
-    there: dict[type, Any] = {History: read_history(run)}
+    sources: dict[type, Any] = {History: read_history(run)}
     results = read_results(run)
     if results is None:
-        return there
-    there[Results] = results
-    wanted = config.only or ["confused", "recognised"]
-    if not {"confused", "recognised"} & set(wanted):
-        return there
+        return sources
+    sources[Results] = results
+    wanted_names = config.only or ["confused", "recognised"]
+    if not {"confused", "recognised"} & set(wanted_names):
+        return sources
     try:
-        answers = there[Answers] = answers_of(run, results, config.root)
+        answers = sources[Answers] = answers_of(run, results, config.root)
     except OSError as error:
         if config.only is not None:
             raise
         print(f"visualize: without its clips: {error}", file=sys.stderr)
-        return there
-    if "recognised" in wanted and np.trace(answers.confusion):
-        there[Recognitions] = recognitions_of(run, answers, Rate(config.fps, config.speed), plain(config.classes))
-    return there
+        return sources
+    if "recognised" in wanted_names and np.trace(answers.confusion):
+        sources[Recognitions] = recognitions_of(run, answers, Rate(config.fps, config.speed), plain(config.classes))
+    return sources
 
 
 def film_given(config: DictConfig) -> Film:
@@ -178,10 +178,12 @@ def film_given(config: DictConfig) -> Film:
         FileNotFoundError: There is no such file or folder.
         ValueError: It cannot be read, its layout or channels are not told, or it has no clip of that index.
     """
-    found = recordings(config.input, config.input_format)
-    if config.index >= len(found):
-        raise ValueError(f"index must be one of the {len(found)} clips of {config.input}, from 0, got {config.index!r}")
-    one = found[config.index]
+    listed = recordings(config.input, config.input_format)
+    if config.index >= len(listed):
+        raise ValueError(
+            f"index must be one of the {len(listed)} clips of {config.input}, from 0, got {config.index!r}"
+        )
+    one = listed[config.index]
     scene = one.read()
     selection = completed(selection_of(config), scene)
     if scene.told and not config.layout:
@@ -204,13 +206,13 @@ def class_name(label: Label | None, source: Path) -> str:
     return names[label.number] if label.number is not None and label.number < len(names) else label.name
 
 
-def chosen(there: Given, only: Sequence[str] | None) -> dict[str, Subject]:
+def chosen(sources: Given, only: Sequence[str] | None) -> dict[str, Subject]:
     """The subjects that can be drawn of what is there, or those that are asked for.
 
     Raises:
         ValueError: One that is asked for needs what is not there.
     """
-    can = {name: subject for name, subject in SUBJECTS.items() if subject.takes in there}
+    can = {name: subject for name, subject in SUBJECTS.items() if subject.takes in sources}
     if only is None:
         return can
     if lacking := [name for name in only if name not in can]:
@@ -219,13 +221,13 @@ def chosen(there: Given, only: Sequence[str] | None) -> dict[str, Subject]:
 
 
 def draw(
-    there: Given, subjects: Mapping[str, Subject], out: Path, form: str, themes: Sequence[str], moving: str = "gif"
+    sources: Given, subjects: Mapping[str, Subject], out: Path, form: str, themes: Sequence[str], moving: str = "gif"
 ) -> list[Path]:
     """Write the figures and texts of subjects into a folder; returns the files."""
     written = []
-    words = [word for thing in there.values() for word in thing.words]
+    words = [word for thing in sources.values() for word in thing.words]
     for name, subject in subjects.items():
-        thing = there[subject.takes]
+        thing = sources[subject.takes]
         for theme in themes:
             dark = "-dark" if theme == "dark" and len(themes) > 1 else ""
             path = out / f"{name}{dark}.{moving if subject.move else form}"
@@ -257,21 +259,21 @@ def check(config: DictConfig, options: Iterable[str]) -> None:
     if strange := [option for option in options if option in bound and option not in BELONGS[of]]:
         raise ValueError(f"{strange[0]}= says nothing of {of}=, of which there are {', '.join(BELONGS[of])}")
     check_moving(Path(config.out) / f"NAME.{config.moving}")
-    there = existing_parent(Path(config.out) / "figure")
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+    parent = existing_parent(Path(config.out) / "figure")
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise ValueError(f"out must be a folder that can be written, got {config.out}")
 
 
 def run(config: DictConfig) -> None:
     """Draw what the composed configuration says."""
     check(config, [re.split(r"[=.]", option)[0].lstrip("+~") for option in HydraConfig.get().overrides.task])
-    there = given(config)
-    subjects = chosen(there, plain(config.only))
-    if lacking := without_font([word for subject in subjects.values() for word in there[subject.takes].words]):
+    sources = given(config)
+    subjects = chosen(sources, plain(config.only))
+    if lacking := without_font([word for subject in subjects.values() for word in sources[subject.takes].words]):
         print(f"visualize: no font has all of {lacking[0]!r}; {FONTS}", file=sys.stderr)
-    if graph := there.get(Graph):
+    if graph := sources.get(Graph):
         off = graph.check_sum()
         print(f"{len(graph.A)} partitions of {graph.body.name} sum to its normalised adjacency, within {off:.1e}")
     themes = list(THEMES) if config.theme == "both" else [config.theme]
-    for path in draw(there, subjects, Path(config.out), config.figure_format, themes, config.moving):
+    for path in draw(sources, subjects, Path(config.out), config.figure_format, themes, config.moving):
         print(f"written to {path}")

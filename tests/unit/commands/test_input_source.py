@@ -46,7 +46,7 @@ def test_an_array_of_clips(tmp_path: Path) -> None:
         assert [(place.index, place.source, place.start, place.end) for place in source.places] == [
             (i, "", 0, 9) for i in range(4)
         ]
-        assert source.told == ["index"]
+        assert source.columns == ["index"]
         np.testing.assert_array_equal(source.clips[2], np.load(tmp_path / "clips.npy")[2])
 
 
@@ -64,7 +64,7 @@ def test_recordings_are_told_by_their_names(tmp_path: Path, people: str) -> None
     with opened(of(tmp_path, people=people), network(), "ask") as source:
         (place,) = source.places
         assert (place.source, place.person, place.start) == ("walk", "0" if people == "each" else "", 0)
-        assert source.told == ["index", "source", "person", "start", "end"]
+        assert source.columns == ["index", "source", "person", "start", "end"]
         assert source.clips[0].shape[:3] == (3, place.end, 25)
 
 
