@@ -47,9 +47,21 @@ class Parser(argparse.ArgumentParser):
             "evaluate, predict and, with --optimizer, train. .safetensors: architecture and preprocessing in its "
             "metadata. .pdparams: for every Paddle from 1.8 to 3.3, and .pdopt beside it with --optimizer.",
         )
-        add("--optimizer", metavar="FILE", type=Path, help="The optimizer's state, .pdopt, for a .ckpt or .pdparams.")
-        add("--lr", metavar="NUMBER", type=float, help="First rate of the cosine, or the constant one, for a .ckpt.")
-        add("--t-max", metavar="EPOCHS", type=int, help="Epochs of the cosine, for a .ckpt.")
+        add(
+            "--optimizer",
+            metavar="FILE",
+            type=Path,
+            help="Optimizer's state to read, .pdopt, where OUT is .ckpt or .pdparams.",
+        )
+        add(
+            "--lr",
+            metavar="NUMBER",
+            type=float,
+            help="With --optimizer: first rate of the cosine, or the constant one, where no file says it.",
+        )
+        add(
+            "--t-max", metavar="EPOCHS", type=int, help="With --optimizer: epochs of the cosine, where no file says it."
+        )
         add(
             "--layout",
             type=_layout,
@@ -74,7 +86,7 @@ class Parser(argparse.ArgumentParser):
             nargs=2,
             type=Path,
             metavar=("INPUT.npy", "LOGITS.npy"),
-            help="Clips, and answers of another program to compare with.",
+            help="Clips, and another program's logits; the report says how far the answers differ.",
         )
         add("--json", type=Path, metavar="REPORT", help="File of the report, for machines.")
         add("--dry-run", action="store_true", help="Read, check and report; write no OUT.")

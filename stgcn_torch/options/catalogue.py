@@ -33,11 +33,11 @@ class Entry:
 
 PRESETS_TITLE = "Presets, which set several options at once; an option that is given has the last word"
 PRESETS = {
-    "preprocessing": "What is done to clips: article and paddlevideo as there, fixed without their errors.",
+    "preprocessing": "What is done to clips: article, paddlevideo, or fixed, without their errors; null: the checkpoint's.",
     "optimizer": "SGD with Nesterov's momentum, plain SGD with momentum (PaddleVideo's, the article's), or AdamW.",
     "scheduler": "Course of the learning rate.",
     "data": "A synthetic set, arrays that prepare wrote, or the competition's figure-skating arrays.",
-    "experiment": "A published recipe: data, preprocessing, network and training.",
+    "experiment": "A recipe of data, preprocessing and training; practice is PYSKL's.",
 }
 RUN = "A run is written to outputs/DATE/TIME, or to the folder of hydra.run.dir=FOLDER."
 FORMAT = {"format": "input_format"}

@@ -52,7 +52,9 @@ class Reading(Options):
     channels: Channels | None = option(
         "Names of each joint's values in the recordings, in their order; null: the format's own.", example="[x,y,score]"
     )
-    most_people: Count = option("Largest number of people in one clip; the most prominent are taken.")
+    most_people: Count = option(
+        "Largest number of people in one clip of people=together; the most prominent are taken."
+    )
 
 
 class Recordings(Reading):
@@ -61,7 +63,9 @@ class Recordings(Reading):
     absent: Literal["refuse", "missing"] = option(
         "Joints that are needed but not in a recording's layout: refuse the recording, or set them to zero."
     )
-    people: Literal["each", "together"] = option("Clips: one for each person, or one with all people together.")
+    people: Literal["each", "together"] = option(
+        "Clips of recordings: one for each person, or one with all together; arrays stay as they are."
+    )
     min_frames: Count = option("Shortest clip or person that is taken.", unit="frames")
     unit: Positive = option("Factor that multiplies all coordinates: 0.001 turns millimetres into metres.")
 
@@ -108,7 +112,9 @@ class Preprocessing(Options):
     crops: Annotated[int, Ge(1), Le(1000)] = option(
         "Crops of each clip in evaluation, whose probabilities are averaged."
     )
-    crop: Share = option("Length of each evaluation crop, as a fraction of the clip without its padding.")
+    crop: Share = option(
+        "Part of a clip that each evaluation crop covers, without padding; it is sampled to the window."
+    )
     streams: Annotated[list[Literal["joint", "bone", "joint_motion", "bone_motion"]], MinLen(1)] = option(
         "Inputs computed from the joints; several are joined as further channels.", example="[joint,bone]"
     )

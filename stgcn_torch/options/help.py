@@ -17,7 +17,7 @@ FLAGS = ("--help", "-h")
 WIDEST = 100  # columns
 NOTE = (
     "Options are given as NAME=VALUE, in any order. Lists and mappings want quotes: 'NAME=[a,b]', 'NAME={{a: b}}'. "
-    "Paths are taken as they are typed. --help NAME shows one option{group}."
+    "Paths are taken as they are typed. Defaults are those of the default presets. --help NAME shows one option{group}."
 )
 LAYOUTS_NOTE = f"Layouts: {', '.join(sorted(LAYOUTS))}, or a YAML file with joints, bones and center."
 
@@ -165,11 +165,13 @@ def item(option: Declared, default: Any) -> Item:
     if set("[{ ") & set(example):
         shown_example = f"'{shown_example}'"
     sentence = (option.field.description or "") + (f" Example: {shown_example}" if example else "")
-    if not option.field.is_required() or (option.group == title_of(GivenPreprocessing) and default is not None):
+    # A preprocessing's parts in a file of data are for training: here the checkpoint has the word.
+    overruled = option.group == title_of(GivenPreprocessing) and default is not None
+    if overruled or default is ...:
         return Item(option.name, f"({kind}; not set)", sentence)
     if default == MISSING:
         return Item(option.name, f"({kind}; required)", sentence)
-    head = option.name if default is ... else f"{option.name}={typed(default)}"
+    head = f"{option.name}={typed(default)}"
     if len(head) + 2 > columns():
         return Item(option.name, f"({kind}; {typed(default)})", sentence)
     return Item(head, f"({kind})", sentence)

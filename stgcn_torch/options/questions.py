@@ -22,7 +22,9 @@ class GivenPreprocessing(Preprocessing):
     empty: Literal["refuse", "keep"] | None = option(  # type: ignore[assignment]
         "Clips in which nobody is ever detected: refused or kept; null: as in training."
     )
-    channels: Channels = option("Names of each joint's values in the clips, in their order.", optional=True)
+    channels: Channels = option(
+        "Names of each joint's values in the clips that the network was trained on, in their order.", optional=True
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -74,12 +76,13 @@ class Predict(Checkpoints, Source):
         "Frames between the starts of two windows of a timeline; null: one answer per clip.", unit="frames"
     )
     windows: Annotated[list[Count], MinLen(1)] | None = option(
-        "Lengths of windows whose answers are averaged; null: the checkpoint's window.",
+        "Lengths of windows whose answers are averaged; not with slide or stream; null: the checkpoint's.",
         unit="frames",
         example="[300,350,500]",
     )
     stream: Count | None = option(
-        "Timeline in a single pass, each answer the mean over this many frames; null: off.", unit="frames"
+        "Timeline in a single pass in place of slide, each answer the mean over this many frames; null: off.",
+        unit="frames",
     )
     top_k: Count = option("Classes in an answer, the most likely first.")
     out: File | None = option("File of the answers, .csv or .json; null: only a table on the terminal.")
@@ -117,7 +120,7 @@ class Evaluate(Checkpoint):
     """Evaluation."""
 
     data: Data
-    layout: Layout = option("Layout of the arrays' joints.")
+    layout: Layout = option("Layout of the arrays' joints; with data=arrays, that of the folder.")
     split: Literal["test", "val"] | None = option(
         "Clips that are scored: those of data.test or of data.val; null: the test if there is one."
     )
@@ -143,6 +146,7 @@ class Export(Checkpoint):
     """The exported file."""
 
     out: File = option(
-        "File to write: .onnx (needs stgcn-torch[export]) or .pt2 for torch.export.load.", example="model.onnx"
+        "File to write, which takes preprocessed clips: .onnx (needs stgcn-torch[export]) or .pt2.",
+        example="model.onnx",
     )
     output: Literal["probabilities", "logits"] = option("Output of the exported network.")

@@ -43,7 +43,7 @@ class Network(Options):
     """The network."""
 
     strategy: Literal["spatial", "spatial_fixed", "distance", "uniform"] = option(
-        "Partition of a joint's neighbours: spatial (as released), spatial_fixed (true hops), distance, uniform."
+        "Partition of neighbours: spatial (as released), spatial_fixed (by true hops to the centre), or others."
     )
     max_hop: Annotated[int, Ge(1), Le(1000)] = option(
         "Largest number of bones between two joints that count as neighbours.", unit="bones"
@@ -71,7 +71,7 @@ class Network(Options):
 class Model(Network):
     """The network."""
 
-    widths: Widths = option("Output channels of each block; set by widths.")
+    widths: Widths = option("Output channels of each block; follows widths.")
 
 
 class Augmentation(Options):
@@ -132,7 +132,9 @@ class Cosine(Options):
 
     name: Literal["cosine"] = option("", hidden=True)
     interval: Literal["epoch", "step"] = option("Change of the rate: after each epoch or after each step.")
-    t_max: Positive = option("cosine: epochs from lr down to eta_min; after them the rate rises again.", unit="epochs")
+    t_max: Positive = option(
+        "cosine: epochs from lr down to eta_min, warmup included; follows epochs unless given.", unit="epochs"
+    )
     eta_min: NotNegative = option("cosine: lowest rate.")
     warmup: NotNegative = option("Epochs of linear rise to lr, at the start.", unit="epochs")
 
@@ -155,7 +157,7 @@ TAGS = [get_args(one.model_fields["name"].annotation)[0] for one in (SGD, AdamW,
 class Trainer(Options):
     """Lightning's Trainer."""
 
-    max_epochs: Count = option("Last epoch; set by epochs.", unit="epochs")
+    max_epochs: Count = option("Last epoch; follows epochs.", unit="epochs")
     accelerator: Accelerator = option("Device; auto takes a CUDA GPU if there is one; mps (Apple's) is untested.")
     devices: Literal["auto"] | Devices | DeviceNumbers = option(
         "Number of devices, -1 for all, or a list of their numbers.", example="2"
@@ -207,7 +209,9 @@ class Trainer(Options):
 class Train(Options):
     """The run."""
 
-    layout: Layout = option("Layout of the data's joints.", example="my_layout.yaml")
+    layout: Layout = option(
+        "Layout of the data's joints; with data=arrays, that of the folder.", example="my_layout.yaml"
+    )
     epochs: Count = option("Passes over the training clips.", unit="epochs")
     widths: Widths = option("Output channels of each block; as many numbers as model.strides.", example="[64,64,128]")
     label_smoothing: Fraction = option("Share of the target probability that is spread over all classes.")
