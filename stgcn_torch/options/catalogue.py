@@ -33,7 +33,7 @@ class Entry:
 
 PRESETS_TITLE = "Presets, which set several options at once; an option that is given has the last word"
 PRESETS = {
-    "preprocessing": "What is done to clips: article, paddlevideo, or fixed, without their errors; null: the checkpoint's.",
+    "preprocessing": "Preprocessing: article, paddlevideo, or fixed (without their errors); null: the checkpoint's.",
     "optimizer": "SGD with Nesterov's momentum, plain SGD with momentum (PaddleVideo's, the article's), or AdamW.",
     "scheduler": "Course of the learning rate.",
     "data": "A synthetic set, arrays that prepare wrote, or the competition's figure-skating arrays.",
