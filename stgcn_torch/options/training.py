@@ -184,7 +184,7 @@ class Trainer(Options):
     overfit_batches: Limit = option(
         "Batches that both training and validation use, to see that a network can fit them.", optional=True
     )
-    val_check_interval: Limit | None = option(
+    val_check_interval: SomeOf | None = option(
         "Training batches between validations, or the fraction of an epoch.", optional=True
     )
     check_val_every_n_epoch: Count | None = option("Epochs between validations.", unit="epochs", optional=True)
