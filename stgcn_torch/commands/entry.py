@@ -52,8 +52,8 @@ def command(name: str) -> Callable[[], None]:
             checking.check(entry, OmegaConf.to_container(config, resolve=True), line.typed)  # type: ignore[arg-type]
             run = import_module(f"stgcn_torch.tasks.{name}").run
             return run(config)
-        except BrokenPipeError as error:
-            leave_pipe(error)
+        except BrokenPipeError:
+            leave_pipe()
         except EXPECTED as error:
             refuse(error)
         except Exception as error:
@@ -82,8 +82,8 @@ def command(name: str) -> Callable[[], None]:
                 say(f"{old}= is called {new}= now")
             sys.argv = [given[0], *line.given]
             hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(named(task, name))()
-        except BrokenPipeError as error:
-            leave_pipe(error)
+        except BrokenPipeError:
+            leave_pipe()
         except EXPECTED as error:
             refuse(error)
         except KeyboardInterrupt:
@@ -103,14 +103,8 @@ def named(task: Callable[[DictConfig], Any], name: str) -> Callable[[DictConfig]
     return task
 
 
-def leave_pipe(error: BrokenPipeError) -> NoReturn:
-    """End quietly if nobody reads the output any more, as ``head``; raise the error if it is of another pipe."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        pass
-    else:
-        raise error
+def leave_pipe() -> NoReturn:
+    """End quietly, as nobody reads on: ``head`` has what it wants."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains as it flushes
     sys.exit(128 + 13)
 
