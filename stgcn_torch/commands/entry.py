@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from stgcn_torch.options import checking, command_line
 from stgcn_torch.options.catalogue import COMMANDS
 from stgcn_torch.options.help import help_text, topic_of
 
+NO_PLACE = re.compile(r"Could not (?:override|delete from config\.) '(.+?)'(?:\.| does not exist)")  # Hydra's words
 EXPECTED = (ValueError, OSError, MemoryError, HydraException, OmegaConfBaseException)
 
 
@@ -31,7 +33,7 @@ def command(name: str) -> Callable[[], None]:
     """
     entry = COMMANDS[name]
     line: command_line.Words | None = None
-    works = False
+    composes = False  # Hydra, until the command's own work begins
 
     def say(message: str) -> None:
         print(f"{name}: {message}", file=sys.stderr)
@@ -41,15 +43,17 @@ def command(name: str) -> Callable[[], None]:
         sys.exit(1)
 
     def task(config: DictConfig) -> Any:
-        nonlocal works
+        nonlocal composes
         assert line is not None
-        works = True
+        composes = False
         try:
             for old, new in modernised(config, entry.old, line.typed).items():
                 say(f"{old}= is called {new}= now")
-            if lacking := checking.absent(entry, OmegaConf.to_container(config)):  # before others are resolved by it
+            unresolved = OmegaConf.to_container(config)
+            if lacking := checking.absent(entry, unresolved):  # before others are resolved by it
                 raise ValueError("; ".join(lacking))
-            checking.check(entry, OmegaConf.to_container(config, resolve=True), line.typed)  # type: ignore[arg-type]
+            resolved: Any = OmegaConf.to_container(config, resolve=True)
+            checking.check(entry, resolved, line.typed, unresolved)
             run = import_module(f"stgcn_torch.tasks.{name}").run
             return run(config)
         except BrokenPipeError:
@@ -66,8 +70,8 @@ def command(name: str) -> Callable[[], None]:
             raise
 
     def main() -> None:
-        nonlocal line, works
-        works = False
+        nonlocal line, composes
+        composes = False
         write_any_character()
         logging.raiseExceptions = False  # a run goes on where nobody reads its log any more
         os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here, not to Hydra's own printer
@@ -81,6 +85,7 @@ def command(name: str) -> Callable[[], None]:
             for old, new in line.renamed.items():
                 say(f"{old}= is called {new}= now")
             sys.argv = [given[0], *line.given]
+            composes = True
             hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(named(task, name))()
         except BrokenPipeError:
             leave_pipe()
@@ -90,7 +95,7 @@ def command(name: str) -> Callable[[], None]:
             say("interrupted")
             sys.exit(130)
         except Exception as error:
-            if works:
+            if not composes:
                 raise
             refuse(error)  # of Hydra's, by a value that it cannot take
 
@@ -129,6 +134,8 @@ def in_one_line(error: BaseException) -> str:
     causes = [error]
     while (cause := causes[-1].__cause__) is not None:
         causes.append(cause)
+    if override := NO_PLACE.search(str(error)):
+        return f"{override[1]} has no place here: the preset that is chosen does not have it, or null stands around it"
     lines = [line.strip() for cause in causes for line in str(cause).split("Config search path")[0].splitlines()]
     keys = [line.removeprefix("full_key:").strip() for line in lines if line.startswith("full_key:")]
     kept = [f"{keys[-1]}:"] if isinstance(error, OmegaConfBaseException) and keys and keys[-1] else []

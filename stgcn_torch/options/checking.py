@@ -7,26 +7,32 @@ from typing import Any
 from pydantic import ValidationError
 
 from stgcn_torch.options.catalogue import Entry
-from stgcn_torch.options.declaration import Declared, choices, declared, demand
+from stgcn_torch.options.clips import RULES
+from stgcn_torch.options.declaration import Declared, choices, declared, demand, is_literal_list
 from stgcn_torch.options.training import TAGS
 
 MISSING = "???"  # how a configuration file marks what must be given
 SHOWN = 80  # characters of a value
 
 
-def check(entry: Entry, config: Mapping[str, Any], typed: Mapping[str, str]) -> None:
+def check(entry: Entry, config: Mapping[str, Any], typed: Mapping[str, str], unresolved: Any = None) -> None:
     """Raise ValueError that names every option whose value is not what it is declared to be.
 
     Args:
         entry: The command.
         config: Its whole configuration as plain values; names with an underscore are a user's own, to refer to.
         typed: What the command line says of each option, as text.
+        unresolved: The same with interpolations as they stand; a value that another option gives is named once.
     """
     config = without_missing({name: part for name, part in config.items() if not name.startswith("_")})
     try:
         entry.options.model_validate(config)
     except ValidationError as error:
-        raise ValueError("; ".join(problems(entry, config, typed, error))) from None
+        lines = problems(entry, config, typed, error)
+        own = [line for name, line in lines.items() if f"{_value(unresolved, name)}"[2:-1] not in lines]
+        raise ValueError("; ".join(own)) from None
+    if idle := of_another_rule(config, typed):
+        raise ValueError("; ".join(idle))
 
 
 def without_missing(part: Any) -> Any:
@@ -36,8 +42,10 @@ def without_missing(part: Any) -> Any:
     return {name: without_missing(value) for name, value in part.items() if value != MISSING}
 
 
-def problems(entry: Entry, config: Mapping[str, Any], typed: Mapping[str, str], error: ValidationError) -> list[str]:
-    """A line for each option that is wrong; those on the command line come first."""
+def problems(
+    entry: Entry, config: Mapping[str, Any], typed: Mapping[str, str], error: ValidationError
+) -> dict[str, str]:
+    """A line for each option that is wrong, by its name; those on the command line come first."""
     options = {each.name: each for each in declared(entry.options)}
     lines: dict[str, str] = {}
     for detail in error.errors():
@@ -55,7 +63,19 @@ def problems(entry: Entry, config: Mapping[str, Any], typed: Mapping[str, str], 
             inner = ", ".join(each.rpartition(".")[2] for each in options if each.startswith(f"{name}."))
             line = f"{name} must have the options {inner}; got {shown(_value(config, name), typed.get(name))}"
         lines.setdefault(name, line)
-    return [lines[name] for name in sorted(lines, key=lambda name: name not in typed)]
+    return {name: lines[name] for name in sorted(lines, key=lambda name: name not in typed)}
+
+
+def of_another_rule(config: Mapping[str, Any], typed: Mapping[str, str]) -> list[str]:
+    """A line for each option typed of a rule that does not hold; the files have those of every rule."""
+    lines = []
+    for name in typed:
+        group, _, option = name.rpartition(".")
+        rule = (_value(config, group) or {}).get("rule") if group in ("data.val", "data.test") else None
+        if rule in RULES and option != "rule" and option not in RULES[rule]:
+            others = " or ".join(f"{group}.rule={each}" for each, options in RULES.items() if option in options)
+            lines.append(f"{name} is for {others}, and the rule is {rule}")
+    return lines
 
 
 def strange(name: str, options: Mapping[str, Declared], config: Mapping[str, Any]) -> str:
@@ -88,6 +108,12 @@ def wrong(option: Declared, value: object, typed: str | None) -> str:
     example = f", such as {option.text('example')}" if option.text("example") and "list" in kind else ""
     near = nearest(value, choices(option.annotation), 1) if isinstance(value, str) else []
     hint = f"; the nearest: {near[0]}" if near else ""
+    if (
+        is_literal_list(option.annotation)
+        and isinstance(value, list)
+        and any(isinstance(each, int | float) for each in value)
+    ):
+        hint = '; quotes make text of a number, as in \'["1","2"]\''
     return f"{option.name} must be {kind}{example}, got {shown(value, typed)}{hint}"
 
 

@@ -125,6 +125,14 @@ class Preprocessing(Options):
     channels: Channels = option("", hidden=True)  # data.channels sets them
 
 
+RULES = {  # that hold out clips, each with its own options
+    "folds": ("folds", "fold", "seed"),
+    "every": ("step", "offset"),
+    "groups": ("column", "value"),
+    "file": ("clips", "labels"),
+}
+
+
 class Rule(Options):
     """Held-out clips."""
 

@@ -52,6 +52,9 @@ def read(words: Sequence[str], entry: Entry, groups: Iterable[str]) -> Words:
         name = entry.old.get(match["name"], match["name"])
         if name != match["name"]:
             result.renamed[match["name"]] = name
+        if name in options and options[name].text("hidden") and name.endswith(".name"):
+            group = name.removesuffix(".name")
+            raise ValueError(f"{name} is no option: {group}=NAME chooses it")
         if not is_known(name, options):
             visible = [each.name for each in options.values() if not each.text("hidden")]
             hint = "" if match["rest"] or match["sign"] else "; options are given as NAME=VALUE"

@@ -71,6 +71,12 @@ def is_literal(annotation: Any) -> bool:
     return any(isinstance(part, Noun) and part.literal for each in variants(annotation) for part in get_args(each))
 
 
+def is_literal_list(annotation: Any) -> bool:
+    """Whether an option may be a list of such texts, whose items Hydra reads first."""
+    lists = [part for part in variants(annotation) if get_origin(_bare(part)) is list]
+    return any(is_literal(item) for part in lists for item in get_args(_bare(part)))
+
+
 def variants(annotation: Any) -> Iterator[Any]:
     """The types of a union, or the one type that is none."""
     if get_origin(annotation) in (Union, types.UnionType):

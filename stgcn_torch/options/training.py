@@ -104,7 +104,7 @@ class SGD(Options):
     @model_validator(mode="after")
     def _has_momentum(self) -> Self:
         if self.nesterov and not self.momentum:
-            raise ValueError("optimizer.nesterov needs a momentum above 0; optimizer.nesterov=false does without")
+            raise ValueError("needs a momentum above 0 for nesterov=true")
         return self
 
 

@@ -8,7 +8,9 @@ from typing import Any, get_args
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
+from pydantic import TypeAdapter, ValidationError
 
 from stgcn_torch.commands.configuration import CONF, composition_of, groups_of
 from stgcn_torch.data.batch.augmentation import Augmentation as AugmentationSwitches
@@ -21,9 +23,10 @@ from stgcn_torch.graph import STRATEGIES
 from stgcn_torch.kernels import AGGREGATORS
 from stgcn_torch.options.catalogue import COMMANDS
 from stgcn_torch.options.checking import check
+from stgcn_torch.options.clips import RULES as DECLARED_RULES
 from stgcn_torch.options.clips import Format, Preprocessing, Rule
 from stgcn_torch.options.command_line import read
-from stgcn_torch.options.declaration import Declared, declared, variants
+from stgcn_torch.options.declaration import Declared, Options, declared, is_literal, variants
 from stgcn_torch.options.pictures import Figure, Visualize
 from stgcn_torch.options.questions import Export
 from stgcn_torch.options.training import Augmentation, Model
@@ -103,10 +106,31 @@ def test_every_declared_option_stands_in_a_configuration_file(name: str) -> None
     assert {each for each in lacking if not each.startswith(("data.val.", "data.test."))} == set()
 
 
-def taken(name: str, word: str) -> bool:
-    """Whether a command takes a word as it is typed, beside what must be given."""
+def fits(option: Declared, typed: str) -> bool:
+    """Whether a value as Hydra reads it is of an option's type."""
+    value = OverridesParser.create().parse_override(f"a={typed}").value()
+    value = str(value) if is_literal(option.annotation) else value
+    try:
+        TypeAdapter(option.annotation, config=Options.model_config).validate_python(value)
+    except ValidationError:
+        return False
+    return True
+
+
+def rule_of(name: str) -> list[str]:
+    """What must be typed beside an option of a rule that holds out clips."""
+    group, _, option = name.rpartition(".")
+    if group not in ("data.val", "data.test") or option == "rule":
+        return []
+    rule = next(rule for rule, options in RULES.items() if option in options)
+    others = {"column": "value=a", "value": "column=a", "step": "offset=0", "fold": "folds=9"}
+    return [f"{group}.rule={rule}", *(f"{group}.{others[option]}" for _ in [0] if option in others)]
+
+
+def taken(name: str, *words: str) -> bool:
+    """Whether a command takes words as they are typed, beside what must be given."""
     given = [each for each in NEEDED if at(defaults_of(name), each.partition("=")[0]) != ()]
-    line = read([*given, word], COMMANDS[name], groups_of(name))
+    line = read([*given, *words], COMMANDS[name], groups_of(name))
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = OmegaConf.to_container(compose(name, line.given), resolve=True)
     try:
@@ -139,9 +163,11 @@ def test_an_option_that_files_leave_out_is_given_like_any_other(name: str) -> No
         of_a_variant = option.name.startswith(("optimizer.", "preprocessing."))
         if option.field.is_required() or option.text("hidden") or is_group or of_a_variant:
             continue
-        value = next((value for value in VALUES if taken(name, f"{option.name}={value}")), None)
+        value = next((value for value in VALUES if fits(option, value)), None)
         assert value is not None, option.name
-        assert taken(name, f"++{option.name}={value}"), option.name
+        words = rule_of(option.name)
+        assert taken(name, f"{option.name}={value}", *words), option.name
+        assert taken(name, f"++{option.name}={value}", *words), option.name
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -186,6 +212,9 @@ def test_choices_are_those_of_the_code() -> None:
 
 
 def test_every_rule_s_options_are_declared() -> None:
+    assert {name: {*options} for name, options in DECLARED_RULES.items()} == {
+        name: {*options} for name, options in RULES.items()
+    }
     assert {*Rule.model_fields} == {"rule", *(option for options in RULES.values() for option in options)}
 
 
