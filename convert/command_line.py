@@ -1,6 +1,7 @@
 """The arguments of ``convert-pdparams``, and its help."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -8,8 +9,9 @@ from convert.formats.kinds import existing_path
 from convert.network.network import MAX_STRIDE
 from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS
 from stgcn_torch.options.checking import nearest
-from stgcn_torch.options.help import Item, page
-from stgcn_torch.skeleton import LAYOUTS, skeleton
+from stgcn_torch.options.declaration import in_a_row
+from stgcn_torch.options.help import LAYOUTS_NOTE, Item, listed, page
+from stgcn_torch.skeleton import skeleton
 
 SUMMARY = "Convert the weights of an ST-GCN, without Paddle and without running what a file contains."
 EXAMPLES = {
@@ -29,6 +31,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self) -> None:
         super().__init__(prog="convert-pdparams")
+        self.topics: set[str] = set()
         self._optionals.title, self._positionals.title = "Options", "Files"
         add = self.add_argument
         add(
@@ -36,7 +39,7 @@ class Parser(argparse.ArgumentParser):
             metavar="IN",
             type=_input,
             help="Any file of Paddle 1.6 to 3.3 (.pdparams, nested checkpoints, .pdiparams with its program, "
-            "folders of one file a variable, folders of shards (.distcp), safetensors) or a torch checkpoint of "
+            "folders with a file for each variable, folders of shards (.distcp), safetensors) or a torch checkpoint of "
             "st-gcn, mmskeleton, MMAction2, PYSKL, TAO or this project; its contents say which.",
         )
         add(
@@ -57,17 +60,21 @@ class Parser(argparse.ArgumentParser):
             "--lr",
             metavar="NUMBER",
             type=float,
-            help="With --optimizer: first rate of the cosine, or the constant one, where no file says it.",
+            help="With --optimizer: first rate of its cosine, and then --t-max too, or its constant rate; by default "
+            "that of the known recipe whose rate the file is at.",
         )
         add(
-            "--t-max", metavar="EPOCHS", type=int, help="With --optimizer: epochs of the cosine, where no file says it."
+            "--t-max",
+            metavar="EPOCHS",
+            type=int,
+            help="With --optimizer and --lr: epochs in which its cosine falls to 0.",
         )
         add(
             "--layout",
             type=_layout,
             metavar="NAME",
-            help="Layout of the joints, for a file without its graph (as Paddle 1.8 saves) or with a graph of your "
-            f"own: {', '.join(sorted(LAYOUTS))}, or a YAML file with joints, bones and center.",
+            help="Layout of the joints, for a file without its graph (as Paddle 1.8 saves) or with one that is no "
+            "layout's.",
         )
         add(
             "--preprocessing",
@@ -78,33 +85,43 @@ class Parser(argparse.ArgumentParser):
             "--strides",
             type=_numbers,
             metavar="1,1,2",
-            help="Temporal stride of each block, which no tensor tells; by default those of published networks.",
+            help="Temporal stride of each block, which no tensor tells; by default the published network's.",
         )
-        add("--key", metavar="NAME", help="Place of the state dict in a nested file, as model or student.model.")
+        add("--key", metavar="NAME", help="Where a nested file has the state dict: model, student.model.")
         add(
             "--reference",
             nargs=2,
             type=Path,
             metavar=("INPUT.npy", "LOGITS.npy"),
-            help="Clips, and another program's logits; the report says how far the answers differ.",
+            help="Preprocessed clips (N, C, T, V, M) and another program's logits for them (N, classes); the report "
+            "says how far this network's differ.",
         )
         add("--json", type=Path, metavar="REPORT", help="File of the report, for machines.")
         add("--dry-run", action="store_true", help="Read, check and report; write no OUT.")
         add("--force", action="store_true", help="Replace OUT.")
 
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does it; options beside ``--help`` are those that help is wanted on."""
+        words = [*(sys.argv[1:] if args is None else args)]
+        self.topics = {word.partition("=")[0].lstrip("-") for word in words} - {"h", "help"}
+        return super().parse_args(words, namespace)
+
     def format_help(self) -> str:
-        """Help in groups, at the terminal's width."""
+        """Help in groups, at the terminal's width, or on the options that were named beside it."""
         groups: dict[str, list[Item]] = {"Files": [], "Options": []}
         for action in self._actions:
             names = action.metavar if isinstance(action.metavar, tuple) else (action.metavar or "",)
             values = " ".join(names) if action.nargs != 0 else ""
-            choices = ", ".join(map(str, action.choices or ()))
+            choices = in_a_row([*action.choices]) if action.choices else ""
             head = " ".join([*action.option_strings[-1:], values]).strip()
             sentence = "Show this help." if action.dest == "help" else action.help or ""
             item = Item(head or str(action.dest), f"({choices})" if choices else "", sentence)
             groups["Options" if action.option_strings else "Files"].append(item)
+        asked = [item for item in groups["Options"] if item.head.split()[0].lstrip("-") in self.topics]
+        if asked:
+            return listed({"Options": asked}).strip("\n") + "\n"
         usage = "convert-pdparams IN OUT [OPTION ...]"
-        return page(SUMMARY, usage, EXAMPLES, [EXIT], groups) + "\n"
+        return page(SUMMARY, usage, EXAMPLES, [EXIT, LAYOUTS_NOTE], groups) + "\n"
 
     def error(self, message: str) -> NoReturn:
         """Raise ValueError; an unknown option names the nearest."""

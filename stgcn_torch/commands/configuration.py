@@ -1,7 +1,7 @@
 """The composed configuration: its resolvers and named preprocessings, and its parts as plain values."""
 
 import os
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import InterpolationToMissingValueError
 
 from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS
 from stgcn_torch.options.catalogue import COMMANDS
@@ -28,20 +29,35 @@ def groups_of(name: str) -> list[str]:
     return [*groups, *(group for file in files for group in groups_of(file))]
 
 
-def composition_of(name: str) -> tuple[dict[str, Any], dict[str, list[str]]]:
-    """A command's configuration without overrides, as plain values, and the names of each of its groups.
+def composition_of(name: str, presets: Sequence[str] = ()) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """A command's configuration as plain values, and the names of each of its groups, that which holds first.
 
-    The group's default name is the first.
+    Args:
+        name: Name of the command.
+        presets: Names that groups are given, such as ``optimizer=adamw``; else those of the files hold.
     """
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose(name, return_hydra_config=True)
+        config = compose(name, [*presets], return_hydra_config=True)
         chosen = config.hydra.runtime.choices
         loader = GlobalHydra.instance().config_loader()
         choices = {key: ["null" if chosen.get(key) is None else chosen[key]] for key in groups_of(name)}
         choices = {key: [*first, *loader.get_group_options(key)] for key, first in choices.items()}
         with open_dict(config):
             del config["hydra"]
-        return OmegaConf.to_container(config, resolve=True), choices  # type: ignore[return-value]
+        return values_of(config), choices
+
+
+def values_of(config: DictConfig) -> dict[str, Any]:
+    """A configuration as plain values; what is made of something that must be given stays as it is written."""
+    while True:
+        try:
+            return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
+        except InterpolationToMissingValueError as error:
+            place = str(error.full_key)
+            written = OmegaConf.to_container(config)
+            for part in place.split("."):
+                written = written[part]  # type: ignore[index,call-overload]
+            OmegaConf.update(config, place, str(written).replace("${", r"\${"))
 
 
 def modernised(config: DictConfig, old: Mapping[str, str], typed: Container[str] = ()) -> dict[str, str]:

@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from stgcn_torch.commands.configuration import CONF, composition_of, groups_of, modernised
 from stgcn_torch.options import checking, command_line
 from stgcn_torch.options.catalogue import COMMANDS
-from stgcn_torch.options.help import help_text, topic_of
+from stgcn_torch.options.help import help_text, topics_of
 
 NO_PLACE = re.compile(r"Could not (?:override|delete from config\.) '(.+?)'(?:\.| does not exist)")  # Hydra's words
 EXPECTED = (ValueError, OSError, MemoryError, HydraException, OmegaConfBaseException)
@@ -78,8 +78,9 @@ def command(name: str) -> Callable[[], None]:
         quiet_known_warnings()
         given = sys.argv
         try:
-            if (topic := topic_of(given[1:])) is not None:
-                print(help_text(name, topic, *composition_of(name)), flush=True)
+            if (topics := topics_of(given[1:])) is not None:
+                presets = [word for word in given[1:] if "=" in word and word.partition("=")[0] in groups_of(name)]
+                print(help_text(name, topics, *composition_of(name, presets)), flush=True)
                 return
             line = command_line.read(given[1:], entry, groups_of(name))
             for old, new in line.renamed.items():

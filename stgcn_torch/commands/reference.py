@@ -1,11 +1,12 @@
 """``python -m stgcn_torch.commands.reference``: every option of every command as Markdown, from the declarations."""
 
 import sys
+from collections.abc import Sequence
 
 from stgcn_torch.commands.configuration import composition_of
 from stgcn_torch.commands.entry import write_any_character
-from stgcn_torch.options.catalogue import COMMANDS
-from stgcn_torch.options.help import grouped, visible
+from stgcn_torch.options.catalogue import COMMANDS, PRESETS_TITLE
+from stgcn_torch.options.help import FIXED, Item, grouped, preset, visible
 
 HEADING = """\
 # Options
@@ -23,19 +24,23 @@ def reference(name: str) -> str:
     lines += [f"python -m stgcn_torch.{name} {line}".rstrip() for line in entry.examples]
     lines += ["```"]
     if choices:
-        lines += ["", "| preset | default | choices |", "|---|---|---|"]
-        lines += [
-            f"| `{key}` | `{first}` | {', '.join(f'`{each}`' for each in others)} |"
-            for key, (first, *others) in choices.items()
-        ]
-    for title, items in grouped(entry.options, visible(entry.options), defaults).items():
-        lines += ["", f"### {title}", "", "| option | type | |", "|---|---|---|"]
-        lines += [f"| `{_cell(head)}` | {_cell(note[1:-1])} | {_cell(sentence)} |" for head, note, sentence in items]
+        lines += table(PRESETS_TITLE, [preset(key, names) for key, names in choices.items()])
+    for title, items in grouped(entry.options, visible(entry.options), defaults, meanings=True).items():
+        lines += table(title, items)
     return "\n".join(lines) + "\n"
 
 
+def table(title: str, items: Sequence[Item]) -> list[str]:
+    """A heading and a row for each option."""
+    lines = ["", f"### {title}", "", "| option | type | |", "|---|---|---|"]
+    for head, note, sentence, meanings in items:
+        told = [_cell(sentence), *(f"`{choice}`: {_cell(meaning)}" for choice, meaning in meanings.items())]
+        lines.append(f"| `{_cell(head)}` | {_cell(note[1:-1])} | {'<br>'.join(told)} |")
+    return lines
+
+
 def _cell(text: str) -> str:
-    return text.replace("|", r"\|")
+    return text.replace("|", r"\|").replace(FIXED, " ")
 
 
 def main() -> None:

@@ -31,13 +31,66 @@ class Entry:
     notes: tuple[str, ...] = ()
 
 
-PRESETS_TITLE = "Presets, which set several options at once; an option that is given has the last word"
+PRESETS_TITLE = "Presets set several options at once; options that are given win"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A group of the configuration.
+
+    Attributes:
+        sentence: What its choices set.
+        meanings: What each of them is.
+    """
+
+    sentence: str
+    meanings: dict[str, str]
+
+
 PRESETS = {
-    "preprocessing": "Preprocessing: article, paddlevideo, or fixed (without their errors); null: the checkpoint's.",
-    "optimizer": "SGD with Nesterov's momentum, plain SGD with momentum (PaddleVideo's, the article's), or AdamW.",
-    "scheduler": "Course of the learning rate.",
-    "data": "A synthetic set, arrays that prepare wrote, or the competition's figure-skating arrays.",
-    "experiment": "A recipe of data, preprocessing and training; practice is PYSKL's.",
+    "preprocessing": Preset(
+        "Everything under preprocessing.NAME; paddlevideo and article repeat those programs' errors.",
+        {
+            "fixed": "what both meant, without their errors",
+            "paddlevideo": "as PaddleVideo's ST-GCN, to the bit",
+            "article": "as the article that this project reproduces, to the bit (docs/puzzle.md)",
+            "null": "the checkpoint's",
+        },
+    ),
+    "optimizer": Preset(
+        "Everything under optimizer.NAME.",
+        {
+            "nesterov": "SGD with Nesterov's momentum",
+            "sgd": "SGD with ordinary momentum, as in PaddleVideo and the article",
+            "adamw": "AdamW",
+        },
+    ),
+    "scheduler": Preset(
+        "Learning rate over the epochs: everything under scheduler.NAME.",
+        {
+            "cosine": "from optimizer.lr down to eta_min: t_max, eta_min, warmup, interval",
+            "multistep": "lower by gamma at each milestone: milestones, gamma, warmup, interval",
+            "constant": "optimizer.lr throughout",
+        },
+    ),
+    "data": Preset(
+        "Clips, their layout and held-out part, and the network's widths and epochs for them.",
+        {
+            "synthetic": "a skating set that the project makes itself",
+            "arrays": "a folder that prepare wrote, or any with clips and labels in .npy or .pkl",
+            "fsd10": "the figure-skating competition's train_data.npy and train_label.npy",
+        },
+    ),
+    "experiment": Preset(
+        "A whole recipe: data, preprocessing, optimizer, scheduler, epochs; null: none.",
+        {
+            "article": "the article's training on the figure-skating data",
+            "paddlevideo_fsd": "PaddleVideo's on the same data",
+            "paddlevideo_ntu_xsub": "PaddleVideo's on NTU RGB+D 60, cross-subject",
+            "practice": "PYSKL's training recipe, for your own data.root",
+            "fs_jump3d": "jumps in 3-D from FS-Jump3D, one skater held out",
+        },
+    ),
 }
 RUN = "A run is written to outputs/DATE/TIME, or to the folder of hydra.run.dir=FOLDER."
 FORMAT = {"format": "input_format"}
@@ -83,7 +136,7 @@ COMMANDS = {
         },
         Predict,
         FORMAT | {"form": "out_format"},
-        {},
+        {"ckpt_path": "give ckpt_path=best.ckpt"},
     ),
     "explain": Entry(
         "Explain a prediction: a page that shows which joints and which frames carried it.",
@@ -144,6 +197,9 @@ COMMANDS = {
         Check,
         WIDTHS,
         REMEDIES,
-        ("Exit codes: 0 go on, 1 wrong use, 2 training on these data would be pointless.",),
+        (
+            "Only layout, data.NAME and preprocessing.NAME change what is found.",
+            "Exit codes: 0 go on, 1 wrong use, 2 training on these data would be pointless.",
+        ),
     ),
 }

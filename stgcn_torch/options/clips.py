@@ -32,6 +32,18 @@ Format = Literal[
     "pyskl",
     "csv",
 ]
+FORMATS = {
+    "arrays": "clips (N, C, T, V, M) in .npy, or one (C, T, V, M)",
+    "class_folders": "CLASS/CLIP.npy or GROUP/CLASS/CLIP.npy, each clip (T, V, C)",
+    "openpose": "OpenPose's JSON, one file for each frame",
+    "kinetics": "Kinetics-skeleton's JSON, one file for each clip; in each frame the two people of the highest scores",
+    "kinetics_tracked": "the same; each person linked from frame to frame",
+    "coco": "COCO keypoints in JSON, annotations or results",
+    "ntu": "NTU RGB+D's .skeleton; in each frame the first two bodies listed",
+    "ntu_active": "the same; each body by its number, the most moving first",
+    "pyskl": "the pickles of PYSKL and MMAction2, read without unpickling",
+    "csv": "tables with a row for each joint or each frame",
+}
 Layout = LayoutName | YamlFile | dict[str, object]
 
 
@@ -47,13 +59,15 @@ Channels = Annotated[list[Name], AfterValidator(_distinct)]
 class Reading(Options):
     """Recordings."""
 
-    input_format: Format | None = option("Format of the recordings; null: recognised from the contents of the files.")
+    input_format: Format | None = option(
+        "Format of the recordings; null: told from the files, a tracking one with people=each.", meanings=FORMATS
+    )
     layout: Layout | None = option("Layout of the recordings' joints; null: the format's own.")
     channels: Channels | None = option(
         "Names of each joint's values in the recordings, in their order; null: the format's own.", example="[x,y,score]"
     )
     most_people: Count = option(
-        "Largest number of people in one clip of people=together; the most prominent are taken."
+        "Largest number of people in one clip of people=together; the format's first are taken."
     )
 
 
@@ -64,9 +78,9 @@ class Recordings(Reading):
         "Joints that are needed but not in a recording's layout: refuse the recording, or set them to zero."
     )
     people: Literal["each", "together"] = option(
-        "Clips of recordings: one for each person, or one with all together; arrays stay as they are."
+        "One clip for each person of a recording, or one with all together; arrays stay as they are."
     )
-    min_frames: Count = option("Shortest clip or person that is taken.", unit="frames")
+    min_frames: Count = option("Shorter clips and people are left out.", unit="frames")
     unit: Positive = option("Factor that multiplies all coordinates: 0.001 turns millimetres into metres.")
 
 
@@ -78,7 +92,7 @@ class Preprocessing(Options):
     )
     keep: Annotated[Channels, MinLen(1)] = option("Channels that the network sees, in this order.", example="[x,y,z]")
     select: Literal["before", "after"] = option(
-        "Channels that are not kept: dropped before or after padding and centring."
+        "Other channels are dropped before or after padding and centring, which look at the score."
     )
     length: Literal["nonzero", "positive_sum"] = option(
         "End of a clip: its last frame with a nonzero value, or with a positive sum (PaddleVideo's rule)."
@@ -86,13 +100,13 @@ class Preprocessing(Options):
     sampling: Literal["to_last", "to_length"] = option(
         "Frames taken of longer clips: evenly up to the last one, or one past it (PaddleVideo's rule)."
     )
-    random_pad: bool = option("Place of shorter clips in the window during training: random, in place of the start.")
+    random_pad: bool = option("In training, shorter clips start at a random frame of the window, not at its first.")
     center: Name | Index | None = option(
         "Joint moved to the origin: its name or number, or layout for the layout's own centre; null: none.",
         example="MidHip",
     )
     centring: Literal["detected", "every_joint"] = option(
-        "Joints moved with the centre: detected ones, or all, undetected zeros too (PaddleVideo's rule)."
+        "Joints that the centre is subtracted from: detected ones, or undetected zeros too (PaddleVideo's rule)."
     )
     center_of: Literal["frame", "clip"] = option(
         "Centre that is subtracted: that of each frame, or that of the clip's first frame."
@@ -107,21 +121,21 @@ class Preprocessing(Options):
         "Gaps in detection: kept, interpolated up to 10 frames, or frames without anybody dropped."
     )
     frames: Count | None = option(
-        "Frames stored of each clip, from which crops take their window; null: as many as the window.", unit="frames"
+        "Frames that each clip is sampled or padded to before it is cropped; null: those of the window.", unit="frames"
     )
     crops: Annotated[int, Ge(1), Le(1000)] = option(
         "Crops of each clip in evaluation, whose probabilities are averaged."
     )
     crop: Share = option(
-        "Part of a clip that each evaluation crop covers, without padding; it is sampled to the window."
+        "Fraction of a clip's frames, padding left out, in each evaluation crop, which is sampled to the window."
     )
     streams: Annotated[list[Literal["joint", "bone", "joint_motion", "bone_motion"]], MinLen(1)] = option(
         "Inputs computed from the joints; several are joined as further channels.", example="[joint,bone]"
     )
     nan: Literal["refuse", "missing"] = option(
-        "Clips with NaN or infinite values: refused, or the joint counts as undetected in that frame."
+        "NaN or infinite values: an error, or the joint counts as undetected in that frame."
     )
-    empty: Literal["refuse", "keep"] = option("Clips in which nobody is ever detected: refused or kept.")
+    empty: Literal["refuse", "keep"] = option("Clips in which nobody is ever detected: an error, or kept.")
     channels: Channels = option("", hidden=True)  # data.channels sets them
 
 
@@ -137,7 +151,13 @@ class Rule(Options):
     """Held-out clips."""
 
     rule: Literal["folds", "every", "groups", "file"] = option(
-        "Choice of held-out clips: stratified folds, every n-th, a whole group, or files of their own."
+        "Choice of held-out clips: stratified folds, every n-th, a whole group, or files of their own.",
+        meanings={
+            "folds": "folds, each class spread evenly over them: folds, fold, seed",
+            "every": "one clip in so many: step, offset",
+            "groups": "all clips of a person, say: column, value",
+            "file": "clips and labels in files of their own: clips, labels",
+        },
     )
     folds: Annotated[int, Ge(2), Le(LARGEST)] = option("folds: number of folds.", optional=True)
     fold: Index = option("folds: the fold that is held out, from 0.", optional=True)
@@ -147,9 +167,9 @@ class Rule(Options):
     )
     offset: Index = option("every: number of the first held-out clip, from 0.", optional=True)
     column: Name = option("groups: column of manifest.csv in data.root that names each clip's group.", optional=True)
-    value: Name | int | float | None = option("groups: the group that is held out.", optional=True)
-    clips: File | None = option("file: file of the held-out clips in data.root.", optional=True)
-    labels: File | None = option("file: file of their labels in data.root.", optional=True)
+    value: Name | int | float | None = option("groups: the value of column whose clips are held out.", optional=True)
+    clips: File | None = option("file: name of the held-out clips' file in data.root.", optional=True)
+    labels: File | None = option("file: name of their labels' file in data.root.", optional=True)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -4,7 +4,7 @@ Values are taken as they are or refused, never converted (pydantic's strict mode
 """
 
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 LARGEST = 1_000_000_000  # of any count
+NOTHING: Mapping[str, str] = types.MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -36,17 +37,26 @@ class Options(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
 
-def option(sentence: str, *, unit: str = "", example: str = "", optional: bool = False, hidden: bool = False) -> Any:
+def option(
+    sentence: str,
+    *,
+    unit: str = "",
+    example: str = "",
+    meanings: Mapping[str, str] = NOTHING,
+    optional: bool = False,
+    hidden: bool = False,
+) -> Any:
     """Declare a field as an option.
 
     Args:
         sentence: Help in one sentence.
         unit: Of its number, such as frames.
         example: A value as it is typed.
+        meanings: What each of its choices is, for help on this option alone.
         optional: Whether the configuration files may leave it out, so that ``+name=value`` adds it.
         hidden: Whether nobody can give it: a part of a shared file that the command leaves alone.
     """
-    texts = {"unit": unit, "example": example, "hidden": "yes" if hidden else ""}
+    texts = {"unit": unit, "example": example, "hidden": "yes" if hidden else "", "meanings": {**meanings}}
     default: dict[str, Any] = {"default": None, "validate_default": False} if optional or hidden else {}
     return Field(description=sentence, json_schema_extra=texts, **default)  # type: ignore[arg-type]
 
@@ -177,6 +187,12 @@ class Declared(NamedTuple):
         """Its unit or example, or whether it is hidden; empty without."""
         texts = self.field.json_schema_extra
         return str(texts.get(key, "")) if isinstance(texts, dict) else ""
+
+    @property
+    def meanings(self) -> Mapping[str, str]:
+        """What each of its choices is, where the sentence does not say it."""
+        texts: Any = self.field.json_schema_extra
+        return texts.get("meanings", NOTHING) if isinstance(texts, dict) else NOTHING
 
 
 def declared(options: type[Options], prefix: str = "", group: str = "") -> Iterator[Declared]:

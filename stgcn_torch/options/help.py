@@ -1,33 +1,40 @@
 """What ``--help`` prints: what a command does, examples that run, and its options in groups."""
 
+import re
 import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from stgcn_torch.options.catalogue import COMMANDS, PRESETS, PRESETS_TITLE
+from stgcn_torch.options.catalogue import COMMANDS, PRESETS, PRESETS_TITLE, Entry
 from stgcn_torch.options.checking import MISSING, shown, unknown
 from stgcn_torch.options.command_line import flags_of
-from stgcn_torch.options.declaration import Declared, Options, declared, in_a_row, titles, words
+from stgcn_torch.options.declaration import NOTHING, Declared, Options, declared, in_a_row, titles, words
 from stgcn_torch.options.declaration import title as title_of
 from stgcn_torch.options.questions import GivenPreprocessing
+from stgcn_torch.options.training import Trainer
 from stgcn_torch.skeleton import LAYOUTS
 
 FLAGS = ("--help", "-h")
 WIDEST = 100  # columns
+FIXED = "\N{NO-BREAK SPACE}"  # where no line may end
 NOTE = (
     "Options are given as NAME=VALUE, in any order. Lists and mappings want quotes: 'NAME=[a,b]', 'NAME={{a: b}}'. "
-    "Paths are taken as they are typed. Defaults are those of the default presets. --help NAME shows one option{group}."
+    "Paths are taken as they are typed.{presets} --help NAME tells all about one option{group}."
 )
-LAYOUTS_NOTE = f"Layouts: {', '.join(sorted(LAYOUTS))}, or a YAML file with joints, bones and center."
+PRESETS_NOTE = " Defaults are those of the presets, or of those given beside --help; what is not set belongs to others."
+LAYOUTS_NOTE = (
+    f"Layouts: {', '.join(sorted(LAYOUTS))}, or a YAML file such as {{joints: [Hip, LKnee, RKnee], bones: "
+    "[[LKnee, Hip], [RKnee, Hip]], center: Hip, pairs: [[LKnee, RKnee]]}; pairs, left and right, are for mirror images."
+)
 
 
-def topic_of(line: Sequence[str]) -> str | None:
-    """The option or group that a command line wants help on; empty for all, None if it does not want help."""
+def topics_of(line: Sequence[str]) -> list[str] | None:
+    """The options or groups that a command line wants help on; empty for all, None if it does not want help."""
     if not any(flag in line for flag in FLAGS):
         return None
-    others = [word for word in flags_of([word for word in line if word not in FLAGS])[1] if "=" not in word]
-    return others[0].strip(".") if others else ""
+    words = flags_of([word for word in line if word not in FLAGS])[1]
+    return [word.strip(".") for word in words if "=" not in word]
 
 
 class Item(NamedTuple):
@@ -37,11 +44,13 @@ class Item(NamedTuple):
         head: How it is typed.
         note: Its type, and whether it must be given.
         sentence: What it is for.
+        meanings: What each choice is, where help is on this option alone.
     """
 
     head: str
     note: str
     sentence: str
+    meanings: Mapping[str, str] = NOTHING
 
 
 def page(
@@ -53,9 +62,9 @@ def page(
 ) -> str:
     """Help on a command, at the terminal's width: what it does, how it is typed, examples, its options in groups."""
     width = columns()
-    lines = [*wrapped(summary, width), "", f"  {usage}", "", "Examples"]
+    lines = [*wrapped(summary, width), "", *folded(usage, width), "", "Examples"]
     for line, meaning in examples.items():
-        lines += [f"  {line}", *wrapped(meaning, width, 6)]
+        lines += [*folded(line, width, " \\"), *wrapped(meaning, width, 6)]
     for note in notes:
         lines += ["", *wrapped(note, width)]
     return "\n".join([*lines, listed(groups)])
@@ -66,13 +75,25 @@ def listed(groups: Mapping[str, Sequence[Item]]) -> str:
     width, lines = columns(), []
     for title, items in groups.items():
         lines += ["", *wrapped(title, width)]
-        for head, note, sentence in items:
+        for head, note, sentence, meanings in items:
             if len(head) + len(note) + 4 <= width:
                 lines.append(f"  {head}  {note}".rstrip())
             else:
                 lines += [f"  {head}", *wrapped(note, width, 6)]
             lines += wrapped(sentence, width, 6)
+            lines += [line for each in meanings.items() for line in wrapped(": ".join(each), width, 8)]
     return "\n".join(lines)
+
+
+def folded(command: str, width: int, end: str = "") -> list[str]:
+    """A command line over several lines, broken between its words; each but the last ends as a shell goes on."""
+    lines = ["  "]
+    for word in re.findall(r"\[[^\]|]*\]|(?:'[^']*'|[^\s'])+", command):
+        if len(lines[-1]) + len(word) + len(end) > width and lines[-1].strip():
+            lines[-1] = lines[-1].rstrip() + end
+            lines.append(" " * 6)
+        lines[-1] += word + " "
+    return [*lines[:-1], lines[-1].rstrip()]
 
 
 def columns() -> int:
@@ -83,17 +104,20 @@ def columns() -> int:
 def wrapped(text: str, width: int, indent: int = 0) -> list[str]:
     """Text in lines of a width, indented."""
     space = " " * indent
-    return textwrap.wrap(
+    lines = textwrap.wrap(
         text, width, initial_indent=space, subsequent_indent=space, break_long_words=False, break_on_hyphens=False
     )
+    return [line.replace(FIXED, " ") for line in lines]
 
 
-def help_text(name: str, topic: str, defaults: Mapping[str, Any], choices: Mapping[str, Sequence[str]]) -> str:
+def help_text(
+    name: str, topics: Sequence[str], defaults: Mapping[str, Any], choices: Mapping[str, Sequence[str]]
+) -> str:
     """Help on a command as terminal text.
 
     Args:
         name: Name of the command.
-        topic: An option or a group; empty for all.
+        topics: Options or groups; empty for all.
         defaults: The command's configuration as plain values.
         choices: Groups of the configuration and the names that each can have; the first is the default.
 
@@ -102,16 +126,13 @@ def help_text(name: str, topic: str, defaults: Mapping[str, Any], choices: Mappi
     """
     entry = COMMANDS[name]
     options = visible(entry.options)
-    if topic:
-        chosen = [option for option in options if topic in (option.name, *outer(option.name))]
-        if not chosen and topic in choices:
-            return listed({"Presets": [preset(topic, choices[topic])]}).strip("\n")
-        if not chosen:
-            raise ValueError(unknown(topic, [*(option.name for option in options), *choices]))
-        return listed(grouped(entry.options, chosen, defaults)).strip("\n")
+    if topics:
+        return "\n\n".join(help_on(topic, entry, defaults, choices) for topic in topics)
     groups = [group for option in options for group in outer(option.name)]
-    note = NOTE.format(group=f", or a group of them such as {groups[-1]}" if groups else "")
-    presets = [preset(key, names) for key, names in choices.items()]
+    note = NOTE.format(
+        group=f", or a group of them such as {groups[-1]}" if groups else "", presets=PRESETS_NOTE * bool(choices)
+    )
+    presets = [preset(key, names)._replace(meanings=NOTHING) for key, names in choices.items()]
     return page(
         entry.summary,
         f"python -m stgcn_torch.{name} {entry.usage}",
@@ -122,9 +143,33 @@ def help_text(name: str, topic: str, defaults: Mapping[str, Any], choices: Mappi
     )
 
 
+def help_on(topic: str, entry: Entry, defaults: Mapping[str, Any], choices: Mapping[str, Sequence[str]]) -> str:
+    """Help on an option or a group, with what each choice is.
+
+    Raises:
+        ValueError: There is no such topic.
+    """
+    options = visible(entry.options)
+    chosen = [option for option in options if topic in (option.name, *outer(option.name))]
+    notes = [line for note in entry.notes if topic in note for line in wrapped(note, columns())]
+    presets = {PRESETS_TITLE: [preset(topic, choices[topic])]} if topic in choices else {}
+    if not (chosen or presets or notes):
+        raise ValueError(unknown(topic, [*(option.name for option in options), *choices]))
+    groups = grouped(entry.options, chosen, defaults, meanings=len(chosen) == 1)
+    if topic == "layout":
+        notes += wrapped(LAYOUTS_NOTE, columns())
+    return "\n".join([listed(presets | groups), *notes]).strip("\n")
+
+
 def preset(key: str, names: Sequence[str]) -> Item:
     """A group of the configuration and the names that it can have; the first is the default."""
-    return Item(f"{key}={names[0]}", f"({in_a_row([*names])})", PRESETS.get(key, ""))
+    sentence, meanings = PRESETS[key].sentence, PRESETS[key].meanings
+    return Item(
+        f"{key}={names[0]}",
+        f"({in_a_row([*names])})",
+        sentence,
+        {each: meanings[each] for each in names if each in meanings},
+    )
 
 
 def visible(options: type[Options]) -> list[Declared]:
@@ -143,17 +188,27 @@ def outer(name: str) -> list[str]:
     return [".".join(parts[:i]) for i in range(1, len(parts))]
 
 
-def grouped(options: type[Options], chosen: Sequence[Declared], defaults: Mapping[str, Any]) -> dict[str, list[Item]]:
-    """Options of a class under the titles of their groups; those that must be given come first in each."""
+def grouped(
+    options: type[Options], chosen: Sequence[Declared], defaults: Mapping[str, Any], *, meanings: bool = False
+) -> dict[str, list[Item]]:
+    """Options of a class under the titles of their groups; those that must be given come first in each.
+
+    Args:
+        options: The class.
+        chosen: Which of its options.
+        defaults: The command's configuration as plain values.
+        meanings: Whether each choice is told.
+    """
     groups = {}
     for name in titles(options):
         members = [option for option in chosen if option.group == name]
         members.sort(key=lambda option: value_at(defaults, option.name) != MISSING)
         if members:
             rooms = dict.fromkeys(f"{outer(option.name)[-1]}.NAME" for option in members if outer(option.name))
-            twins = " and data.test.NAME" if [*rooms] == ["data.val.NAME"] else ""
+            twins = ", likewise data.test.NAME" if [*rooms] == ["data.val.NAME"] else ""
             heading = f"{name} ({', '.join(rooms)}{twins})" if rooms else name
-            groups[heading] = [item(option, value_at(defaults, option.name)) for option in members]
+            items = [item(option, value_at(defaults, option.name)) for option in members]
+            groups[heading] = items if meanings else [each._replace(meanings=NOTHING) for each in items]
     return groups
 
 
@@ -164,17 +219,20 @@ def item(option: Declared, default: Any) -> Item:
     shown_example = f"{option.name}={example}"
     if set("[{ ") & set(example):
         shown_example = f"'{shown_example}'"
-    sentence = (option.field.description or "") + (f" Example: {shown_example}" if example else "")
+    sentence = option.field.description or ""
+    if example:
+        sentence += f" Example: {shown_example}".replace(" ", FIXED).replace(FIXED, " ", 1)
     # A preprocessing's parts in a file of data are for training: here the checkpoint has the word.
     overruled = option.group == title_of(GivenPreprocessing) and default is not None
     if overruled or default is ...:
-        return Item(option.name, f"({kind}; not set)", sentence)
+        whose = "Lightning's" if option.group == title_of(Trainer) else "the checkpoint's" if overruled else "not set"
+        return Item(option.name, f"({kind}; {whose})", sentence, option.meanings)
     if default == MISSING:
-        return Item(option.name, f"({kind}; required)", sentence)
+        return Item(option.name, f"({kind}; required)", sentence, option.meanings)
     head = f"{option.name}={typed(default)}"
     if len(head) + 2 > columns():
-        return Item(option.name, f"({kind}; {typed(default)})", sentence)
-    return Item(head, f"({kind})", sentence)
+        return Item(option.name, f"({kind}; {typed(default)})", sentence, option.meanings)
+    return Item(head, f"({kind})", sentence, option.meanings)
 
 
 def value_at(config: Any, name: str) -> Any:

@@ -17,10 +17,10 @@ class GivenPreprocessing(Preprocessing):
     """Preprocessing, in place of the checkpoint's own."""
 
     nan: Literal["refuse", "missing"] | None = option(  # type: ignore[assignment]
-        "Clips with NaN or infinite values: refused, or the joint is undetected; null: as in training."
+        "NaN or infinite values: an error, or the joint is undetected; null: the checkpoint's."
     )
     empty: Literal["refuse", "keep"] | None = option(  # type: ignore[assignment]
-        "Clips in which nobody is ever detected: refused or kept; null: as in training."
+        "Clips in which nobody is ever detected: an error, or kept; null: the checkpoint's."
     )
     channels: Channels = option(
         "Names of each joint's values in the clips that the network was trained on, in their order.", optional=True
@@ -37,7 +37,8 @@ class Weights(Options):
     """Checkpoint."""
 
     strides: Annotated[list[Stride], MinLen(1)] | None = option(
-        "Temporal stride of each block, where the file does not hold it; null: as published.", example="[1,1,2,1]"
+        "Temporal stride of each block, for files that do not hold it; null: the published network's.",
+        example="[1,1,2,1]",
     )
     preprocessing: GivenPreprocessing
 
@@ -73,7 +74,8 @@ class Predict(Checkpoints, Source):
     """Answers."""
 
     slide: Count | None = option(
-        "Frames between the starts of two windows of a timeline; null: one answer per clip.", unit="frames"
+        "A timeline of windows that start so many frames apart; not with stream; null: one answer per clip.",
+        unit="frames",
     )
     windows: Annotated[list[Count], MinLen(1)] | None = option(
         "Lengths of windows whose answers are averaged; not with slide or stream; null: the checkpoint's.",
@@ -81,13 +83,13 @@ class Predict(Checkpoints, Source):
         example="[300,350,500]",
     )
     stream: Count | None = option(
-        "Timeline in a single pass in place of slide, each answer the mean over this many frames; null: off.",
+        "A timeline in one pass, each answer an average over so many frames; not with slide; null: off.",
         unit="frames",
     )
     top_k: Count = option("Classes in an answer, the most likely first.")
     out: File | None = option("File of the answers, .csv or .json; null: only a table on the terminal.")
     out_format: Literal["probabilities", "submission"] = option(
-        "Content of the file: classes and probabilities, or the competition's sample_index, predict_category."
+        "Content of the file: classes and probabilities, or the skating competition's sample_index, predict_category."
     )
     batch_size: Count = option("Clips or windows that are computed at once.")
     accelerator: Literal["auto", "cpu", "gpu"] = option("Device; auto takes a CUDA GPU where there is one.")
@@ -109,7 +111,7 @@ class Explain(Checkpoint, Source):
     """The page."""
 
     index: Index | Annotated[list[Index], MinLen(1)] = option(
-        "Number or numbers of the explained clips, or of people with people=each, from 0.", example="[0,3]"
+        "Clips to explain, numbered from 0 over all files; with people=each, every person is one.", example="[0,3]"
     )
     crop: Index | None = option("Number of the evaluation crop that is explained, from 0; null: the middle one.")
     top_k: Count = option("Explained classes of each clip, the most likely first.")
@@ -120,7 +122,7 @@ class Evaluate(Checkpoint):
     """Evaluation."""
 
     data: Data
-    layout: Layout = option("Layout of the arrays' joints; with data=arrays, that of the folder.")
+    layout: Layout = option("Layout of the arrays' joints; with data=arrays, layout.yaml in data.root unless given.")
     split: Literal["test", "val"] | None = option(
         "Clips that are scored: those of data.test or of data.val; null: the test if there is one."
     )

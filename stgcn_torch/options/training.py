@@ -30,7 +30,7 @@ Precision = Annotated[
 ]
 Widths = Annotated[list[Annotated[int, Ge(1), Le(65536)]], MinLen(1)]
 Degrees = NotNegative
-WEIGHT_DECAY = "Weight decay of every parameter: added to the gradient in sgd, apart from it in adamw."
+WEIGHT_DECAY = "Weight decay of every parameter: L2 in sgd and nesterov, decoupled in adamw."
 Duration = Annotated[str, Field(pattern=r"^\d+:\d\d:\d\d:\d\d$"), Noun("time DD:HH:MM:SS", "times", literal=True)]
 Devices = Annotated[int, Ge(-1), Le(4096)]
 DeviceNumbers = Annotated[list[Index], MinLen(1)]
@@ -39,11 +39,19 @@ SomeOf = Count | Share
 BelowOne = Annotated[float, Ge(0), Lt(1)]
 
 
+STRATEGIES = {
+    "spatial": "the joint, neighbours further from the centre, nearer ones; the published code misplaces some, kept",
+    "spatial_fixed": "the same without that fault, as the paper has it",
+    "distance": "a partition for each hop distance",
+    "uniform": "all neighbours in one",
+}
+
+
 class Network(Options):
     """The network."""
 
     strategy: Literal["spatial", "spatial_fixed", "distance", "uniform"] = option(
-        "Partition of neighbours: spatial (as released), spatial_fixed (by true hops to the centre), or others."
+        "Partition of a joint's neighbours; spatial is that of the published networks.", meanings=STRATEGIES
     )
     max_hop: Annotated[int, Ge(1), Le(1000)] = option(
         "Largest number of bones between two joints that count as neighbours.", unit="bones"
@@ -71,7 +79,7 @@ class Network(Options):
 class Model(Network):
     """The network."""
 
-    widths: Widths = option("Output channels of each block; follows widths.")
+    widths: Widths = option("Output channels of each block: those of widths, unless given.")
 
 
 class Augmentation(Options):
@@ -131,24 +139,24 @@ class Cosine(Options):
     """The learning rate."""
 
     name: Literal["cosine"] = option("", hidden=True)
-    interval: Literal["epoch", "step"] = option("Change of the rate: after each epoch or after each step.")
+    interval: Literal["epoch", "step"] = option("When the rate changes: after each epoch or each step.")
     t_max: Positive = option(
         "cosine: epochs from lr down to eta_min, warmup included; follows epochs unless given.", unit="epochs"
     )
     eta_min: NotNegative = option("cosine: lowest rate.")
-    warmup: NotNegative = option("Epochs of linear rise to lr, at the start.", unit="epochs")
+    warmup: NotNegative = option("cosine and multistep: epochs of linear rise to lr, at the start.", unit="epochs")
 
 
 class MultiStep(Options):
     """The learning rate."""
 
     name: Literal["multistep"] = option("", hidden=True)
-    interval: Literal["epoch", "step"] = option("Change of the rate: after each epoch or after each step.")
+    interval: Literal["epoch", "step"] = option("When the rate changes: after each epoch or each step.")
     milestones: list[NotNegative] = option(
         "multistep: epochs after which the rate falls.", unit="epochs", example="[30,40]"
     )
     gamma: Positive = option("multistep: factor of the rate at each milestone.")
-    warmup: NotNegative = option("Epochs of linear rise to lr, at the start.", unit="epochs")
+    warmup: NotNegative = option("cosine and multistep: epochs of linear rise to lr, at the start.", unit="epochs")
 
 
 TAGS = [get_args(one.model_fields["name"].annotation)[0] for one in (SGD, AdamW, Constant, Cosine, MultiStep)]
@@ -157,7 +165,7 @@ TAGS = [get_args(one.model_fields["name"].annotation)[0] for one in (SGD, AdamW,
 class Trainer(Options):
     """Lightning's Trainer."""
 
-    max_epochs: Count = option("Last epoch; follows epochs.", unit="epochs")
+    max_epochs: Count = option("Upper limit of epochs: epochs, unless given.", unit="epochs")
     accelerator: Accelerator = option("Device; auto takes a CUDA GPU if there is one; mps (Apple's) is untested.")
     devices: Literal["auto"] | Devices | DeviceNumbers = option(
         "Number of devices, -1 for all, or a list of their numbers.", example="2"
@@ -168,7 +176,7 @@ class Trainer(Options):
     gradient_clip_val: Positive | None = option("Limit of the gradient's norm; null: none.")
     log_every_n_steps: Index = option("Steps between two entries in TensorBoard's log.", unit="steps")
     num_nodes: Count = option("Number of machines.", optional=True)
-    logger: bool = option("TensorBoard's log.", optional=True)
+    logger: bool = option("Write TensorBoard's log.", optional=True)
     fast_dev_run: bool | Count = option("Trial run of this many batches of each split; true: one.", optional=True)
     min_epochs: Count | None = option("Lower limit of epochs.", unit="epochs", optional=True)
     max_steps: Annotated[int, Ge(-1), Le(LARGEST)] = option(
@@ -192,17 +200,17 @@ class Trainer(Options):
         "Clipping by the norm of all gradients, or of each value.", optional=True
     )
     deterministic: bool | Literal["warn"] | None = option(
-        "Deterministic algorithms alone; warn: a warning where there is none.", optional=True
+        "Only deterministic algorithms; warn: a warning where none exists.", optional=True
     )
-    benchmark: bool | None = option("Trial of cuDNN's algorithms, of which the fastest stays.", optional=True)
+    benchmark: bool | None = option("Try cuDNN's algorithms and keep the fastest.", optional=True)
     reload_dataloaders_every_n_epochs: Index = option(
-        "Epochs between two makings of the loaders; 0: never.", unit="epochs", optional=True
+        "Epochs after which data loaders are made anew; 0: never.", unit="epochs", optional=True
     )
     inference_mode: bool = option("Evaluation in torch's inference mode.", optional=True)
     profiler: Literal["simple", "advanced", "pytorch"] | None = option(
         "Report of where the time went, at the end.", optional=True
     )
-    detect_anomaly: bool = option("End of training where a gradient becomes NaN; slow.", optional=True)
+    detect_anomaly: bool = option("End with an error at the first NaN in a gradient; slow.", optional=True)
     sync_batchnorm: bool = option("Batch normalisation over the clips of all devices together.", optional=True)
 
 
@@ -210,7 +218,8 @@ class Train(Options):
     """The run."""
 
     layout: Layout = option(
-        "Layout of the data's joints; with data=arrays, that of the folder.", example="my_layout.yaml"
+        "Layout of the data's joints; with data=arrays, layout.yaml in data.root unless given.",
+        example="my_layout.yaml",
     )
     epochs: Count = option("Passes over the training clips.", unit="epochs")
     widths: Widths = option("Output channels of each block; as many numbers as model.strides.", example="[64,64,128]")
@@ -226,11 +235,14 @@ class Train(Options):
     )
     seed: Seed = option("Seed of first weights, order of clips, augmentation and dropout.")
     ckpt_path: File | None = option(
-        "Checkpoint of a run to go on with, beside what that run was started with.", example="run/checkpoints/last.ckpt"
+        "Checkpoint of a run to resume, with the options that the run was given; null: a new run.",
+        example="run/checkpoints/last.ckpt",
     )
-    init_from: File | None = option("Checkpoint of first weights; its last layer is left out where the classes differ.")
+    init_from: File | None = option(
+        "Checkpoint to start from; its last layer is dropped if the number of classes differs; null: random weights."
+    )
     fused: bool | None = option(
-        "Faster GPU kernels, for bf16-mixed; true: required, false: never, null: where possible."
+        "Faster GPU kernels, with trainer.precision=bf16-mixed; true: or an error, false: never, null: if possible."
     )
     progress_bar: bool = option("Progress bar on the terminal.")
     preprocessing: Preprocessing

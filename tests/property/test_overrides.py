@@ -56,6 +56,7 @@ def here(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def overrides(name: str) -> Iterator[str]:
     """Every option of a command with some values, added, and taken away."""
     names = [option.name for option in visible(COMMANDS[name].options)] + groups_of(name)
+    names = names[:: 4 if name == "check" else 1]  # as all but one are train's
     for i, option in enumerate(names):
         for j in range(EACH):
             yield f"{('', '+')[i % 2 * j]}{option}={VALUES[(7 * i + 11 * j) % len(VALUES)]}"

@@ -1,21 +1,23 @@
 """Help fits the terminal, names every option, and loads no torch."""
 
+import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from stgcn_torch.commands.configuration import composition_of
-from stgcn_torch.options.catalogue import COMMANDS
-from stgcn_torch.options.declaration import declared
-from stgcn_torch.options.help import help_text, topic_of, typed
+from stgcn_torch.options.catalogue import COMMANDS, PRESETS
+from stgcn_torch.options.declaration import choices, declared
+from stgcn_torch.options.help import folded, help_text, topics_of, typed
 
 ROOT = Path(__file__).parents[3]
 
 
-def shown(name: str, topic: str = "") -> str:
-    return help_text(name, topic, *composition_of(name))
+def shown(name: str, *topics: str, presets: Sequence[str] = ()) -> str:
+    return help_text(name, topics, *composition_of(name, presets))
 
 
 @pytest.mark.parametrize("columns", ["80", "60"])
@@ -26,7 +28,7 @@ def test_help_fits_the_terminal_and_names_every_option(
     monkeypatch.setenv("COLUMNS", columns)
     lines = shown(name).splitlines()
     for line in lines:
-        assert len(line) <= int(columns) or "python -m" in line or " " not in line.strip(), line
+        assert len(line) <= int(columns) or " " not in line.strip(), line
     heads = [line.strip().partition("=")[0].partition("  ")[0] for line in lines]
     heads += [head.replace("data.val.", "data.test.") for head in heads]  # which has the same options
     for option in declared(COMMANDS[name].options):
@@ -38,7 +40,8 @@ def test_help_has_three_examples_and_says_what_must_be_given(name: str) -> None:
     text = shown(name)
     assert text.startswith(COMMANDS[name].summary[:40])
     assert len(COMMANDS[name].examples) == 3
-    assert all(f"python -m stgcn_torch.{name} {line}".rstrip() in text for line in COMMANDS[name].examples)
+    whole = re.sub(r" \\\n *", " ", text)  # as a shell reads it
+    assert all(f"python -m stgcn_torch.{name} {line}".rstrip() in whole for line in COMMANDS[name].examples)
     defaults, _ = composition_of(name)
     for option, value in defaults.items():
         assert (f"\n  {option}  (" in text and "required" in text) or value != "???", option
@@ -50,16 +53,44 @@ def test_help_on_a_topic_is_of_that_topic() -> None:
     assert "optimizer.lr=0.1" in text
     assert "momentum" not in text
     assert {"scheduler.t_max", "scheduler.gamma"} <= {*shown("train", "scheduler").replace("=", " ").split()}
-    assert shown("train", "experiment").splitlines()[:2] == ["Presets", "  experiment=null"]
+    assert shown("train", "experiment").splitlines()[1].strip().startswith("experiment=null")
+    both = shown("train", "epochs", "hydra.run.dir")
+    assert "epochs=26" in both
+    assert "the folder of hydra.run.dir=FOLDER" in both
     with pytest.raises(ValueError, match=r"^lr is no option; the nearest: optimizer.lr$"):
         shown("train", "lr")
 
 
 def test_when_help_is_wanted() -> None:
-    assert topic_of(["--help"]) == topic_of(["-h"]) == topic_of(["ckpt_path=a", "--help"]) == ""
-    assert topic_of(["--config-dir", "my", "--help"]) == ""
-    assert topic_of(["--help", "slide"]) == topic_of(["slide", "-h"]) == "slide"
-    assert topic_of(["help"]) is topic_of([]) is None
+    assert topics_of(["--help"]) == topics_of(["-h"]) == topics_of(["ckpt_path=a", "--help"]) == []
+    assert topics_of(["--config-dir", "my", "--help"]) == []
+    assert topics_of(["--help", "slide", "stream."]) == topics_of(["slide", "-h", "stream"]) == ["slide", "stream"]
+    assert topics_of(["help"]) is topics_of([]) is None
+
+
+def test_help_is_of_the_presets_beside_it() -> None:
+    assert "optimizer.betas" in shown("train", "optimizer", presets=["optimizer=adamw"])
+    assert "optimizer.lr=0.001" in shown("train", "optimizer.lr", presets=["optimizer=adamw"])
+    assert "optimizer.lr=0.1" in shown("train", "optimizer.lr")
+    assert "layout=${data.root}/layout.yaml" in shown("train", "layout", presets=["data=arrays"])
+    assert "data.root  (path; required)" in shown("train", "data.root", presets=["data=arrays"])
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_meanings_are_of_the_choices_that_there_are(name: str) -> None:
+    """All of them, and help on an option tells each, where help on all has its sentence alone."""
+    for option in declared(COMMANDS[name].options):
+        if option.meanings and not option.text("hidden"):
+            assert [*option.meanings] == [word for word in choices(option.annotation) if word != "null"], option.name
+            for choice, meaning in option.meanings.items():
+                assert f"{choice}: {meaning[:20]}" in shown(name, option.name)
+                assert meaning[:30] not in shown(name)
+    for key, names in composition_of(name)[1].items():
+        assert {*PRESETS[key].meanings} >= {*names} - {"null"}
+
+
+def test_a_command_line_is_broken_between_its_words() -> None:
+    assert folded("python a 'b c' dd", 14, " \\") == ["  python a \\", "      'b c' \\", "      dd"]
 
 
 def test_values_are_shown_as_they_are_typed() -> None:
