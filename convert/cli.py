@@ -5,6 +5,7 @@ import json
 import math
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,9 +20,10 @@ from convert.network.recipes import Recipe, find_recipe, optimizer_summary
 from convert.outputs.report import damage, report, table
 from convert.outputs.writer import SUFFIXES, body_of, centring_of, compare, preprocessing_of, write
 from convert.pickle.errors import ConvertError, MismatchError, UnreadableError, UnsafeError, about
-from stgcn_torch.checkpoint.card import read_card
+from stgcn_torch.checkpoint.card import beside, read_card
 from stgcn_torch.checkpoint.clip_evidence import contradiction
 from stgcn_torch.files import check_writable, resolved, write_whole
+from stgcn_torch.integrity import CARD, DIGEST, check_digest
 
 EXIT_CODES = {UnsafeError: 3, UnreadableError: 4, MismatchError: 2}  # and 1 for anything else that is expected
 
@@ -76,6 +78,12 @@ def run(options: argparse.Namespace) -> None:
         summary["optimizer_text"] = optimizer_summary(momentum, recipe)
     if options.reference:
         summary |= compare(network, *options.reference)
+    if preprocessing and network.preprocessing is None and not options.preprocessing:
+        network = replace(network, assumed=("preprocessing",))
+    elif options.preprocessing:
+        network = replace(network, assumed=())
+    if (spoilt := summary["checks"]["not_finite"]) and not options.dry_run:
+        raise MismatchError(f"{options.input}: {spoilt[0]} is not finite, its training diverged or it is damaged")
     if options.output.suffix == ".ckpt" and not network.model["num_classes"]:
         raise MismatchError(f"{options.input}: a Lightning checkpoint has a head, and this file none; convert to .pt")
     if options.output.suffix == ".ckpt" and preprocessing is None:
@@ -108,6 +116,8 @@ def check_paths(options: argparse.Namespace) -> list[Path]:
     """The output files; an error if one exists without --force, or is also an input or another output."""
     out: Path = options.output
     outputs = [out]
+    if out.suffix == ".pdparams":
+        outputs.append(beside(out))
     if options.optimizer and out.suffix == ".pdparams":
         outputs.append(out.with_suffix(".pdopt"))
     if options.optimizer and out.suffix not in (".ckpt", ".pdparams"):
@@ -135,16 +145,24 @@ def check_paths(options: argparse.Namespace) -> list[Path]:
 
 def find(source: File | Folder, options: argparse.Namespace) -> Network:
     """The network in the file; an error names the file."""
-    tree = _tree(source)
-    if source.kind == "safetensors":
+    tree, card = _tree(source), None
+    if isinstance(source, File):
         try:
             card = read_card(source.path)
         except ValueError as problem:
             raise MismatchError(str(problem)) from None
-        if card:
-            tree = {"state_dict": tree, "hyper_parameters": card}  # the form of a Lightning checkpoint
+    if card:
+        tree = {"state_dict": tree, "hyper_parameters": card}  # the form of a Lightning checkpoint
+    elif isinstance(tree, dict):
+        card = tree.get(CARD)
     with about(source.path):
-        return find_network(tree, key=options.key, layout=options.layout, strides=options.strides)
+        network = find_network(tree, key=options.key, layout=options.layout, strides=options.strides)
+        try:
+            check_digest(network.state, card.get(DIGEST) if isinstance(card, dict) else None)
+        except ValueError as problem:
+            where = f"; {beside(source.path)} is of other tensors" if source.path.suffix == ".pdparams" else ""
+            raise UnreadableError(f"{problem}{where}") from None
+    return network
 
 
 def find_optimizer(options: argparse.Namespace, network: Network) -> tuple[Momentum, Recipe | None]:

@@ -60,8 +60,8 @@ class Parser(argparse.ArgumentParser):
             "--lr",
             metavar="NUMBER",
             type=float,
-            help="With --optimizer: first rate of its cosine, and then --t-max too, or its constant rate; by default "
-            "that of the known recipe whose rate the file is at.",
+            help="With --optimizer: the first rate, of a cosine if --t-max is given, else a constant one; by default "
+            "that of the known recipe which fits FILE's rate.",
         )
         add(
             "--t-max",
@@ -73,8 +73,8 @@ class Parser(argparse.ArgumentParser):
             "--layout",
             type=_layout,
             metavar="NAME",
-            help="Layout of the joints, for a file without its graph (as Paddle 1.8 saves) or with one that is no "
-            "layout's.",
+            help="Layout of the joints; by default that of the file's graph; needed where the graph is missing (as "
+            "Paddle 1.8 saves) or of no known layout.",
         )
         add(
             "--preprocessing",
@@ -87,7 +87,11 @@ class Parser(argparse.ArgumentParser):
             metavar="1,1,2",
             help="Temporal stride of each block, which no tensor tells; by default the published network's.",
         )
-        add("--key", metavar="NAME", help="Where a nested file has the state dict: model, student.model.")
+        add(
+            "--key",
+            metavar="NAME",
+            help="Where a nested file has the state dict, such as student.model; by default it is found.",
+        )
         add(
             "--reference",
             nargs=2,

@@ -21,6 +21,9 @@ MAX_JOINTS = 1000  # larger graphs are no skeletons
 PRECISION = 1e-6  # float32 rounding, with room for another order of summation
 NUMBER = re.compile(r"backbone\.st_gcn_networks\.(\d{1,3})\.")
 TEMPORAL_KERNEL = 9  # frames, if no tensor shows it
+PUBLISHED_WIDTHS = [64] * 4 + [128] * 3 + [256] * 3  # channels of the blocks of the published network
+PUBLISHED_STRIDES = [1, 1, 1, 1, 2, 1, 1, 2, 1, 1]
+HALF_PRECISION = {"float16": 2.0**-10, "bfloat16": 2.0**-7}  # relative tolerance: twice the rounding error
 PROJECTION = "projection"  # of the residual, in blocks that change the width or the frame rate
 
 CONVOLUTION = (".weight", ".bias")
@@ -93,14 +96,16 @@ def lengths(state: State, layers: Sequence[Layer], block: int = 0) -> dict[str, 
 
 def architecture(state: State) -> dict[str, Any]:
     """Arguments of ``STGCN`` from a bare state dict: ``sizes`` and ``graph_of``; raises as they do."""
-    return sizes(state) | graph_of(state["backbone.A"])
+    A = state["backbone.A"]
+    precision = HALF_PRECISION.get(str(A.dtype).removeprefix("torch."), PRECISION)
+    return sizes(state) | graph_of(A.float() if hasattr(A, "float") else A, precision)
 
 
 def sizes(state: State) -> dict[str, Any]:
     """Arguments of ``STGCN`` from the shapes of its tensors.
 
-    Strides and dropout are not stored; a block that changes its width is assumed to halve the frames, as in every
-    published ST-GCN. A backbone without a head has ``num_classes`` 0.
+    Dropout is not stored, nor are strides, which are left out unless widths and projections are those of the published
+    network. A backbone without a head has ``num_classes`` 0.
 
     Raises:
         ValueError: The tensors are not those of an ST-GCN. Single missing or misshapen tensors are not checked here;
@@ -123,10 +128,25 @@ def sizes(state: State) -> dict[str, Any]:
     return {
         "num_classes": lengths(state, HEAD).get("N", 0),
         "in_channels": block_sizes[0]["C"],
-        "channels": [block["D"] for block in block_sizes],
-        "strides": [2 if i and has_layer(state, PROJECTION, i) else 1 for i in blocks],
+        "channels": (widths := [block["D"] for block in block_sizes]),
         "temporal_kernel": next((block["F"] for block in block_sizes if "F" in block), TEMPORAL_KERNEL),
-    } | {name: has_layer(state, name) for name in SWITCHES}
+        **{name: has_layer(state, name) for name in SWITCHES},
+        **({"strides": PUBLISHED_STRIDES} if widths == PUBLISHED_WIDTHS and projects_as_published(state) else {}),
+    }
+
+
+def projects_as_published(state: State) -> bool:
+    """Whether the blocks with a projection of their residual are those of the published network."""
+    projections = [2 if i and has_layer(state, PROJECTION, i) else 1 for i in range(len(PUBLISHED_STRIDES))]
+    return projections == PUBLISHED_STRIDES
+
+
+def exact_adjacency(model: Mapping[str, Any]) -> Any:
+    """The adjacency (K, V, V), float32, of a built-in layout; None for a layout of the file's own."""
+    if not (isinstance(model["layout"], str) and model["layout"] in LAYOUTS):
+        return None
+    A = adjacency(model["layout"], model["strategy"], model.get("max_hop", 1), model.get("dilation", 1))
+    return A.astype(np.float32)
 
 
 def has_layer(state: State, when: str, block: int = 0) -> bool:

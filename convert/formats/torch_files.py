@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from convert.formats.archive import Records, archive
 from convert.formats.kinds import File
@@ -18,6 +19,7 @@ from stgcn_torch.files import write_whole
 
 MAGIC = 0x1950A86A20F9469CFC6C  # first pickle of a file from before torch 1.6
 PROTOCOL = 1001  # second pickle
+NOTHING: Mapping[str, bytes] = MappingProxyType({})
 SLACK = 1 << 26  # bytes that even the smallest file may unfold to
 CLASSES = {dtype.name: storage for storage, dtype in STORAGES.items()}
 ORDERED_DICT = b"ccollections\nOrderedDict\n)R"
@@ -100,19 +102,20 @@ def _viewed(tree: object, allowance: int) -> object:
     return mapped(tree, view)
 
 
-def write_pt(state: Mapping[str, Array], path: str | Path) -> None:
+def write_pt(state: Mapping[str, Array], path: str | Path, others: Mapping[str, bytes] = NOTHING) -> None:
     """Write a state dict that ``torch.load(weights_only=True)`` of every torch since 1.13 reads.
 
     Args:
         state: Arrays by name.
         path: The output file, which appears whole or not at all; the same state gives the same bytes.
+        others: Further records by name, which torch does not read.
 
     Raises:
         ValueError: An array has a dtype that torch lacks.
     """
     if unknown := {array.dtype.name for array in state.values()} - {*CLASSES}:
         raise ValueError(f"arrays of {', '.join(sorted(unknown))} cannot be written for torch")
-    write_whole(path, [archive(_records(state))])
+    write_whole(path, [archive([*_records(state), *others.items()])])
 
 
 def _records(state: Mapping[str, Array]) -> Iterator[tuple[str, bytes]]:

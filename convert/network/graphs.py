@@ -7,16 +7,25 @@ import numpy as np
 
 from convert.network.keys import Array
 from convert.pickle.errors import MismatchError
-from stgcn_torch.architecture import BLOCK, IMPORTANCE, INPUT, PRECISION, graph_of, known_graph, lengths
+from stgcn_torch.architecture import (
+    BLOCK,
+    HALF_PRECISION,
+    IMPORTANCE,
+    INPUT,
+    PRECISION,
+    exact_adjacency,
+    graph_of,
+    known_graph,
+    lengths,
+)
 from stgcn_torch.graph import STRATEGIES, adjacency
-from stgcn_torch.skeleton import LAYOUTS, skeleton
+from stgcn_torch.skeleton import skeleton
 
 Layout = str | Mapping[str, Any]
 
 LAYOUT_OF = {(25, 2): "fsd10"}  # layout assumed for a file without its graph, by its number of joints and coordinates
 STRATEGY_OF = {1: "uniform", 2: "distance", 3: "spatial"}
 MAX_HOP = 100
-HALF_PRECISION = {"float16": 2.0**-10, "bfloat16": 2.0**-7}  # relative tolerance: twice the rounding error
 
 
 def layout_name(layout: Layout) -> str:
@@ -79,11 +88,11 @@ def matching_graph(A: Array, layout: Layout | None) -> dict[str, Any]:
 
 def exact_graph(A: Array, model: Mapping[str, Any], warnings: list[str]) -> Array:
     """The graph A, replaced by the float32 adjacency of its layout if the file stores A in half precision."""
-    if A.dtype.name not in HALF_PRECISION or not (isinstance(model["layout"], str) and model["layout"] in LAYOUTS):
+    exact: Array | None = exact_adjacency(model) if A.dtype.name in HALF_PRECISION else None
+    if exact is None:
         return A
-    exact = adjacency(model["layout"], model["strategy"], model.get("max_hop", 1), model.get("dilation", 1))
     warnings.append(f"the file has its graph in {A.dtype}; that of {model['layout']} stands in for it")
-    return exact.astype(np.float32)
+    return exact
 
 
 def rebuilt_graph(state: Mapping[str, Array], layout: Layout | None, warnings: list[str]) -> Array:

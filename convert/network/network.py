@@ -18,7 +18,6 @@ from stgcn_torch.architecture import misfits, sizes, tensor_shapes
 
 HYPER_PARAMETERS = "hyper_parameters"  # key in a checkpoint of this project
 PREFERRED_KEYS = ("state_dict", "model", "model_state_dict", "network", "params")
-PUBLISHED_WIDTHS = [64] * 4 + [128] * 3 + [256] * 3  # channels of the published network, whose strides are known
 ADAPTIVE = ("mmaction2-1.x", "pyskl")  # dialects whose edge importances may be added to the graph instead
 MAX_STRIDE = 1024  # frames
 
@@ -38,6 +37,8 @@ class Network:
         names: Paddle's parameter names by structured name; None if the file has no valid name table.
         preprocessing: Preprocessing of the clips, from this project's checkpoints.
         classes: Names of the classes, from this project's checkpoints.
+        training_clips: Facts about the training clips, likewise.
+        assumed: Parts that no file said, such as preprocessing.
         strides_from: Source of the blocks' strides, which no tensor shows.
         warnings: Assumptions made, and signs of damage.
     """
@@ -52,6 +53,8 @@ class Network:
     names: Mapping[str, str] | None = None
     preprocessing: Mapping[str, Any] | None = None
     classes: tuple[str, ...] | None = None
+    training_clips: Mapping[str, Any] | None = None
+    assumed: tuple[str, ...] = ()
     strides_from: str = "assumed"
     warnings: list[str] = field(default_factory=list)
 
@@ -103,6 +106,8 @@ def find_network(
         names=_parameter_names(contents.get(NAMES), bare, warnings),
         preprocessing=hparams.get("preprocessing"),
         classes=_classes(hparams, model["num_classes"]),
+        training_clips=hparams.get("training_clips"),
+        assumed=tuple(map(str, hparams.get("assumed") or ())),
         strides_from=strides_from,
         warnings=warnings,
     )
@@ -137,7 +142,7 @@ def _hyperparameters(tree: object) -> dict[str, Any]:
     valid = isinstance(strides, list | tuple) and all(type(n) is int and 0 < n <= MAX_STRIDE for n in strides)
     if strides is not None and not valid:
         raise MismatchError(f"its strides are damaged: {strides!r:.60}")
-    return {**hparams, "strides": strides}
+    return dict(hparams)
 
 
 def _state_dicts(tree: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -214,27 +219,27 @@ def _architecture(
         raise MismatchError("it has no coordinates or channels, or temporal kernels of even length")
     if not model["num_classes"]:
         warnings.append("the file has no head (head.fcn): it is a backbone, for train init_from=")
-    return _with_strides(model, strides, hparams.get("strides"), warnings)
+    return _with_strides(model, strides, hparams["model"].get("strides") if hparams else None)
 
 
 def _with_strides(
     model: dict[str, Any],
     requested: Sequence[int] | None,
     checkpoint_strides: Sequence[int] | None,
-    warnings: list[str],
 ) -> tuple[dict[str, Any], str]:
-    """The arguments with the strides asked for, else the checkpoint's own, else those of published networks."""
+    """The arguments with the strides asked for, else the checkpoint's own, else those of the published network."""
     blocks = len(model["channels"])
     strides, source = (requested, "as asked for") if requested else (checkpoint_strides, "the checkpoint's own")
     if strides and len(strides) != blocks:
         raise MismatchError(f"it has {blocks} blocks, got {len(strides)} strides")
     if strides:
         return model | {"strides": list(strides)}, source
-    if model["channels"] == PUBLISHED_WIDTHS:
-        return model, "as published"
-    assumed = ",".join(map(str, model["strides"]))
-    warnings.append(f"no file tells its strides: {assumed} are assumed, as a block that widens halves the frames")
-    return model, "assumed; --strides says others"
+    if "strides" in model:
+        return model, "assumed, as published; --strides says others"
+    raise MismatchError(
+        f"no tensor tells the strides of its {blocks} blocks, and they are not those of the published network; "
+        f"say --strides, a number for each block such as {','.join(['1'] * (blocks - 1) + ['2'])}"
+    )
 
 
 def _float32(array: Array) -> Array:

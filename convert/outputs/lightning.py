@@ -50,12 +50,16 @@ def write_ckpt(
         "preprocessing": preprocessing.plain,
         "classes": list(network.classes or map(str, range(network.model["num_classes"]))),
     }
+    if network.training_clips:
+        hyper_parameters["training_clips"] = dict(network.training_clips)
     if momentum is not None:
         hyper_parameters |= recipe or find_recipe(momentum)
     module = LitSTGCN(**hyper_parameters)
     module.load_state_dict({name: torch.from_numpy(value) for name, value in network.state.items()})
     for name in module.hparams.keys() - hyper_parameters.keys():  # defaults of unknown hyperparameters
         del module.hparams[name]
+    if network.assumed:
+        module.hparams["assumed"] = list(network.assumed)
     with _quiet():
         trainer = pl.Trainer(
             accelerator="cpu", devices=1, logger=False, enable_checkpointing=False, plugins=[WholeFileCheckpointIO()]

@@ -17,10 +17,12 @@ from convert.network.optimizer import Momentum
 from convert.network.recipes import Recipe
 from convert.pickle.errors import MismatchError, UnreadableError, about
 from convert.pickle.files import contents
-from stgcn_torch.checkpoint.card import card_of
+from stgcn_torch.checkpoint.card import RECORD, beside, card_of, text_of
 from stgcn_torch.checkpoint.clip_evidence import Centring, centring, contradiction
 from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS, Preprocessing
+from stgcn_torch.data.training_clips import TrainingClips
 from stgcn_torch.files import write_together, write_whole
+from stgcn_torch.integrity import CARD
 from stgcn_torch.skeleton import LAYOUTS, Skeleton, skeleton
 
 SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", ".pdparams")
@@ -84,12 +86,14 @@ def write(
     Raises:
         ValueError: The suffix is unknown, or a Lightning checkpoint lacks its preprocessing.
     """
+    clips, classes = clips_of(network), network.classes
+    card = text_of(card_of(network.state, network.model, preprocessing, classes, clips, network.assumed)).encode()
     if path.suffix in (".pt", ".pth"):
-        write_pt(network.state, path)
+        write_pt(network.state, path, {RECORD: card})
     elif path.suffix == ".safetensors":
-        write_whole(path, [save(network.state, card_of(network.model, preprocessing, network.classes))])
+        write_whole(path, [save(network.state, {CARD: card.decode()})])
     elif path.suffix == ".pdparams":
-        files = {path: pdparams_parts(restore_state_dict(network.state), _names(network))}
+        files = {path: pdparams_parts(restore_state_dict(network.state), _names(network)), beside(path): [card]}
         if momentum:
             velocities = restore_state_dict(momentum.velocities)
             parts = pdopt_parts(velocities, momentum.schedule, _names(network), momentum.steps)
@@ -103,6 +107,14 @@ def write(
         write_ckpt(network, preprocessing, path, momentum, recipe)
     else:
         raise ValueError(f"OUT must end with {', '.join(SUFFIXES)}, got {path}")
+
+
+def clips_of(network: Network) -> TrainingClips | None:
+    """Facts about the training clips; None if unknown, MismatchError if they are damaged."""
+    try:
+        return TrainingClips.of(network.training_clips) if network.training_clips else None
+    except ValueError as problem:
+        raise MismatchError(str(problem)) from None
 
 
 def _names(network: Network) -> Mapping[str, str] | None:

@@ -1,6 +1,11 @@
-"""The card in the metadata of this project's safetensors files: network, preprocessing and classes."""
+"""The card: what a network computes, beside its tensors, in the files that have no Lightning hyperparameters.
+
+In the metadata of ``.safetensors``, as a record of the zip of ``.pt``, and in ``NAME.pdparams.json`` beside
+``NAME.pdparams``.
+"""
 
 import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,39 +13,57 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from stgcn_torch.data.preprocessing.steps import Preprocessing
+from stgcn_torch.data.training_clips import TrainingClips
+from stgcn_torch.integrity import CARD, DIGEST, Tensors, digest
 
-CARD = "stgcn_torch"  # the key of a safetensors file's metadata
+RECORD = "stgcn_torch.json"  # in the folder of records of a .pt
+LARGEST = 1 << 26  # bytes of a card
 
 
 def card_of(
-    model: Mapping[str, Any], preprocessing: Preprocessing | None, classes: Sequence[str] | None
-) -> dict[str, str]:
-    """The metadata of a network's file.
+    state: Tensors,
+    model: Mapping[str, Any],
+    preprocessing: Preprocessing | None,
+    classes: Sequence[str] | None,
+    clips: TrainingClips | None = None,
+    assumed: Sequence[str] = (),
+) -> dict[str, Any]:
+    """The card of a network, as plain values.
 
     Args:
+        state: Its tensors.
         model: Arguments of ``STGCN``.
         preprocessing: Preprocessing of the training clips; None if unknown.
         classes: Class names; None to number the classes.
+        clips: Facts about the training clips; None if unknown.
+        assumed: Parts that no file said, such as preprocessing.
     """
-    card = {
+    return {
         "model": model,
         "preprocessing": preprocessing.plain if preprocessing else None,
         "classes": list(classes or map(str, range(model["num_classes"]))),
+        "training_clips": clips.plain if clips else None,
+        "assumed": list(assumed),
+        DIGEST: digest(state),
     }
-    return {CARD: json.dumps(card)}
+
+
+def text_of(card: Mapping[str, Any]) -> str:
+    """A card as the text that files hold."""
+    return json.dumps(card, allow_nan=False)
 
 
 def read_card(path: Path) -> Mapping[str, Any] | None:
-    """The card of a file, with ``model``, ``preprocessing`` and ``classes``; None if no safetensors file or no card.
+    """The card of a file, with ``model``, ``preprocessing`` and ``classes``; None if it has none.
 
     Raises:
         ValueError: The card is damaged.
     """
     try:
-        with safe_open(path, framework="numpy") as file:
-            text = (file.metadata() or {}).get(CARD)
-    except (SafetensorError, OSError):
-        return None
+        texts = (read(path) for read in (_of_zip, _of_safetensors, _beside))
+        text = next((text for text in texts if text is not None), None)
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: its card is damaged") from None
     if text is None:
         return None
     try:
@@ -51,3 +74,38 @@ def read_card(path: Path) -> Mapping[str, Any] | None:
         case {"model": dict(), "preprocessing": dict() | None, "classes": list()}:
             return dict(card)
     raise ValueError(f"{path}: its card is damaged")
+
+
+def beside(path: Path) -> Path:
+    """The file with the card of a ``.pdparams``."""
+    return path.with_name(path.name + ".json")
+
+
+def _of_safetensors(path: Path) -> str | None:
+    try:
+        if zipfile.is_zipfile(path):
+            return None
+        with safe_open(path, framework="numpy") as file:
+            return (file.metadata() or {}).get(CARD)
+    except (SafetensorError, OSError):
+        return None
+
+
+def _of_zip(path: Path) -> str | None:
+    try:
+        if not zipfile.is_zipfile(path):
+            return None
+        with zipfile.ZipFile(path) as archive:
+            entries = [entry for entry in archive.infolist() if entry.filename.partition("/")[2] == RECORD]
+            if not entries or entries[0].file_size > LARGEST:
+                return None
+            return archive.read(entries[0]).decode("utf-8")
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError):
+        return None
+
+
+def _beside(path: Path) -> str | None:
+    file = beside(path)
+    if path.suffix != ".pdparams" or not file.is_file() or file.stat().st_size > LARGEST:
+        return None
+    return file.read_text(encoding="utf-8")

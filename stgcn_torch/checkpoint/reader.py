@@ -1,7 +1,8 @@
 """Reading of every kind of checkpoint that this project writes."""
 
 import struct
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from pickle import UnpicklingError  # raised by torch for a file that weights_only refuses
@@ -14,8 +15,10 @@ from torch import Tensor
 
 from stgcn_torch.architecture import architecture
 from stgcn_torch.checkpoint.card import read_card
-from stgcn_torch.checkpoint.weights import State, check_fits, check_head
+from stgcn_torch.checkpoint.weights import State, check_fits, check_head, in_single_precision
 from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS, Preprocessing
+from stgcn_torch.data.training_clips import TrainingClips
+from stgcn_torch.integrity import CARD, DIGEST, check_digest, check_finite, check_records
 from stgcn_torch.model import STGCN
 from stgcn_torch.options.stored import check_stored
 from stgcn_torch.training.lit import LitSTGCN
@@ -42,9 +45,11 @@ class Checkpoint:
 
     Attributes:
         state: Tensors by the names of ``STGCN.state_dict``.
-        model: Arguments of ``STGCN`` for these tensors.
+        model: Arguments of ``STGCN`` for these tensors; without strides where neither file nor user says them.
         preprocessing: Preprocessing of the training clips; None if not stored.
         classes: Class names; None if not stored.
+        clips: Facts about the training clips; None if not stored.
+        assumed: Sentences on what no file said and is taken for granted.
         hyperparameters: All arguments of ``LitSTGCN``; None if the file holds weights only.
         recipe: Other values that a resumed run must repeat, from ``commands.run_objects.recipe``; None if not stored.
     """
@@ -53,6 +58,8 @@ class Checkpoint:
     model: dict[str, Any]
     preprocessing: Preprocessing | None = None
     classes: tuple[str, ...] | None = None
+    clips: TrainingClips | None = None
+    assumed: tuple[str, ...] = ()
     hyperparameters: Mapping[str, Any] | None = None
     recipe: Mapping[str, Any] | None = None
 
@@ -61,7 +68,7 @@ class Checkpoint:
 
         Raises:
             ValueError: The tensors do not fit, with a list of all that are missing, unexpected or of another shape; or
-                the file holds a backbone without a head.
+                the file holds a backbone without a head, or nobody says its strides.
         """
         self.check()
         network = STGCN(**self.model)
@@ -71,6 +78,12 @@ class Checkpoint:
     def check(self) -> None:
         """Raise ValueError as ``build``, before any memory is taken: what a file says may be of any size."""
         check_head(self.model)
+        if "strides" not in self.model:
+            blocks = len(self.model["channels"])
+            raise ValueError(
+                f"no tensor tells the strides of its {blocks} blocks, and they are not those of the published network; "
+                f"say strides=, a number for each block such as [{','.join(['1'] * (blocks - 1) + ['2'])}]"
+            )
         if self.classes is not None and len(self.classes) != self.model["num_classes"]:
             raise ValueError(f"it names {len(self.classes)} classes, and its head has {self.model['num_classes']}")
         with torch.device("meta"):
@@ -78,45 +91,116 @@ class Checkpoint:
         check_fits(self.state, expected)
 
 
-def load_model(path: str | Path) -> STGCN:
+def load_model(path: str | Path, strides: Sequence[int] | None = None) -> STGCN:
     """The network of a checkpoint (``.ckpt``, ``.pt``, ``.pth`` or ``.safetensors``), in evaluation mode.
+
+    Args:
+        path: The file.
+        strides: Temporal stride of each block, for a file that does not hold it.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is no checkpoint that this project reads.
+        ValueError: The file is no checkpoint that this project reads, or is damaged, or its strides are unknown.
+
+    Warns:
+        UserWarning: Something that the file does not hold is assumed.
     """
-    return read_checkpoint(path).build()
+    checkpoint = read_checkpoint(path, strides)
+    network = checkpoint.build()
+    for line in checkpoint.assumed:
+        warnings.warn(f"{path}: {line}", stacklevel=2)
+    return network
 
 
-def read_checkpoint(path: str | Path) -> Checkpoint:
-    """A checkpoint's weights and the information stored with them; raises as ``load_model``."""
-    contents = _read(Path(path))
+def read_checkpoint(path: str | Path, strides: Sequence[int] | None = None) -> Checkpoint:
+    """A checkpoint's weights and the information stored with them; arguments and errors as of ``load_model``.
+
+    Checksums and digest are compared, as far as the file has them, and every weight must be finite.
+    """
+    checkpoint = _with_strides(_checkpoint(Path(path)), strides)
+    try:
+        check_finite(checkpoint.state)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return checkpoint
+
+
+def _with_strides(checkpoint: Checkpoint, strides: Sequence[int] | None) -> Checkpoint:
+    """The checkpoint with the strides that are given, or a sentence on those that are assumed."""
+    if strides:
+        return replace(checkpoint, model=checkpoint.model | {"strides": list(strides)})
+    if checkpoint.classes is None and "strides" in checkpoint.model:  # of bare tensors
+        listed = ",".join(map(str, checkpoint.model["strides"]))
+        line = f"the strides of its blocks are assumed, those of the published network ({listed}); strides= overrules"
+        return replace(checkpoint, assumed=(*checkpoint.assumed, line))
+    return checkpoint
+
+
+def _checkpoint(path: Path) -> Checkpoint:
+    """What a file holds."""
+    contents = _read(path)
     if "hyper_parameters" in contents:
         hparams = contents["hyper_parameters"]
         missing = {"model", "preprocessing", "classes"} - set(hparams if isinstance(hparams, Mapping) else ())
         if missing or "state_dict" not in contents:
             raise ValueError(f"{path} is a Lightning checkpoint, but none of LitSTGCN; {_advice(path)}")
         state = _tensors(path, contents["state_dict"])
+        _check_digest(path, state, contents.get(CARD))
         try:
             check_stored(hparams["model"], hparams["preprocessing"], hparams["classes"], complete=True)
             preprocessing = Preprocessing.of(hparams["preprocessing"])
+            clips = _clips(hparams.get("training_clips"))
         except ValueError as error:
             raise ValueError(f"{path}: its hyperparameters are damaged: {error}") from None
         hparams = {**hparams, "preprocessing": preprocessing.plain}  # with defaults of options newer than the file
         model = {"num_classes": len(hparams["classes"]), "in_channels": preprocessing.in_channels} | hparams["model"]
         callbacks = contents.get("callbacks")
         recipe = callbacks.get("Recipe") if isinstance(callbacks, Mapping) else None
-        return Checkpoint(state, model, preprocessing, tuple(hparams["classes"]), hparams, recipe)
+        assumed = ASSUMED if "preprocessing" in (hparams.get("assumed") or ()) else ()
+        return Checkpoint(state, model, preprocessing, tuple(hparams["classes"]), clips, assumed, hparams, recipe)
     state = _tensors(path, contents.get("state_dict", contents))
-    card = _card(Path(path))
+    card = read_card(path)
+    _check_digest(path, state, card)
     try:
         model = architecture(state)
-        if card is None:
-            return Checkpoint(state, model)
-        strides, card_preprocessing, classes = card
-        return Checkpoint(state, model | {"strides": strides}, card_preprocessing, classes)
+        state = in_single_precision(state, model)
+        return Checkpoint(state, model) if card is None else _described(state, model, card)
     except ValueError as error:
         raise ValueError(f"{path}: {error}; {_advice(path)}") from None
+
+
+ASSUMED = ("its preprocessing was assumed when it was converted; preprocessing=NAME overrules",)
+
+
+def _described(state: State, model: dict[str, Any], card: Mapping[str, Any]) -> Checkpoint:
+    """A checkpoint with what the card beside its tensors says."""
+    try:
+        check_stored(card["model"], card["preprocessing"], card["classes"])
+        preprocessing = Preprocessing.of(card["preprocessing"]) if card["preprocessing"] else None
+        clips, classes = _clips(card.get("training_clips")), tuple(map(str, card["classes"]))
+        stored = {name: card["model"][name] for name in STORED if name in card["model"]}
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"its card is damaged ({_first_line(error)})") from None
+    assumed = ASSUMED if "preprocessing" in (card.get("assumed") or ()) else ()
+    return Checkpoint(state, model | stored, preprocessing, classes, clips, assumed)
+
+
+STORED = ("strides", "layout", "strategy", "max_hop", "dilation", "dropout", "aggregation")  # which no tensor shows
+
+
+def _clips(stored: object) -> TrainingClips | None:
+    if stored is None:
+        return None
+    if not isinstance(stored, Mapping):
+        raise ValueError(f"training_clips must be a mapping, got {type(stored).__name__}")
+    return TrainingClips.of(stored)
+
+
+def _check_digest(path: Path, state: State, card: object) -> None:
+    try:
+        check_digest(state, card.get(DIGEST) if isinstance(card, Mapping) else None)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def load_module(
@@ -133,20 +217,30 @@ def load_module(
         FileNotFoundError: There is no such file.
         ValueError: The file is no checkpoint, or holds weights only and no preprocessing is given.
     """
-    checkpoint = read_checkpoint(path)
+    checkpoint = read_checkpoint(path, strides)
     if checkpoint.preprocessing is None and "window" not in (given or {}):
         raise ValueError(
             f"{path} holds weights only, not what was done to their clips; "
             f"say preprocessing=NAME, one of {', '.join(PREPROCESSINGS)}"
         )
     preprocessing = (checkpoint.preprocessing.plain if checkpoint.preprocessing else {}) | dict(given or {})
-    if strides:
-        checkpoint = replace(checkpoint, model=checkpoint.model | {"strides": list(strides)})
-    checkpoint.check()
+    try:
+        checkpoint.check()
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     classes = checkpoint.classes or tuple(map(str, range(checkpoint.model["num_classes"])))
-    module = LitSTGCN(checkpoint.model, preprocessing, classes)
+    clips = checkpoint.clips.plain if checkpoint.clips else None
+    module = LitSTGCN(checkpoint.model, preprocessing, classes, training_clips=clips)
     module.load_state_dict(dict(checkpoint.state))
+    module.assumed = tuple(f"{path}: {line}" for line in _remaining(checkpoint, given))
     return module.eval()
+
+
+def _remaining(checkpoint: Checkpoint, given: Mapping[str, Any] | None) -> Iterator[str]:
+    """The assumptions that hold although options are given, and that person slots are unknown."""
+    yield from (line for line in checkpoint.assumed if not (line in ASSUMED and "window" in (given or {})))
+    if checkpoint.clips is None:
+        yield "it does not say how many people its training clips had room for; each clip's own number is taken"
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -154,6 +248,10 @@ def _read(path: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"no file {path}")
     if path.suffix in (".pdparams", ".pdopt", ".pdiparams"):
         raise ValueError(f"{path} is a Paddle file; convert-pdparams {path} {path.with_suffix('.ckpt')} converts it")
+    try:
+        check_records(path)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
@@ -170,18 +268,6 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _advice(path: str | Path) -> str:
     return f"convert-pdparams {path} OUT.ckpt reads other projects' files"
-
-
-def _card(path: Path) -> tuple[list[int], Preprocessing | None, tuple[str, ...]] | None:
-    """Strides, preprocessing (if known) and classes from the card that ``convert-pdparams`` writes into safetensors."""
-    if path.suffix != ".safetensors" or (card := read_card(path)) is None:
-        return None
-    try:
-        check_stored(card["model"], card["preprocessing"], card["classes"])
-        strides, preprocessing = [int(stride) for stride in card["model"]["strides"]], card["preprocessing"]
-        return strides, Preprocessing.of(preprocessing) if preprocessing else None, tuple(map(str, card["classes"]))
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"{path}: its card is damaged ({_first_line(error)})") from None
 
 
 def _tensors(path: str | Path, state: object) -> State:

@@ -22,11 +22,15 @@ def check_resumes(path: str, module: LitSTGCN, repeated: Mapping[str, Any]) -> N
     before, now = _flat(hparams), _flat(module.hparams)
     if checkpoint.recipe is not None:  # the first releases stored no recipe
         before, now = before | _flat(checkpoint.recipe), now | _flat(repeated)
+    if checkpoint.clips is None:  # as in checkpoints of before 2026-12
+        now = {key: value for key, value in now.items() if not key.startswith("training_clips")}
     keys = before.keys() | now.keys() if "seed" in hparams else before.keys() - {"classes"}
     arguments = inspect.signature(STGCN).parameters.values()  # a file may lack a newer one
     defaults = {f"model.{argument.name}": argument.default for argument in arguments}
     before, now = ({key: values.get(key, defaults.get(key)) for key in keys} for values in (before, now))
-    differing = [f"{key} is {now[key]!r}, was {before[key]!r}" for key in sorted(keys) if now[key] != before[key]]
+    differing = [
+        f"{key} is {now[key]!r:.80}, was {before[key]!r:.80}" for key in sorted(keys) if now[key] != before[key]
+    ]
     if differing:
         raise ValueError(
             f"{path} cannot be resumed with another configuration ({'; '.join(differing)}); "

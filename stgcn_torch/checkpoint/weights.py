@@ -6,9 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stgcn_torch.architecture import misfits
+from stgcn_torch.architecture import exact_adjacency, misfits
 
 State = Mapping[str, Tensor]
+HALVES = (torch.float16, torch.bfloat16)
 
 
 def check_fits(state: State, expected: State) -> None:
@@ -17,6 +18,13 @@ def check_fits(state: State, expected: State) -> None:
     if problems:
         listed = "; ".join(problems[:6]) + (f"; and {len(problems) - 6} more" if len(problems) > 6 else "")
         raise ValueError(f"the weights do not fit the network: {listed}")
+
+
+def in_single_precision(state: State, model: Mapping[str, Any]) -> State:
+    """The tensors as float32; in place of a graph of half precision that of its built-in layout, which is exact."""
+    exact = exact_adjacency(model) if state["backbone.A"].dtype in HALVES else None
+    single = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+    return single | ({} if exact is None else {"backbone.A": torch.from_numpy(exact)})
 
 
 def check_head(model: Mapping[str, Any]) -> None:

@@ -18,8 +18,9 @@ from stgcn_torch.data.arrays import read_lines
 from stgcn_torch.data.module import SkeletonData
 from stgcn_torch.data.preprocessing.steps import Preprocessing
 from stgcn_torch.data.skating import write_skating_set
+from stgcn_torch.data.training_clips import TrainingClips
 from stgcn_torch.skeleton import Skeleton
-from stgcn_torch.training.callbacks import FirstCheckpoint, FusedTraining, History, Recipe
+from stgcn_torch.training.callbacks import Divergence, FirstCheckpoint, FusedTraining, History, Recipe
 from stgcn_torch.training.lit import LitSTGCN
 
 PLACE = ("root", "num_workers", "eval_batch_size", "resident")  # of the data: how they are read, not what is learned
@@ -56,8 +57,10 @@ def data_options(config: DictConfig) -> tuple[dict[str, Any], list[str]]:
     return options, channels
 
 
-def make_module(config: DictConfig, layout: str | dict[str, Any], data: SkeletonData) -> LitSTGCN:
-    """The Lightning module that a configuration describes, for this data."""
+def make_module(
+    config: DictConfig, layout: str | dict[str, Any], data: SkeletonData, clips: TrainingClips | None = None
+) -> LitSTGCN:
+    """The Lightning module that a configuration describes, for this data, and facts about its training clips."""
     options = plain(config.model)
     options["channels"] = options.pop("widths")
     return LitSTGCN(
@@ -70,6 +73,7 @@ def make_module(config: DictConfig, layout: str | dict[str, Any], data: Skeleton
         augmentation=plain(config.augmentation),
         label_smoothing=config.label_smoothing,
         seed=config.seed,
+        training_clips=clips.plain if clips else None,
     )
 
 
@@ -86,7 +90,12 @@ def make_trainer(config: DictConfig, run: Path, history: History, validates: boo
     """Lightning's trainer, with checkpoints and logs in the run's folder."""
     checkpoints = run / "checkpoints"
     best = "min" if config.monitor.endswith("loss") else "max"
-    callbacks: list[Callback] = [history, Recipe(recipe(config)), FirstCheckpoint(checkpoints / "last.ckpt")]
+    callbacks: list[Callback] = [
+        Divergence(),
+        history,
+        Recipe(recipe(config)),
+        FirstCheckpoint(checkpoints / "last.ckpt"),
+    ]
     if config.fused is not False:
         callbacks.append(FusedTraining(True if config.fused is True else None))
     if config.ema:

@@ -18,6 +18,8 @@ from stgcn_torch.data.preprocessing.steps import Preprocessing
 from stgcn_torch.data.resident import ResidentLoader, fits
 from stgcn_torch.data.sampler import EpochSampler
 from stgcn_torch.data.splits import Rules, divided
+from stgcn_torch.data.survey import Progress, Survey, kept_survey
+from stgcn_torch.data.training_clips import TrainingClips, facts, read_origin
 from stgcn_torch.skeleton import Skeleton
 
 Loader = DataLoader[tuple[Tensor, Tensor]]
@@ -71,7 +73,7 @@ class SkeletonData(pl.LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.root = Path(root)
+        self.root, self.clips = Path(root), clips
         if not self.root.is_dir():
             raise FileNotFoundError(f"no folder {self.root}")
         if batch_size < 1 or (eval_batch_size is not None and eval_batch_size < 1):
@@ -89,6 +91,7 @@ class SkeletonData(pl.LightningDataModule):
             raise ValueError(
                 f"there is no {only} split to evaluate on; the data hold out {', '.join(rules) or 'nothing'}"
             )
+        self.rules = rules
         self.datasets = self._from_files(rules, only)
         if only not in self.datasets:
             self.datasets |= self._divided(clips, labels, rules, only)
@@ -145,6 +148,19 @@ class SkeletonData(pl.LightningDataModule):
         self.classes = self.classes or [str(i) for i in range(self.num_classes)]
         if len(self.classes) != self.num_classes:
             raise ValueError(f"classes.txt names {len(self.classes)} classes, got num_classes={self.num_classes}")
+
+    def survey_of(self, split: str, progress: Progress = iter) -> Survey:
+        """Each clip's hash, length and size, of a split; kept beside the array that they are of."""
+        rule, dataset = self.rules.get(split, {}), self.datasets[split]
+        file = self.root / (rule["clips"] if rule.get("rule") == "file" else self.clips)
+        whole = kept_survey(file, np.asanyarray(dataset.array), self.preprocessing.channels, progress)
+        return whole.of(dataset.indices)
+
+    def training_clips(self, progress: Progress = iter) -> TrainingClips:
+        """Facts about the training clips, for the checkpoint."""
+        dataset = self.datasets["train"]
+        slots = dataset.array.shape[4]
+        return facts(self.survey_of("train", progress), slots, dataset.labels, self.rules, **read_origin(self.root))
 
     def setup(self, stage: str) -> None:
         """Let the processes of one machine share one set of files with preprocessed clips."""

@@ -74,7 +74,7 @@ PRESETS = {
         },
     ),
     "data": Preset(
-        "Clips, their layout and held-out part, and the network's widths and epochs for them.",
+        "Clips, layout and held-out part; in training also window, widths, strides, epochs, smoothing for them.",
         {
             "synthetic": "a skating set that the project makes itself",
             "arrays": "a folder that prepare wrote, or any with clips and labels in .npy or .pkl",
@@ -82,7 +82,7 @@ PRESETS = {
         },
     ),
     "experiment": Preset(
-        "A whole recipe: data, preprocessing, optimizer, scheduler, epochs; null: none.",
+        "A whole recipe, network and trainer too; needs data.root; null: none.",
         {
             "article": "the article's training on the figure-skating data",
             "paddlevideo_fsd": "PaddleVideo's on the same data",

@@ -60,15 +60,14 @@ class Reading(Options):
     """Recordings."""
 
     input_format: Format | None = option(
-        "Format of the recordings; null: told from the files, a tracking one with people=each.", meanings=FORMATS
+        "Format of the recordings; null: told from the files; with people=each, one that follows people.",
+        meanings=FORMATS,
     )
     layout: Layout | None = option("Layout of the recordings' joints; null: the format's own.")
     channels: Channels | None = option(
         "Names of each joint's values in the recordings, in their order; null: the format's own.", example="[x,y,score]"
     )
-    most_people: Count = option(
-        "Largest number of people in one clip of people=together; the format's first are taken."
-    )
+    most_people: Count = option("With people=together: most people in a clip, in the order that the format lists them.")
 
 
 class Recordings(Reading):
@@ -124,7 +123,7 @@ class Preprocessing(Options):
         "Frames that each clip is sampled or padded to before it is cropped; null: those of the window.", unit="frames"
     )
     crops: Annotated[int, Ge(1), Le(1000)] = option(
-        "Crops of each clip in evaluation, whose probabilities are averaged."
+        "Evenly spread crops of each clip in evaluation, whose probabilities are averaged; see preprocessing.crop."
     )
     crop: Share = option(
         "Fraction of a clip's frames, padding left out, in each evaluation crop, which is sampled to the window."
@@ -201,7 +200,7 @@ class Data(Options):
     clips: File = option("File of the training clips in data.root: (clips, channels, frames, joints, people).")
     labels: File = option("File of the training labels in data.root: .npy, or .pkl of names and labels.")
     val: Rule | None = option("Clips held out for validation; null: none.", example="{rule: every, step: 7, offset: 1}")
-    test: Rule | None = option("Clips held out for the test, before validation; null: none.")
+    test: Rule | None = option("Clips held out for the test, taken out before those of data.val; null: none.")
     num_classes: Count | None = option(
         "Number of classes; null: as in classes.txt in data.root, or else in the labels."
     )

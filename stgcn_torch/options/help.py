@@ -12,7 +12,7 @@ from stgcn_torch.options.command_line import flags_of
 from stgcn_torch.options.declaration import NOTHING, Declared, Options, declared, in_a_row, titles, words
 from stgcn_torch.options.declaration import title as title_of
 from stgcn_torch.options.questions import GivenPreprocessing
-from stgcn_torch.options.training import Trainer
+from stgcn_torch.options.training import SGD, Trainer
 from stgcn_torch.skeleton import LAYOUTS
 
 FLAGS = ("--help", "-h")
@@ -22,10 +22,10 @@ NOTE = (
     "Options are given as NAME=VALUE, in any order. Lists and mappings want quotes: 'NAME=[a,b]', 'NAME={{a: b}}'. "
     "Paths are taken as they are typed.{presets} --help NAME tells all about one option{group}."
 )
-PRESETS_NOTE = " Defaults are those of the presets, or of those given beside --help; what is not set belongs to others."
+PRESETS_NOTE = " Defaults are those of the presets, or of those given beside --help."
 LAYOUTS_NOTE = (
     f"Layouts: {', '.join(sorted(LAYOUTS))}, or a YAML file such as {{joints: [Hip, LKnee, RKnee], bones: "
-    "[[LKnee, Hip], [RKnee, Hip]], center: Hip, pairs: [[LKnee, RKnee]]}; pairs, left and right, are for mirror images."
+    "[[LKnee, Hip], [RKnee, Hip]], center: Hip, pairs: [[LKnee, RKnee]]}; pairs of left and right are for mirroring."
 )
 
 
@@ -81,7 +81,7 @@ def listed(groups: Mapping[str, Sequence[Item]]) -> str:
             else:
                 lines += [f"  {head}", *wrapped(note, width, 6)]
             lines += wrapped(sentence, width, 6)
-            lines += [line for each in meanings.items() for line in wrapped(": ".join(each), width, 8)]
+            lines += [line for each in meanings.items() for line in wrapped(": ".join(each), width, 8, 12)]
     return "\n".join(lines)
 
 
@@ -101,11 +101,11 @@ def columns() -> int:
     return min(shutil.get_terminal_size().columns, WIDEST)
 
 
-def wrapped(text: str, width: int, indent: int = 0) -> list[str]:
-    """Text in lines of a width, indented."""
-    space = " " * indent
+def wrapped(text: str, width: int, indent: int = 0, hanging: int = 0) -> list[str]:
+    """Text in lines of a width, indented; those after the first by ``hanging`` if that is more."""
+    space, rest = " " * indent, " " * max(indent, hanging)
     lines = textwrap.wrap(
-        text, width, initial_indent=space, subsequent_indent=space, break_long_words=False, break_on_hyphens=False
+        text, width, initial_indent=space, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
     )
     return [line.replace(FIXED, " ") for line in lines]
 
@@ -207,13 +207,28 @@ def grouped(
             rooms = dict.fromkeys(f"{outer(option.name)[-1]}.NAME" for option in members if outer(option.name))
             twins = ", likewise data.test.NAME" if [*rooms] == ["data.val.NAME"] else ""
             heading = f"{name} ({', '.join(rooms)}{twins})" if rooms else name
-            items = [item(option, value_at(defaults, option.name)) for option in members]
+            # Parts in a file of data are for training: the checkpoint's hold, unless a preset is given.
+            stored = name == title_of(GivenPreprocessing) and value_at(defaults, "preprocessing.centring") is ...
+            values = {option.name: value_at(defaults, option.name) for option in members}
+            items = [
+                item(option, values[option.name], overruled=stored and values[option.name] is not None)
+                for option in members
+            ]
             groups[heading] = items if meanings else [each._replace(meanings=NOTHING) for each in items]
     return groups
 
 
-def item(option: Declared, default: Any) -> Item:
-    """An option with its default, which is ... where the configuration files have none."""
+OWNERS = {title_of(Trainer): "Lightning's", title_of(SGD): "torch's"}  # of defaults that no file says
+
+
+def item(option: Declared, default: Any, *, overruled: bool = False) -> Item:
+    """An option with its default.
+
+    Args:
+        option: The option.
+        default: Of the configuration files; ... where they have none.
+        overruled: Whether a checkpoint overrules them.
+    """
     unit, example = option.text("unit"), option.text("example")
     kind = words(option.annotation) + (f", {unit}" if unit else "")
     shown_example = f"{option.name}={example}"
@@ -222,10 +237,8 @@ def item(option: Declared, default: Any) -> Item:
     sentence = option.field.description or ""
     if example:
         sentence += f" Example: {shown_example}".replace(" ", FIXED).replace(FIXED, " ", 1)
-    # A preprocessing's parts in a file of data are for training: here the checkpoint has the word.
-    overruled = option.group == title_of(GivenPreprocessing) and default is not None
     if overruled or default is ...:
-        whose = "Lightning's" if option.group == title_of(Trainer) else "the checkpoint's" if overruled else "not set"
+        whose = OWNERS.get(option.group, "the checkpoint's" if overruled else "not set")
         return Item(option.name, f"({kind}; {whose})", sentence, option.meanings)
     if default == MISSING:
         return Item(option.name, f"({kind}; required)", sentence, option.meanings)

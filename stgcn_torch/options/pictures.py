@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le, MinLen
 
-from stgcn_torch.options.clips import Layout, Reading, Recordings
+from stgcn_torch.options.clips import FORMATS, Format, Layout, Reading, Recordings
 from stgcn_torch.options.declaration import Count, File, Index, Name, Positive, Text, YamlFile, option
 from stgcn_torch.options.questions import Weights
 from stgcn_torch.options.training import STRATEGIES
@@ -52,6 +52,9 @@ class Prepare(Recordings):
     out: File = option(
         "Folder of arrays to write, or FILE.pkl for PYSKL and MMAction2; must not exist.", example="my_set"
     )
+    fps: Positive | None = option(
+        "Frames per second of the recordings, which networks trained on them know then; null: unknown."
+    )
     to: Layout | None = option("Layout to convert to, joints matched by their names; null: no conversion.")
     skip: File | None = option("Text file of recordings to leave out, one name or path per line.")
     relabel: YamlFile | dict[Text, Text] | None = option(
@@ -64,6 +67,10 @@ class Visualize(Weights, Reading):
     """Figures."""
 
     layout: Layout | None = option("Layout to draw, or that of input's joints; null: fsd10, or the format's own.")
+    input_format: Format | None = option(
+        "Format of input; null: told from the files.",
+        meanings=FORMATS,
+    )
     most_people: Count = option("Largest number of people of a recording that are drawn; the format's first are taken.")
     ckpt_path: File | None = option("Checkpoint (.ckpt, .safetensors or .pt): its graph, and what it has learned.")
     run: File | None = option("Folder of a finished run: its curves and the clips that it confuses.")

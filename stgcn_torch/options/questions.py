@@ -124,7 +124,7 @@ class Evaluate(Checkpoint):
     data: Data
     layout: Layout = option("Layout of the arrays' joints; with data=arrays, layout.yaml in data.root unless given.")
     split: Literal["test", "val"] | None = option(
-        "Clips that are scored: those of data.test or of data.val; null: the test if there is one."
+        "Clips that are scored: those of data.test or of data.val; null: data.test, or else data.val."
     )
     out: File | None = option("Folder for results.json and confusion.png; null: only a line on the terminal.")
     accelerator: Accelerator = option("Device; auto takes a CUDA GPU where there is one.")

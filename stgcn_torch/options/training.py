@@ -141,7 +141,8 @@ class Cosine(Options):
     name: Literal["cosine"] = option("", hidden=True)
     interval: Literal["epoch", "step"] = option("When the rate changes: after each epoch or each step.")
     t_max: Positive = option(
-        "cosine: epochs from lr down to eta_min, warmup included; follows epochs unless given.", unit="epochs"
+        "cosine: epochs from lr down to eta_min, warmup included, after which it rises; epochs unless given.",
+        unit="epochs",
     )
     eta_min: NotNegative = option("cosine: lowest rate.")
     warmup: NotNegative = option("cosine and multistep: epochs of linear rise to lr, at the start.", unit="epochs")
@@ -185,10 +186,10 @@ class Trainer(Options):
     min_steps: Count | None = option("Lower limit of steps.", unit="steps", optional=True)
     max_time: Duration | None = option("Upper limit of time.", example="00:12:00:00", optional=True)
     limit_train_batches: SomeOf | None = option(
-        "Training batches of an epoch: 10 takes ten, 0.5 half of them.", optional=True
+        "Training batches of an epoch: 1 takes one, 1.0 all, 0.5 half.", optional=True
     )
-    limit_val_batches: Limit | None = option("Validation batches: 10 takes ten, 0.5 half of them.", optional=True)
-    limit_test_batches: Limit | None = option("Test batches: 10 takes ten, 0.5 half of them.", optional=True)
+    limit_val_batches: Limit | None = option("Validation batches: 1 takes one, 1.0 all, 0.5 half.", optional=True)
+    limit_test_batches: Limit | None = option("Test batches: 1 takes one, 1.0 all, 0.5 half.", optional=True)
     overfit_batches: Limit = option(
         "Batches that both training and validation use, to see that a network can fit them.", optional=True
     )
@@ -225,24 +226,24 @@ class Train(Options):
     widths: Widths = option("Output channels of each block; as many numbers as model.strides.", example="[64,64,128]")
     label_smoothing: Fraction = option("Share of the target probability that is spread over all classes.")
     ema: BelowOne | None = option(
-        "Decay per step of a moving average of the weights; null: no average.", example="0.999"
+        "Decay per step of averaged weights, which are scored and saved; null: none.", example="0.999"
     )
     monitor: Literal["val/top1", "val/top5", "val/mean_class", "val/loss"] = option(
-        "Measure that chooses the best checkpoint; val/mean_class is accuracy averaged over classes."
+        "Measure that chooses the best checkpoint; without data.val, it is the last; mean_class: averaged over classes."
     )
     patience: Count | None = option(
         "Epochs without improvement of monitor before training stops; null: never.", unit="epochs"
     )
     seed: Seed = option("Seed of first weights, order of clips, augmentation and dropout.")
     ckpt_path: File | None = option(
-        "Checkpoint of a run to resume, with the options that the run was given; null: a new run.",
+        "Checkpoint of a run to resume; give that run's options again; null: a new run.",
         example="run/checkpoints/last.ckpt",
     )
     init_from: File | None = option(
         "Checkpoint to start from; its last layer is dropped if the number of classes differs; null: random weights."
     )
     fused: bool | None = option(
-        "Faster GPU kernels, with trainer.precision=bf16-mixed; true: or an error, false: never, null: if possible."
+        "Faster GPU kernels, with trainer.precision=bf16-mixed; true: required, false: never, null: if possible."
     )
     progress_bar: bool = option("Progress bar on the terminal.")
     preprocessing: Preprocessing

@@ -18,6 +18,7 @@ from stgcn_torch.data.recordings.collection import Collection, classes_of, colle
 from stgcn_torch.data.recordings.joint_mapping import mapping
 from stgcn_torch.data.recordings.pyskl_writer import write_pyskl
 from stgcn_torch.data.recordings.selection import Selection
+from stgcn_torch.data.training_clips import ORIGIN
 from stgcn_torch.files import folder_beside
 from stgcn_torch.skeleton import Skeleton, skeleton
 from stgcn_torch.yaml_files import load_yaml
@@ -31,7 +32,8 @@ def write_arrays(collection: Collection, folder: Path) -> None:
     Args:
         collection: The clips.
         folder: Gets ``data.npy`` (N, C, T, V, M) float32, zero after a clip's last frame, ``channels.txt``,
-            ``layout.yaml``, ``manifest.csv``, and if the clips have classes ``labels.npy`` and ``classes.txt``.
+            ``layout.yaml``, ``recordings.yaml``, ``manifest.csv``, and if the clips have classes ``labels.npy`` and
+            ``classes.txt``.
     """
     folder.mkdir()
     body, channels = collection.selection.told
@@ -48,6 +50,8 @@ def write_arrays(collection: Collection, folder: Path) -> None:
         (folder / "classes.txt").write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
     (folder / "channels.txt").write_text("".join(f"{name}\n" for name in channels), encoding="utf-8")
     OmegaConf.save(OmegaConf.create(_mapping(body)), folder / "layout.yaml")
+    origin = {"people": collection.selection.people, "unit": collection.selection.unit, "fps": collection.fps}
+    OmegaConf.save(OmegaConf.create(origin), folder / ORIGIN)
     _write_manifest(collection, folder / "manifest.csv")
 
 
@@ -155,6 +159,7 @@ def run(config: DictConfig) -> None:
         steps = track(entries, "reading", disable=not sys.stderr.isatty())
         collection = collect(steps, aside / "clips", selection)
         leave_out_unlabelled(collection)
+        collection.fps = config.fps
         write = write_pyskl if out.suffix in (".pkl", ".pickle") else write_arrays
         write(collection, aside / "whole")
         out.parent.mkdir(parents=True, exist_ok=True)

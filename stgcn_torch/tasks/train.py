@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from stgcn_torch.checkpoint.reader import read_checkpoint
 from stgcn_torch.checkpoint.resume import check_resumes
 from stgcn_torch.checkpoint.weights import take_weights
 from stgcn_torch.commands.configuration import load_layout
+from stgcn_torch.commands.input_source import tracked
 from stgcn_torch.commands.run_objects import make_data, make_module, make_trainer, quiet_trainer, recipe
 from stgcn_torch.data.module import SkeletonData
 from stgcn_torch.drawing.report import one_line, write_report
@@ -38,7 +40,8 @@ def train(config: DictConfig, run: Path, overrides: Sequence[str] = ()) -> dict[
     pl.seed_everything(config.seed, verbose=False)
     layout = load_layout(config.layout)
     data = make_data(config, skeleton(layout))
-    module = make_module(config, layout, data)
+    clips = data.training_clips(partial(tracked, doing="looking at the training clips"))
+    module = make_module(config, layout, data, clips)
     if config.init_from:
         left = take_weights(module, read_checkpoint(config.init_from).state)
         log.info("weights from %s%s", config.init_from, f", but not {', '.join(left)}" if left else "")

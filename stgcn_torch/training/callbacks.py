@@ -10,6 +10,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 
 from stgcn_torch.files import written_whole
+from stgcn_torch.integrity import not_finite
 from stgcn_torch.training.fused import FusedNetwork, failure, hindrance
 from stgcn_torch.training.lit import LitSTGCN
 
@@ -63,6 +64,31 @@ class History(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the rows of a checkpoint."""
         self.rows = list(state_dict["rows"])
+
+
+class Divergence(Callback):
+    """Ends a training whose loss or weights are no longer finite, before anything of that epoch is saved."""
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Look at the weights before they are asked."""
+        if not trainer.sanity_checking:
+            self.check(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Look at losses and weights; checkpoints are written after it."""
+        self.check(trainer, pl_module)
+
+    @staticmethod
+    def check(trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Raise ValueError if a loss or a weight is not finite; every process decides alike."""
+        losses = [name for name, value in trainer.callback_metrics.items() if name.endswith("loss")]
+        spoilt = [name for name in losses if not torch.isfinite(trainer.callback_metrics[name]).all()]
+        spoilt += not_finite({name: tensor.detach() for name, tensor in module.state_dict().items()})
+        if spoilt:
+            raise ValueError(
+                f"training diverged in epoch {trainer.current_epoch + 1}: {spoilt[0]} is not finite; checkpoints are "
+                "those of the epochs before; a lower optimizer.lr or trainer.gradient_clip_val may help"
+            )
 
 
 class FirstCheckpoint(Callback):

@@ -18,6 +18,8 @@ from stgcn_torch.data.batch.augmentation import Augmentation, augment
 from stgcn_torch.data.batch.crops import even_crops
 from stgcn_torch.data.batch.streams import stack_streams
 from stgcn_torch.data.preprocessing.steps import Preprocessing, refuse_unknown
+from stgcn_torch.data.training_clips import TrainingClips
+from stgcn_torch.integrity import CARD, DIGEST, check_digest, check_finite, digest
 from stgcn_torch.model import STGCN
 from stgcn_torch.skeleton import skeleton
 from stgcn_torch.training.fused import FusedNetwork
@@ -43,6 +45,7 @@ class LitSTGCN(pl.LightningModule):
         augmentation: ``Augmentation`` as plain values.
         label_smoothing: In [0, 1].
         seed: Seed of augmentation and dropout, combined with epoch, batch and rank.
+        training_clips: ``TrainingClips`` as plain values; None if unknown.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class LitSTGCN(pl.LightningModule):
         augmentation: dict[str, Any] | None = None,
         label_smoothing: float = 0.0,
         seed: int = 0,
+        training_clips: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
         if not 0 <= label_smoothing <= 1:
@@ -62,6 +66,8 @@ class LitSTGCN(pl.LightningModule):
         self.save_hyperparameters()
         self.preprocessing = Preprocessing.of(preprocessing)
         self.augmentation = Augmentation.of(augmentation or {})
+        self.training_clips = TrainingClips.of(training_clips) if training_clips else None
+        self.assumed: tuple[str, ...] = ()  # sentences on what a file did not say
         self.classes = tuple(classes)
         self.body = skeleton(model.get("layout", "fsd10"))
         refuse_unknown("model", model, inspect.signature(STGCN).parameters)
@@ -144,6 +150,15 @@ class LitSTGCN(pl.LightningModule):
         self.log(f"{split}/mean_class", mean_class_accuracy(self.confusion))
         metrics.reset()
         self.eval_loss.reset()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Store the digest of the tensors, averaged ones as they are saved."""
+        checkpoint[CARD] = {DIGEST: digest(checkpoint["state_dict"])}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Raise ValueError if tensors differ from their digest, or are not finite."""
+        check_digest(checkpoint["state_dict"], checkpoint.get(CARD, {}).get(DIGEST))
+        check_finite(checkpoint["state_dict"])
 
     def configure_optimizers(self) -> Any:
         """Optimizer and schedule from the hyperparameters."""

@@ -47,6 +47,7 @@ class Collection:
         left_out: Recordings that could not be used, a line each.
         problems: Ignored faults of the other recordings, a line each.
         crowd: Number of people left out because their clip was full.
+        fps: Frames per second; None if unknown.
     """
 
     selection: Selection
@@ -55,6 +56,7 @@ class Collection:
     left_out: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     crowd: int = 0
+    fps: float | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
