@@ -14,12 +14,13 @@ from convert.command_line import Parser
 from convert.formats.kinds import TORCH, File, Folder, open_path
 from convert.formats.pdparams import pdparams_views
 from convert.formats.torch_files import pt_views
-from convert.network.network import Network, find_network
+from convert.network.network import UNKNOWN, Network, find_network
 from convert.network.optimizer import Momentum, find_momentum, is_checkpoint
 from convert.network.recipes import Recipe, find_recipe, optimizer_summary
 from convert.outputs.report import damage, report, table
 from convert.outputs.writer import SUFFIXES, body_of, centring_of, compare, preprocessing_of, write
 from convert.pickle.errors import ConvertError, MismatchError, UnreadableError, UnsafeError, about
+from stgcn_torch.architecture import unknown_strides
 from stgcn_torch.checkpoint.card import beside, read_card
 from stgcn_torch.checkpoint.clip_evidence import contradiction
 from stgcn_torch.files import check_writable, resolved, write_whole
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal's encoding may lack characters of the names
     try:
-        run(Parser().parse_args(arguments))
+        run(Parser().parse_args(sys.argv[1:] if arguments is None else arguments))
     except ConvertError as problem:
         _leave(problem, EXIT_CODES.get(type(problem), 1))
     except (OSError, ValueError) as problem:
@@ -82,6 +83,8 @@ def run(options: argparse.Namespace) -> None:
         network = replace(network, assumed=("preprocessing",))
     elif options.preprocessing:
         network = replace(network, assumed=())
+    if network.strides_from == UNKNOWN and not options.dry_run:
+        raise MismatchError(f"{options.input}: {unknown_strides(len(network.model['channels']), '--strides')}")
     if (spoilt := summary["checks"]["not_finite"]) and not options.dry_run:
         raise MismatchError(f"{options.input}: {spoilt[0]} is not finite, its training diverged or it is damaged")
     if options.output.suffix == ".ckpt" and not network.model["num_classes"]:

@@ -96,16 +96,16 @@ def lengths(state: State, layers: Sequence[Layer], block: int = 0) -> dict[str, 
 
 def architecture(state: State) -> dict[str, Any]:
     """Arguments of ``STGCN`` from a bare state dict: ``sizes`` and ``graph_of``; raises as they do."""
-    A = state["backbone.A"]
+    arguments, A = sizes(state), state["backbone.A"]
     precision = HALF_PRECISION.get(str(A.dtype).removeprefix("torch."), PRECISION)
-    return sizes(state) | graph_of(A.float() if hasattr(A, "float") else A, precision)
+    return arguments | graph_of(A.float() if hasattr(A, "float") else A, precision)
 
 
 def sizes(state: State) -> dict[str, Any]:
     """Arguments of ``STGCN`` from the shapes of its tensors.
 
-    Dropout is not stored, nor are strides, which are left out unless widths and projections are those of the published
-    network. A backbone without a head has ``num_classes`` 0.
+    Dropout is not stored, nor are strides: a block that projects its residual is taken to halve the frames, which
+    ``is_published`` trusts or not. A backbone without a head has ``num_classes`` 0.
 
     Raises:
         ValueError: The tensors are not those of an ST-GCN. Single missing or misshapen tensors are not checked here;
@@ -128,17 +128,24 @@ def sizes(state: State) -> dict[str, Any]:
     return {
         "num_classes": lengths(state, HEAD).get("N", 0),
         "in_channels": block_sizes[0]["C"],
-        "channels": (widths := [block["D"] for block in block_sizes]),
+        "channels": [block["D"] for block in block_sizes],
+        "strides": [2 if i and has_layer(state, PROJECTION, i) else 1 for i in blocks],
         "temporal_kernel": next((block["F"] for block in block_sizes if "F" in block), TEMPORAL_KERNEL),
-        **{name: has_layer(state, name) for name in SWITCHES},
-        **({"strides": PUBLISHED_STRIDES} if widths == PUBLISHED_WIDTHS and projects_as_published(state) else {}),
-    }
+    } | {name: has_layer(state, name) for name in SWITCHES}
 
 
-def projects_as_published(state: State) -> bool:
-    """Whether the blocks with a projection of their residual are those of the published network."""
-    projections = [2 if i and has_layer(state, PROJECTION, i) else 1 for i in range(len(PUBLISHED_STRIDES))]
-    return projections == PUBLISHED_STRIDES
+def is_published(model: Mapping[str, Any]) -> bool:
+    """Whether widths, and strides as ``sizes`` guesses them, are those of the published network."""
+    return bool(model["channels"] == PUBLISHED_WIDTHS and model["strides"] == PUBLISHED_STRIDES)
+
+
+def unknown_strides(blocks: int, option: str) -> str:
+    """The message for a network whose strides nobody said; ``option`` is what they are given by, such as strides=."""
+    example = ",".join(["1"] * (blocks - 1) + ["2"])
+    return (
+        f"no tensor tells the strides of its {blocks} blocks, and they are not those of the published network: "
+        f"say {option}, a number for each block, such as {example}"
+    )
 
 
 def exact_adjacency(model: Mapping[str, Any]) -> Any:

@@ -14,12 +14,13 @@ from convert.network.keys import Array, bare_names, dialect_of, fitting_tensors,
 from convert.pickle.errors import MismatchError
 from convert.pickle.stored import owned
 from convert.pickle.tree import by_key, collections
-from stgcn_torch.architecture import misfits, sizes, tensor_shapes
+from stgcn_torch.architecture import is_published, misfits, sizes, tensor_shapes
 
 HYPER_PARAMETERS = "hyper_parameters"  # key in a checkpoint of this project
 PREFERRED_KEYS = ("state_dict", "model", "model_state_dict", "network", "params")
 ADAPTIVE = ("mmaction2-1.x", "pyskl")  # dialects whose edge importances may be added to the graph instead
 MAX_STRIDE = 1024  # frames
+PUBLISHED, UNKNOWN = "assumed, as published; --strides says others", "guessed; --strides says them"
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Network:
         classes: Names of the classes, from this project's checkpoints.
         training_clips: Facts about the training clips, likewise.
         assumed: Parts that no file said, such as preprocessing.
-        strides_from: Source of the blocks' strides, which no tensor shows.
+        strides_from: Source of the blocks' strides, which no tensor shows; ``UNKNOWN`` if they are a mere guess.
         warnings: Assumptions made, and signs of damage.
     """
 
@@ -55,7 +56,7 @@ class Network:
     classes: tuple[str, ...] | None = None
     training_clips: Mapping[str, Any] | None = None
     assumed: tuple[str, ...] = ()
-    strides_from: str = "assumed"
+    strides_from: str = UNKNOWN
     warnings: list[str] = field(default_factory=list)
 
 
@@ -234,12 +235,7 @@ def _with_strides(
         raise MismatchError(f"it has {blocks} blocks, got {len(strides)} strides")
     if strides:
         return model | {"strides": list(strides)}, source
-    if "strides" in model:
-        return model, "assumed, as published; --strides says others"
-    raise MismatchError(
-        f"no tensor tells the strides of its {blocks} blocks, and they are not those of the published network; "
-        f"say --strides, a number for each block such as {','.join(['1'] * (blocks - 1) + ['2'])}"
-    )
+    return model, PUBLISHED if is_published(model) else UNKNOWN
 
 
 def _float32(array: Array) -> Array:

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from stgcn_torch.architecture import architecture
+from stgcn_torch.architecture import architecture, is_published, unknown_strides
 from stgcn_torch.checkpoint.card import read_card
 from stgcn_torch.checkpoint.weights import State, check_fits, check_head, in_single_precision
 from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS, Preprocessing
@@ -45,11 +45,12 @@ class Checkpoint:
 
     Attributes:
         state: Tensors by the names of ``STGCN.state_dict``.
-        model: Arguments of ``STGCN`` for these tensors; without strides where neither file nor user says them.
+        model: Arguments of ``STGCN`` for these tensors.
         preprocessing: Preprocessing of the training clips; None if not stored.
         classes: Class names; None if not stored.
         clips: Facts about the training clips; None if not stored.
         assumed: Sentences on what no file said and is taken for granted.
+        has_strides: Whether the strides in ``model`` are known, or those of the published network, and no mere guess.
         hyperparameters: All arguments of ``LitSTGCN``; None if the file holds weights only.
         recipe: Other values that a resumed run must repeat, from ``commands.run_objects.recipe``; None if not stored.
     """
@@ -60,6 +61,7 @@ class Checkpoint:
     classes: tuple[str, ...] | None = None
     clips: TrainingClips | None = None
     assumed: tuple[str, ...] = ()
+    has_strides: bool = True
     hyperparameters: Mapping[str, Any] | None = None
     recipe: Mapping[str, Any] | None = None
 
@@ -78,17 +80,13 @@ class Checkpoint:
     def check(self) -> None:
         """Raise ValueError as ``build``, before any memory is taken: what a file says may be of any size."""
         check_head(self.model)
-        if "strides" not in self.model:
-            blocks = len(self.model["channels"])
-            raise ValueError(
-                f"no tensor tells the strides of its {blocks} blocks, and they are not those of the published network; "
-                f"say strides=, a number for each block such as [{','.join(['1'] * (blocks - 1) + ['2'])}]"
-            )
         if self.classes is not None and len(self.classes) != self.model["num_classes"]:
             raise ValueError(f"it names {len(self.classes)} classes, and its head has {self.model['num_classes']}")
         with torch.device("meta"):
             expected = STGCN(**self.model).state_dict()
         check_fits(self.state, expected)
+        if not self.has_strides:
+            raise ValueError(unknown_strides(len(self.model["channels"]), "strides="))
 
 
 def load_model(path: str | Path, strides: Sequence[int] | None = None) -> STGCN:
@@ -128,8 +126,8 @@ def read_checkpoint(path: str | Path, strides: Sequence[int] | None = None) -> C
 def _with_strides(checkpoint: Checkpoint, strides: Sequence[int] | None) -> Checkpoint:
     """The checkpoint with the strides that are given, or a sentence on those that are assumed."""
     if strides:
-        return replace(checkpoint, model=checkpoint.model | {"strides": list(strides)})
-    if checkpoint.classes is None and "strides" in checkpoint.model:  # of bare tensors
+        return replace(checkpoint, model=checkpoint.model | {"strides": list(strides)}, has_strides=True)
+    if checkpoint.classes is None and checkpoint.has_strides:  # of bare tensors
         listed = ",".join(map(str, checkpoint.model["strides"]))
         line = f"the strides of its blocks are assumed, those of the published network ({listed}); strides= overrules"
         return replace(checkpoint, assumed=(*checkpoint.assumed, line))
@@ -157,14 +155,17 @@ def _checkpoint(path: Path) -> Checkpoint:
         callbacks = contents.get("callbacks")
         recipe = callbacks.get("Recipe") if isinstance(callbacks, Mapping) else None
         assumed = ASSUMED if "preprocessing" in (hparams.get("assumed") or ()) else ()
-        return Checkpoint(state, model, preprocessing, tuple(hparams["classes"]), clips, assumed, hparams, recipe)
+        classes = tuple(hparams["classes"])
+        return Checkpoint(state, model, preprocessing, classes, clips, assumed, True, hparams, recipe)
     state = _tensors(path, contents.get("state_dict", contents))
     card = read_card(path)
     _check_digest(path, state, card)
     try:
         model = architecture(state)
         state = in_single_precision(state, model)
-        return Checkpoint(state, model) if card is None else _described(state, model, card)
+        if card is None:
+            return Checkpoint(state, model, has_strides=is_published(model))
+        return _described(state, model, card)
     except ValueError as error:
         raise ValueError(f"{path}: {error}; {_advice(path)}") from None
 
