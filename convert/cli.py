@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal's encoding may lack characters of the names
     try:
-        run(Parser().parse_args(arguments))
+        run(Parser().parse_args(sys.argv[1:] if arguments is None else arguments))
     except ConvertError as problem:
         _leave(problem, EXIT_CODES.get(type(problem), 1))
     except (OSError, ValueError) as problem:

@@ -1,7 +1,6 @@
 """The arguments of ``convert-pdparams``, and its help."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -102,9 +101,8 @@ class Parser(argparse.ArgumentParser):
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse does it; options beside ``--help`` are those that help is wanted on."""
-        words = [*(sys.argv[1:] if args is None else args)]
-        self.topics = {word.partition("=")[0].lstrip("-") for word in words} - {"h", "help"}
-        return super().parse_args(words, namespace)
+        self.topics = {word.partition("=")[0].lstrip("-") for word in args or ()} - {"h", "help"}
+        return super().parse_args(args, namespace)
 
     def format_help(self) -> str:
         """Help in groups, at the terminal's width, or on the options that were named beside it."""
