@@ -181,8 +181,29 @@ class STGCNHead(nn.Module):
         return logits.flatten(1)
 
 
+def with_absent_people(x: Tensor, slots: int | None) -> Tensor:
+    """Clips (N, C, T, V, M) with people of zeros up to so many; features are a mean over people, absent ones included.
+
+    Args:
+        x: The clips.
+        slots: People in the clips of the training; None to leave them as they are.
+
+    Raises:
+        ValueError: There are more people.
+    """
+    if slots is None or x.shape[-1] == slots:
+        return x
+    if x.shape[-1] > slots:
+        raise ValueError(f"the network was trained on clips of {slots} people, got {x.shape[-1]}: choose whom it sees")
+    absent = x.new_zeros((*x.shape[:-1], slots - x.shape[-1]))
+    return torch.cat([x, absent], dim=-1)
+
+
 class STGCN(nn.Module):
     """ST-GCN: clips in, logits out.
+
+    Attributes:
+        slots: People in the clips that it was trained on, to which absent ones are added; None if unknown.
 
     Args:
         num_classes: Number of classes.
@@ -236,11 +257,12 @@ class STGCN(nn.Module):
             aggregation=aggregation,
         )
         self.head = STGCNHead(channels[-1], num_classes)
+        self.slots: int | None = None
         initialize(self, initialization)
 
     def forward(self, x: Float[Tensor, "N C T V M"]) -> Float[Tensor, "N num_classes"]:
         """Clips (N, C, T, V, M) to logits (N, num_classes)."""
-        logits: Tensor = self.head(self.backbone(x))
+        logits: Tensor = self.head(self.backbone(with_absent_people(x, self.slots)))
         return logits
 
 

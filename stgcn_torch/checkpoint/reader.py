@@ -75,6 +75,7 @@ class Checkpoint:
         self.check()
         network = STGCN(**self.model)
         network.load_state_dict(dict(self.state))
+        network.slots = self.clips.slots if self.clips else None
         return network.eval()
 
     def check(self) -> None:

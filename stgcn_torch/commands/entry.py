@@ -155,6 +155,7 @@ def quiet_known_warnings() -> None:
         ".*The number of training batches.*",
         ".*GPU available but not used.*",  # Apple's: trainer_on says it
         ".*You defined a .validation_step. but have no.*",
+        ".*Encountered `nan` values in tensor.*",  # the run ends there, with a line
         ".*Total length of `list` across ranks is zero.*",  # the loaders of a run that holds nothing out
     ):
         warnings.filterwarnings("ignore", message)

@@ -18,12 +18,15 @@ from stgcn_torch.commands.networks import warn
 from stgcn_torch.data.arrays import open_clips, open_npy
 from stgcn_torch.data.formats import recordings
 from stgcn_torch.data.formats.arrays import told as told_beside
+from stgcn_torch.data.preprocessing.people import crowded, in_slots
 from stgcn_torch.data.preprocessing.steps import Clip, preprocess
 from stgcn_torch.data.recordings.collection import Collection, collect
 from stgcn_torch.data.recordings.selection import Selection
 from stgcn_torch.prediction.ensemble import Ensemble
 from stgcn_torch.prediction.sliding import ClipSequence
 from stgcn_torch.skeleton import skeleton
+
+MOST = 2  # people in a clip, where neither the user nor a checkpoint says it
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ def opened(config: DictConfig, ensemble: Ensemble, command: str) -> Iterator[Sou
                 warn(command, [f"clips of {', '.join(ensemble.channels)} alone"])
             check_told(Path(config.input), ensemble)
             array = open_clips(config.input, ensemble.channels, ensemble.body, single=True)
+            warn(command, too_many(array, ensemble.slots))
             clips: ClipSequence = array
             places, columns = [Place(i, end=array.shape[2]) for i in range(len(array))], ["index"]
         else:
@@ -104,6 +108,7 @@ def selection_of(config: DictConfig, **others: Any) -> Selection:
         others: Further parts of the selection.
     """
     shared = {part: part for part in ("absent", "unit", "people", "min_frames")} | {"most": "most_people"}
+    shared = {part: option for part, option in shared.items() if part not in others}
     return Selection(
         body=skeleton(load_layout(config.layout)) if config.layout else None,
         channels=tuple(config.channels) if config.channels else None,
@@ -114,12 +119,31 @@ def selection_of(config: DictConfig, **others: Any) -> Selection:
 
 def read_recordings(config: DictConfig, ensemble: Ensemble, folder: Path) -> Collection:
     """The clips of a source of any format, in a file in the folder; says on stderr what could not be read."""
-    selection = selection_of(config, keep=ensemble.channels, to=ensemble.body)
-    found = recordings(config.input, config.input_format, apart=config.people == "each")
+    people, most = config.people or ensemble.people or "each", config.most_people or ensemble.slots or MOST
+    selection = selection_of(config, keep=ensemble.channels, to=ensemble.body, people=people, most=most)
+    found = recordings(config.input, config.input_format, apart=people == "each")
     collection = collect(tracked(found, "reading"), folder / "clips", selection)
-    for line in [*(f"left out {line}" for line in collection.left_out), *collection.problems]:
+    lines = [*(f"left out {line}" for line in collection.left_out), *collection.problems]
+    if config.people is None:
+        other, effect = {
+            "each": ("together", "puts those of a recording into one clip"),
+            "together": ("each", "makes a clip of each"),
+        }[people]
+        why = ", as in the clips of the training" if ensemble.people else ""
+        lines.append(f"people={people}{why}; people={other} {effect}")
+    if collection.crowd:
+        lines.append(f"{collection.crowd} people are in no clip, as clips have room for {most}")
+    for line in lines:
         print(line, file=sys.stderr)
     return collection
+
+
+def too_many(clips: ClipSequence, slots: int | None) -> list[str]:
+    """A line if clips of an array show more people than the network was trained on."""
+    if slots is None or clips[0].shape[3] <= slots:
+        return []
+    count = sum(crowded(clips[i], slots) for i in range(len(clips)))
+    return [f"{count} clips show more people than the {slots} of the training; the first are taken"] if count else []
 
 
 def tracked(parts: Iterable[Any], doing: str) -> Iterable[Any]:
@@ -150,6 +174,6 @@ def check_told(path: Path, ensemble: Ensemble) -> None:
 def odd_scale(ensemble: Ensemble, clip: Clip) -> list[str]:
     """A line if a clip, as recorded, is of quite another size than those the first network was trained on."""
     module = ensemble.modules[0]
-    processed = preprocess(np.asarray(clip), module.preprocessing, module.body)
+    processed = preprocess(in_slots(np.asarray(clip), module.slots), module.preprocessing, module.body)
     line = other_scale(module.state_dict(), module.preprocessing, processed)
     return [line] if line else []

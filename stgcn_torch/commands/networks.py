@@ -26,6 +26,7 @@ def networks(config: DictConfig, command: str) -> tuple[Ensemble, list[str]]:
     weights = plain(config.weights) if "weights" in config else None
     ensemble = load_ensemble(paths if isinstance(paths, list) else [paths], weights, options, plain(config.strides))
     odd = odd_centring(ensemble, options)
+    warn(command, [line for module in ensemble.modules for line in module.assumed])
     warn(command, odd)
     return ensemble, odd
 

@@ -43,7 +43,7 @@ def make_data(config: DictConfig, body: Skeleton, module: LitSTGCN | None = None
             wanted = ", ".join(preprocessing.channels)
             raise ValueError(f"the checkpoint wants channels {wanted}, got {', '.join(channels)}")
         options["only"] = config.split or ("test" if options["test"] else "val")
-        options["classes"] = module.classes
+        options["classes"], options["slots"] = module.classes, module.slots
     return SkeletonData(preprocessing=preprocessing, body=body, seed=config.seed, **options)
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from stgcn_torch.data.arrays import Labels, validate_clip
+from stgcn_torch.data.preprocessing.people import in_slots
 from stgcn_torch.data.preprocessing.steps import Preprocessing, preprocess
 from stgcn_torch.skeleton import Skeleton
 
@@ -42,6 +43,7 @@ class ClipDataset(Dataset[tuple[Tensor, Tensor]]):
         preprocessing: The steps for every clip.
         body: The layout of the joints.
         seed: For ``random_pad``, with the epoch and the clip's index; None for no randomness.
+        slots: People in each clip, as in training; None for those of ``array``.
     """
 
     def __init__(
@@ -52,17 +54,26 @@ class ClipDataset(Dataset[tuple[Tensor, Tensor]]):
         preprocessing: Preprocessing,
         body: Skeleton,
         seed: int | None = None,
+        slots: int | None = None,
     ) -> None:
-        self.array = array
+        self.array, self.slots = array, slots
         self.indices = np.asarray(indices, dtype=np.int64)
         self.labels = np.full(len(self.indices), -1) if labels is None else np.asarray(labels)[self.indices]
         self.preprocessing = preprocessing
         self.body = body
         self.seed = seed
         self.epoch = 0
-        self.shape = (len(preprocessing.keep), preprocessing.kept_frames, len(body.joints), array.shape[4])
+        self.shape = (len(preprocessing.keep), preprocessing.kept_frames, len(body.joints), slots or array.shape[4])
         self.caches = not (preprocessing.random_pad and seed is not None)
         self._make_room()
+
+    def of(self, positions: Sequence[int] | np.ndarray[Any, Any]) -> "ClipDataset":
+        """The dataset of some of its clips."""
+        part = ClipDataset(
+            self.array, None, self.indices[positions].tolist(), self.preprocessing, self.body, self.seed, self.slots
+        )
+        part.labels = self.labels[positions]
+        return part
 
     def _make_room(self, folder: Path | None = None) -> None:
         # Both in files, which forked workers share: every clip is preprocessed by one of them only.
@@ -104,7 +115,7 @@ class ClipDataset(Dataset[tuple[Tensor, Tensor]]):
 
     def _preprocess(self, i: int) -> np.ndarray[Any, Any]:
         index = int(self.indices[i])
-        clip = np.asarray(self.array[index])
+        clip = in_slots(np.asarray(self.array[index]), self.slots)
         validate_clip(clip, index, self.preprocessing)
         rng = None if self.seed is None else np.random.default_rng((self.seed, self.epoch, index))
         try:

@@ -46,6 +46,7 @@ class SkeletonData(pl.LightningDataModule):
         num_workers: Processes that read clips; 0 is enough once all clips are preprocessed.
         resident: Hold the training clips in the GPU's memory; None to do so where they fit.
         seed: Seed of the order of training clips.
+        slots: People in each clip, for a network that was trained on so many; None for those of the arrays.
 
     Raises:
         FileNotFoundError: A file is missing.
@@ -71,6 +72,7 @@ class SkeletonData(pl.LightningDataModule):
         num_workers: int = 0,
         resident: bool | None = None,
         seed: int = 0,
+        slots: int | None = None,
     ) -> None:
         super().__init__()
         self.root, self.clips = Path(root), clips
@@ -91,7 +93,7 @@ class SkeletonData(pl.LightningDataModule):
             raise ValueError(
                 f"there is no {only} split to evaluate on; the data hold out {', '.join(rules) or 'nothing'}"
             )
-        self.rules = rules
+        self.rules, self.slots = rules, slots
         self.datasets = self._from_files(rules, only)
         if only not in self.datasets:
             self.datasets |= self._divided(clips, labels, rules, only)
@@ -113,7 +115,7 @@ class SkeletonData(pl.LightningDataModule):
             if not rule.get("clips") or not rule.get("labels"):
                 raise ValueError(f"rule file of {name} must name clips and labels, got {dict(rule)}")
             array, labels = self._open(rule["clips"], rule["labels"])
-            sets[name] = ClipDataset(array, labels, range(len(array)), self.preprocessing, self.body)
+            sets[name] = ClipDataset(array, labels, range(len(array)), self.preprocessing, self.body, slots=self.slots)
         return sets
 
     def _divided(self, clips: str, labels: str, rules: Rules, only: str | None) -> dict[str, ClipDataset]:
@@ -123,7 +125,13 @@ class SkeletonData(pl.LightningDataModule):
         groups = {column: read_groups(self.root / "manifest.csv", column, len(array)) for column in columns}
         return {
             name: ClipDataset(
-                array, targets, indices.tolist(), self.preprocessing, self.body, self.seed if name == "train" else None
+                array,
+                targets,
+                indices.tolist(),
+                self.preprocessing,
+                self.body,
+                self.seed if name == "train" else None,
+                self.slots,
             )
             for name, indices in divided(rules, targets, groups).items()
             if only in (None, name)

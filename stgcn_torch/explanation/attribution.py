@@ -10,6 +10,7 @@ from torch import Tensor
 from stgcn_torch.data.batch.crops import even_crops, live_length
 from stgcn_torch.data.batch.streams import stack_streams
 from stgcn_torch.data.preprocessing.account import account
+from stgcn_torch.data.preprocessing.people import in_slots
 from stgcn_torch.data.preprocessing.steps import (
     Clip,
     Preprocessing,
@@ -124,7 +125,7 @@ def explain(
     crop = preprocessing.crops // 2 if crop is None else crop
     if not 0 <= crop < preprocessing.crops:
         raise ValueError(f"crop must be from 0 to {preprocessing.crops - 1}, got {crop}")
-    clip = np.asarray(clip)
+    clip = in_slots(np.asarray(clip), module.slots)
     joints, absent, frames = _window(module, clip, crop)
     x = torch.from_numpy(joints).to(module.device)
     with torch.no_grad():

@@ -64,6 +64,13 @@ class Checkpoints(Weights):
 class Source(Recordings):
     """Recordings."""
 
+    people: Literal["each", "together"] | None = option(  # type: ignore[assignment]
+        "One clip for each person of a recording, or one with all together; null: as in training; not of arrays."
+    )
+    most_people: Count | None = option(  # type: ignore[assignment]
+        "With people=together: most people in a clip, in the order that the format lists them; null: as in training."
+    )
+
     input: File = option(
         "Clips: .npy (N, C, T, V, M) or one clip (C, T, V, M); or a file or folder of recordings.",
         example="recordings/",
@@ -124,8 +131,9 @@ class Evaluate(Checkpoint):
     data: Data
     layout: Layout = option("Layout of the arrays' joints; with data=arrays, layout.yaml in data.root unless given.")
     split: Literal["test", "val"] | None = option(
-        "Clips that are scored: those of data.test or of data.val; null: data.test, or else data.val."
+        "Clips that are scored: the test's or those of validation; null: the test's if there is one."
     )
+    allow_seen: bool = option("Clips that the network was trained on are scored too, in place of left out.")
     out: File | None = option("Folder for results.json and confusion.png; null: only a line on the terminal.")
     accelerator: Accelerator = option("Device; auto takes a CUDA GPU where there is one.")
     precision: Precision = option("Numeric precision of the computation.")

@@ -49,6 +49,18 @@ class Ensemble:
         return self.modules[0].body
 
     @property
+    def slots(self) -> int | None:
+        """People in the clips that the networks were trained on: the largest number of any; None if none says it."""
+        return max((module.slots for module in self.modules if module.slots), default=None)
+
+    @property
+    def people(self) -> str | None:
+        """How the people of recordings were put into the clips of a training, by the first network that tells it."""
+        told = [clips.people for module in self.modules if (clips := module.training_clips) and clips.people]
+        by_slots = {None: None, 1: "each"}.get(self.slots, "together")
+        return told[0] if told else by_slots
+
+    @property
     def window(self) -> int:
         """Number of frames that no network samples down: the smallest of their windows."""
         return min(module.preprocessing.kept_frames for module in self.modules)
@@ -106,7 +118,7 @@ class Ensemble:
 
 
 def _of_one(module: LitSTGCN, clips: ClipArray, indices: Sequence[int], batch_size: int) -> Probabilities:
-    dataset = ClipDataset(clips, None, indices, module.preprocessing, module.body)
+    dataset = ClipDataset(clips, None, indices, module.preprocessing, module.body, slots=module.slots)
     result = np.empty((len(indices), len(module.classes)))
     at = 0
     with torch.inference_mode():

@@ -56,7 +56,7 @@ def running_segments(
         frames: Width of the mean around each moment, cut off at both ends of the recording.
         name: Name of the clip in error messages.
     """
-    clips = [LongClip(clip, module.preprocessing, module.body, name) for module in ensemble.modules]
+    clips = [LongClip(clip, module.preprocessing, module.body, name, module.slots) for module in ensemble.modules]
     live, stride = clips[0].live(), streams[0].stride
     width = max(1, round(frames / stride))
     probabilities = [

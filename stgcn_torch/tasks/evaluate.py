@@ -1,11 +1,21 @@
 """``python -m stgcn_torch.evaluate``: the metrics of a checkpoint on a held-out split."""
 
-import pytorch_lightning as pl
-from omegaconf import DictConfig
+import re
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
 
-from stgcn_torch.commands.networks import networks
+import numpy as np
+import pytorch_lightning as pl
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, open_dict
+
+from stgcn_torch.commands.input_source import tracked
+from stgcn_torch.commands.networks import networks, warn
 from stgcn_torch.commands.run_objects import make_data, quiet_trainer
 from stgcn_torch.data.module import SkeletonData
+from stgcn_torch.data.splits import RULES
 from stgcn_torch.drawing.report import one_line, summarize, write_report
 from stgcn_torch.inference.exact import for_inference
 from stgcn_torch.training.lit import LitSTGCN
@@ -34,9 +44,60 @@ def evaluate(module: LitSTGCN, data: SkeletonData, split: str | None, trainer: p
     return summarize(split, metrics[0], fast.confusion.numpy(), module.classes)
 
 
+def take_split(config: DictConfig, module: LitSTGCN, overrides: Sequence[str]) -> list[str]:
+    """Put the split of the checkpoint's run into a configuration whose user gave none; returns a line about it.
+
+    Files that the run held out must lie in ``data.root``; where they do not, the configuration's own split holds.
+    """
+    split = module.training_clips.split if module.training_clips else None
+    if split is None or any(re.match(r"[+~]*data\.(val|test)\b", override) for override in overrides):
+        return []
+    root = Path(config.data.root)
+    files = [rule["clips"] for rule in split.values() if rule.get("rule") == "file"]
+    if missing := [name for name in files if not (root / name).is_file()]:
+        return [f"the run held out {missing[0]}, which {root} does not have: its clips are split as data.val says"]
+    with open_dict(config):
+        for name in ("val", "test"):
+            config.data[name] = split.get(name)
+    told = "; ".join(f"{name} {_words(rule)}" for name, rule in split.items()) or "nothing"
+    return [f"the split of the checkpoint's run: {told}; data.val= and data.test= overrule"]
+
+
+def _words(rule: Mapping[str, Any]) -> str:
+    options = {key: rule[key] for key in RULES.get(rule.get("rule", ""), ()) if rule.get(key) is not None}
+    return f"{rule.get('rule')} ({', '.join(f'{key}={value}' for key, value in options.items())})"
+
+
+def leave_out_seen(data: SkeletonData, module: LitSTGCN) -> list[str]:
+    """Take clips out of the evaluated split that the network was trained on; returns a line about them.
+
+    Raises:
+        ValueError: No clip remains.
+    """
+    clips = module.training_clips
+    if clips is None or not clips.hashes:
+        return []
+    (split,) = data.datasets
+    seen = clips.seen(data.survey_of(split, partial(tracked, doing="looking for clips of the training")).hashes)
+    if not seen.any():
+        return []
+    dataset = data.datasets[split]
+    numbers = ", ".join(map(str, dataset.indices[seen][:5].tolist())) + (", ..." if seen.sum() > 5 else "")
+    if seen.all():
+        raise ValueError(
+            f"the network was trained on each of the {len(seen)} clips of {split}; allow_seen=true scores them"
+        )
+    data.datasets[split] = dataset.of(np.flatnonzero(~seen))
+    return [
+        f"{seen.sum()} of {len(seen)} clips of {split} are left out, as the network was trained on them (clips "
+        f"{numbers}); allow_seen=true scores them"
+    ]
+
+
 def run(config: DictConfig) -> None:
     """Evaluate as the composed configuration says."""
     (module,) = networks(config, "evaluate")[0].modules
+    warn("evaluate", take_split(config, module, HydraConfig.get().overrides.task))
     data = make_data(config, module.body, module)
     if data.num_classes != len(module.classes):
         raise ValueError(f"{config.ckpt_path} has {len(module.classes)} classes, the data have {data.num_classes}")
@@ -46,6 +107,8 @@ def run(config: DictConfig) -> None:
             f"{config.ckpt_path} knows the classes {', '.join(module.classes)}; "
             f"those of {data.root} are {', '.join(data.classes)}"
         )
+    if not config.allow_seen:
+        warn("evaluate", leave_out_seen(data, module))
     results = evaluate(module, data, config.split, quiet_trainer(config.accelerator, config.precision))
     print(one_line(results))
     if config.out:

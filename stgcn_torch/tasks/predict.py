@@ -18,7 +18,7 @@ from stgcn_torch.commands.configuration import plain
 from stgcn_torch.commands.input_source import Place, odd_scale, opened
 from stgcn_torch.commands.networks import networks, warn
 from stgcn_torch.data.arrays import validate_clip
-from stgcn_torch.data.preprocessing.steps import live_frames
+from stgcn_torch.data.preprocessing.steps import live_frames, without_nan
 from stgcn_torch.files import written_whole
 from stgcn_torch.prediction.ensemble import Ensemble
 from stgcn_torch.prediction.single_pass import running_segments, streams_of
@@ -72,7 +72,7 @@ def answers(
     if slide is None:
         probabilities = np.empty((len(places), len(ensemble.classes)))
         people = np.array([clips[i].shape[3] for i in range(len(clips))])
-        for M in np.unique(people):  # apart: absent people beside those of a clip would take part in its mean
+        for M in np.unique(people):  # apart: of unknown slots, absent people beside those of a clip would count
             alike = np.flatnonzero(people == M)
             whole = [Piece(i, 0, clips[i].shape[1]) for i in alike.tolist()]
             probabilities[alike] = ensemble.probabilities(Pieces(clips, whole), range(len(whole)), batch_size)
@@ -80,6 +80,8 @@ def answers(
         return
     for i, place in enumerate(places):
         clip = np.asarray(clips[i])
+        if all(module.preprocessing.nan == "missing" for module in ensemble.modules):
+            clip = without_nan(clip)  # a window of NaN alone shows nobody
         T = live_frames(clip)
         starts = [s for s in window_starts(T, ensemble.window, slide) if clip[:, s : s + ensemble.window].any()]
         if not starts:

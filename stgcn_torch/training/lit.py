@@ -20,7 +20,7 @@ from stgcn_torch.data.batch.streams import stack_streams
 from stgcn_torch.data.preprocessing.steps import Preprocessing, refuse_unknown
 from stgcn_torch.data.training_clips import TrainingClips
 from stgcn_torch.integrity import CARD, DIGEST, check_digest, check_finite, digest
-from stgcn_torch.model import STGCN
+from stgcn_torch.model import STGCN, with_absent_people
 from stgcn_torch.skeleton import skeleton
 from stgcn_torch.training.fused import FusedNetwork
 
@@ -77,11 +77,18 @@ class LitSTGCN(pl.LightningModule):
         K = len(self.classes)
         self.val_metrics, self.test_metrics, self.eval_loss = _metrics(K), _metrics(K), MeanMetric()
 
+    @property
+    def slots(self) -> int | None:
+        """People in the clips that the network was trained on; None if unknown."""
+        return self.training_clips.slots if self.training_clips else None
+
     def forward(self, x: Tensor) -> Tensor:
         """Preprocessed clips (N, C, T, V, M) to logits (N, num_classes).
 
-        For several crops, the result is the logarithm of their mean probabilities.
+        For several crops, the result is the logarithm of their mean probabilities. Absent people are added to clips
+        with fewer than in training; ValueError for clips with more.
         """
+        x = with_absent_people(x, self.slots)
         crops = even_crops(x, self.preprocessing.window, self.preprocessing.crops, self.preprocessing.crop)
         views = [self.logits(crop) for crop in crops]
         if len(views) == 1:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from jaxtyping import Bool, Float
 
 from stgcn_torch.data.preprocessing.centring import centre_path, centre_positions, without_path
 from stgcn_torch.data.preprocessing.cleaning import is_finite
+from stgcn_torch.data.preprocessing.people import in_slots, present
 from stgcn_torch.data.preprocessing.steps import Clip, Preprocessing, centre, detected, without_nan
 from stgcn_torch.skeleton import Skeleton
 
@@ -48,12 +50,19 @@ class LongClip:
             between the frames before and after, however far apart.
         body: The layout of the joints.
         name: Name of the recording in error messages.
+        slots: People in the clips of the training; None for those of the recording.
     """
 
     clip: Clip
     preprocessing: Preprocessing
     body: Skeleton
     name: str = "the clip"
+    slots: int | None = None
+
+    @cached_property
+    def people(self) -> list[int]:
+        """Those who are there in some frame."""
+        return present(self.clip)
 
     def parts(self) -> Iterator[Clip]:
         """Preprocessed frames up to the last live one, float32, ``PART`` at a time.
@@ -101,6 +110,8 @@ class LongClip:
         """Frames as recorded, without the channels that are dropped ``before`` all else, and without NaN."""
         preprocessing = self.preprocessing
         part = np.asarray(self.clip[:, start:end])
+        if self.slots is not None and self.slots != part.shape[3]:
+            part = in_slots(part, self.slots, self.people)
         if preprocessing.nan == "missing":
             part = without_nan(part)
         elif not is_finite(part).all():
