@@ -67,11 +67,21 @@ class Skeleton:
 
     @property
     def mirror(self) -> tuple[int, ...]:
-        """Joint permutation of a mirror image: left and right change places, the others stay."""
+        """Joint permutation of a mirror image: left and right change places, the others stay.
+
+        Pairs that a layout does not name are found by the joints' names, such as LHip and RHip.
+        """
         order = np.arange(len(self.joints))
-        for left, right in self.pairs:
+        for left, right in self.pairs or self.named_pairs:
             order[[left, right]] = order[[right, left]]
         return tuple(order.tolist())
+
+    @property
+    def named_pairs(self) -> tuple[tuple[int, int], ...]:
+        """(left, right) joints by their names alone."""
+        sides = [_side(name) for name in self.joints]
+        right = {rest: w for w, (side, rest) in enumerate(sides) if side == "r"}
+        return tuple((v, right[rest]) for v, (side, rest) in enumerate(sides) if side == "l" and rest in right)
 
 
 def _plain(joint: str) -> str:
@@ -79,6 +89,14 @@ def _plain(joint: str) -> str:
     name = re.sub(r"[\W_]", "", joint).lower()
     side = re.fullmatch(r"(left|right)(.+)|(.+)(left|right)", name)
     return (side[1] or side[4])[0] + (side[2] or side[3]) if side else name
+
+
+def _side(joint: str) -> tuple[str, str]:
+    """The side that a joint's name says, l, r or nothing, and the rest of the name."""
+    plain = _plain(joint)
+    if plain in ("left", "right"):
+        return plain[0], ""
+    return (plain[0], plain[1:]) if plain[:1] in ("l", "r") and len(plain) > 1 else ("", plain)
 
 
 def skeleton(layout: str | Mapping[str, Any]) -> Skeleton:

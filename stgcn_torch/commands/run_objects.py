@@ -15,7 +15,9 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from stgcn_torch.checkpoint.writer import WholeFileCheckpointIO
 from stgcn_torch.commands.configuration import plain
 from stgcn_torch.data.arrays import read_lines
+from stgcn_torch.data.batch.augmentation import Augmentation
 from stgcn_torch.data.module import SkeletonData
+from stgcn_torch.data.preprocessing.mirroring import needed_image
 from stgcn_torch.data.preprocessing.steps import Preprocessing
 from stgcn_torch.data.skating import write_skating_set
 from stgcn_torch.data.training_clips import TrainingClips
@@ -37,6 +39,8 @@ def make_data(config: DictConfig, body: Skeleton, module: LitSTGCN | None = None
     options, channels = data_options(config)
     if module is None:
         preprocessing = Preprocessing.of(plain(config.preprocessing) | {"channels": channels})
+        augmentation = Augmentation.of(plain(config.augmentation))
+        options["image"] = needed_image(preprocessing, body, augmentation.mirror, augmentation.mirrored)
     else:
         preprocessing = module.preprocessing
         if list(preprocessing.channels) != channels:

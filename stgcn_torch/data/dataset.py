@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from stgcn_torch.data.arrays import Labels, validate_clip
+from stgcn_torch.data.preprocessing.mirroring import MirrorImage
 from stgcn_torch.data.preprocessing.people import in_slots
 from stgcn_torch.data.preprocessing.steps import Preprocessing, preprocess
 from stgcn_torch.skeleton import Skeleton
@@ -44,6 +45,7 @@ class ClipDataset(Dataset[tuple[Tensor, Tensor]]):
         body: The layout of the joints.
         seed: For ``random_pad``, with the epoch and the clip's index; None for no randomness.
         slots: People in each clip, as in training; None for those of ``array``.
+        image: Mirror image of each recording, whose people follow those of the clip; None for none.
     """
 
     def __init__(
@@ -55,15 +57,17 @@ class ClipDataset(Dataset[tuple[Tensor, Tensor]]):
         body: Skeleton,
         seed: int | None = None,
         slots: int | None = None,
+        image: MirrorImage | None = None,
     ) -> None:
-        self.array, self.slots = array, slots
+        self.array, self.slots, self.image = array, slots, image
         self.indices = np.asarray(indices, dtype=np.int64)
         self.labels = np.full(len(self.indices), -1) if labels is None else np.asarray(labels)[self.indices]
         self.preprocessing = preprocessing
         self.body = body
         self.seed = seed
         self.epoch = 0
-        self.shape = (len(preprocessing.keep), preprocessing.kept_frames, len(body.joints), slots or array.shape[4])
+        M = (slots or array.shape[4]) * (1 if image is None else 2)
+        self.shape = (len(preprocessing.keep), preprocessing.kept_frames, len(body.joints), M)
         self.caches = not (preprocessing.random_pad and seed is not None)
         self._make_room()
 
@@ -117,11 +121,15 @@ class ClipDataset(Dataset[tuple[Tensor, Tensor]]):
         index = int(self.indices[i])
         clip = in_slots(np.asarray(self.array[index]), self.slots)
         validate_clip(clip, index, self.preprocessing)
-        rng = None if self.seed is None else np.random.default_rng((self.seed, self.epoch, index))
+        versions = [clip] if self.image is None else [clip, self.image(clip, self.preprocessing.channels)]
         try:
-            return preprocess(clip, self.preprocessing, self.body, rng)
+            made = [preprocess(each, self.preprocessing, self.body, self._rng(index)) for each in versions]
+            return np.concatenate(made, axis=3)
         except ValueError as error:
             raise ValueError(f"clip {index}: {error}") from None
+
+    def _rng(self, index: int) -> np.random.Generator | None:
+        return None if self.seed is None else np.random.default_rng((self.seed, self.epoch, index))
 
     def __getstate__(self) -> dict[str, Any]:
         """State without the files: a worker that is not forked makes its own, and maps the array itself."""

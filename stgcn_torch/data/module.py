@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from stgcn_torch.data.arrays import Labels, open_clips, read_groups, read_labels, read_lines
 from stgcn_torch.data.dataset import ClipDataset, as_is
+from stgcn_torch.data.preprocessing.mirroring import MirrorImage
 from stgcn_torch.data.preprocessing.steps import Preprocessing
 from stgcn_torch.data.resident import ResidentLoader, fits
 from stgcn_torch.data.sampler import EpochSampler
@@ -47,6 +48,7 @@ class SkeletonData(pl.LightningDataModule):
         resident: Hold the training clips in the GPU's memory; None to do so where they fit.
         seed: Seed of the order of training clips.
         slots: People in each clip, for a network that was trained on so many; None for those of the arrays.
+        image: Mirror image that training needs of each recording (see ``mirroring``); None for none.
 
     Raises:
         FileNotFoundError: A file is missing.
@@ -73,6 +75,7 @@ class SkeletonData(pl.LightningDataModule):
         resident: bool | None = None,
         seed: int = 0,
         slots: int | None = None,
+        image: MirrorImage | None = None,
     ) -> None:
         super().__init__()
         self.root, self.clips = Path(root), clips
@@ -93,7 +96,7 @@ class SkeletonData(pl.LightningDataModule):
             raise ValueError(
                 f"there is no {only} split to evaluate on; the data hold out {', '.join(rules) or 'nothing'}"
             )
-        self.rules, self.slots = rules, slots
+        self.rules, self.slots, self.image = rules, slots, image
         self.datasets = self._from_files(rules, only)
         if only not in self.datasets:
             self.datasets |= self._divided(clips, labels, rules, only)
@@ -132,6 +135,7 @@ class SkeletonData(pl.LightningDataModule):
                 self.body,
                 self.seed if name == "train" else None,
                 self.slots,
+                self.image if name == "train" else None,
             )
             for name, indices in divided(rules, targets, groups).items()
             if only in (None, name)

@@ -70,6 +70,11 @@ class LitSTGCN(pl.LightningModule):
         self.assumed: tuple[str, ...] = ()  # sentences on what a file did not say
         self.classes = tuple(classes)
         self.body = skeleton(model.get("layout", "fsd10"))
+        if self.augmentation.mirror and self.body.mirror == tuple(range(len(self.body.joints))):
+            raise ValueError(
+                f"augmentation.mirror swaps left and right, and layout {self.body.name} has no pairs of such joints, "
+                "nor names that tell them; give the layout pairs, or augmentation.mirror=0"
+            )
         refuse_unknown("model", model, inspect.signature(STGCN).parameters)
         network = STGCN(**{"in_channels": self.preprocessing.in_channels} | model)
         self.backbone, self.head = network.backbone, network.head
@@ -115,14 +120,20 @@ class LitSTGCN(pl.LightningModule):
         return loss
 
     def _augment(self, clips: Tensor) -> Tensor:
+        images = None  # of mirrored recordings: their people follow those of the clips
+        if self.slots is not None and clips.shape[-1] == 2 * self.slots:
+            clips, images = clips[..., : self.slots], clips[..., self.slots :]
+        center = self.preprocessing.center_joint(self.body)
         with torch.autocast(clips.device.type, enabled=False):  # positions keep their full precision
             return augment(
                 clips,
                 self.augmentation,
+                images=images,
                 window=self.preprocessing.window,
                 channels=self.preprocessing.keep,
                 mirror=self.body.mirror,
-                center=self.preprocessing.center_joint(self.body),
+                center=center,
+                about_body=center is None,
                 center_of=self.preprocessing.center_of,
             )
 

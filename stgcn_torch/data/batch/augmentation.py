@@ -81,6 +81,8 @@ def augment(
     mirror: Sequence[int],
     center: int | None = None,
     center_of: str = "frame",
+    about_body: bool = False,
+    images: Batch | None = None,
 ) -> Float[Tensor, "N C window V M"]:
     """A randomly changed batch.
 
@@ -92,13 +94,28 @@ def augment(
         mirror: The layout's joint permutation of a mirror image.
         center: Joint that is moved back to the origin at the end; None for none.
         center_of: ``frame`` by frame, or from the first frame of the ``clip`` (see ``Preprocessing``).
+        about_body: Turn, scale and mirror about the mean of a clip's detected joints in place of the origin.
+        images: What the preprocessing makes of the mirrored recordings, for ``mirror``; None to mirror ``x``, which is
+            not exact where a centre with a partner is undetected (see ``preprocessing.mirroring``).
     """
-    x = random_crop(x, window, augmentation.crop, augmentation.jitter)
+    both = x if images is None else torch.cat([x, images], dim=4)  # the same crops of both
+    both = random_crop(both, window, augmentation.crop, augmentation.jitter)
+    M = x.shape[4]
+    x, images = both[..., :M], both[..., M:] if images is not None else None
     coordinates = [i for i, channel in enumerate(channels) if channel != "score"]
     if augmentation.rotation or augmentation.tilt or augmentation.scale:
-        x = turn(x, coordinates, random_rotations(x, channels, augmentation))
+        rotation = random_rotations(x, channels, augmentation)
+        x = turn(x, coordinates, rotation, about_body=about_body)
+        if images is not None:  # their turn is the mirror image of the clips'
+            signs = mirror_signs(channels, augmentation.mirrored, x)
+            sign = torch.stack([signs[i] for i in coordinates])
+            images = turn(images, coordinates, sign[:, None] * rotation * sign, about_body=about_body)
     if augmentation.mirror:
-        x = mirror_image(x, augmentation.mirror, _channel(channels, augmentation.mirrored), mirror)
+        if images is None:
+            sign = mirror_signs(channels, augmentation.mirrored, x)
+            images = mirror_image(x, sign, mirror, coordinates, center, about_body=about_body)
+        chosen: Bool[Tensor, " N"] = torch.rand(x.shape[0], device=x.device) < augmentation.mirror
+        x = torch.where(chosen[:, None, None, None, None], images, x)
     if augmentation.noise:
         x = add_noise(x, coordinates, augmentation.noise)
     if center is not None and not (center_of == "clip" and augmentation.crop < 1):  # a crop may lack the first frame
@@ -129,23 +146,64 @@ def random_rotations(x: Batch, channels: Sequence[str], augmentation: Augmentati
     return matrix
 
 
-def turn(x: Batch, coordinates: Sequence[int], rotation: Rotation) -> Batch:
-    """The batch with each clip's coordinates multiplied by its matrix."""
+def turn(x: Batch, coordinates: Sequence[int], rotation: Rotation, *, about_body: bool = False) -> Batch:
+    """The batch with each clip's coordinates multiplied by its matrix, about the origin or the mean of its joints."""
     positions = torch.stack([x[:, i] for i in coordinates], dim=1)
+    middle = middles(x, coordinates) if about_body else None
+    known = (x != 0).any(dim=1, keepdim=True)
+    if middle is not None:
+        positions = (positions - middle) * known
     rotated = torch.einsum("nij,njtvm->nitvm", rotation.to(x.dtype), positions)
+    if middle is not None:
+        rotated = (rotated + middle) * known
     turned = x.clone()
     for i, values in zip(coordinates, rotated.unbind(dim=1), strict=True):
         turned[:, i] = values
     return turned
 
 
-def mirror_image(x: Batch, probability: float, channel: int, mirror: Sequence[int]) -> Batch:
-    """The batch with some clips mirrored: one coordinate negated, left and right joints swapped."""
+def middles(x: Batch, coordinates: Sequence[int]) -> Float[Tensor, "N D 1 1 1"]:
+    """The mean of each clip's detected joints."""
+    known = (x != 0).any(dim=1, keepdim=True)
+    positions = torch.stack([x[:, i] for i in coordinates], dim=1)
+    count = known.sum(dim=(2, 3, 4), keepdim=True).clamp(min=1)
+    return (positions * known).sum(dim=(2, 3, 4), keepdim=True) / count
+
+
+def mirror_signs(channels: Sequence[str], mirrored: str, x: Batch) -> Float[Tensor, " C"]:
+    """-1 for the channel that a mirror image negates, 1 for the others."""
     sign = torch.ones(x.shape[1], device=x.device, dtype=x.dtype)
-    sign[channel].neg_()
+    sign[_channel(channels, mirrored)].neg_()
+    return sign
+
+
+def mirror_image(
+    x: Batch,
+    sign: Float[Tensor, " C"],
+    mirror: Sequence[int],
+    coordinates: Sequence[int],
+    center: int | None,
+    *,
+    about_body: bool = False,
+) -> Batch:
+    """The mirror images of a batch: one coordinate negated, left and right joints swapped, the centre at the origin.
+
+    A centre with a partner on the other side was at the origin, as an undetected joint is, and counts as detected
+    wherever its person is.
+    """
     image = take_joints(x, mirror) * sign[:, None, None, None]
-    chosen: Bool[Tensor, " N"] = torch.rand(x.shape[0], device=x.device) < probability
-    return torch.where(chosen[:, None, None, None, None], image, x)
+    known = (image != 0).any(dim=1, keepdim=True)
+    if about_body:
+        middle = middles(x, coordinates)
+        for k, i in enumerate(coordinates):
+            image[:, i] += middle[:, k] * (1 - sign[i]) * known[:, 0]
+    elif center is not None and mirror[center] != center:
+        partner = torch.arange(x.shape[3], device=x.device) == mirror[center]
+        known = known | (known.any(dim=3, keepdim=True) & partner[:, None])
+        moved = known[:, :, :, center : center + 1]  # where the new centre is known
+        for i in coordinates:
+            image[:, i] -= image[:, i, :, center : center + 1].clone() * (known & moved)[:, 0]
+    return image
 
 
 def add_noise(x: Batch, coordinates: Sequence[int], deviation: float) -> Batch:

@@ -22,7 +22,12 @@ from stgcn_torch.model import STGCN
 from stgcn_torch.training.lit import LitSTGCN, make_schedule, mean_class_accuracy
 
 ROOT = Path(__file__).parents[3]
-LEG = {"joints": ["Hip", "Knee", "Ankle"], "bones": [["Knee", "Hip"], ["Ankle", "Knee"]], "center": "Hip"}
+LEG = {
+    "joints": ["Hip", "Knee", "Ankle"],
+    "bones": [["Knee", "Hip"], ["Ankle", "Knee"]],
+    "center": "Hip",
+    "pairs": [["Knee", "Ankle"]],
+}
 CLASSES = ["Axel", "Flip", "Loop", "Lutz", "Salchow", "Spin", "Toe"]
 WINDOW = 8
 
@@ -99,7 +104,8 @@ def is_plain(value: object) -> bool:
 def test_hyperparameters_are_plain_values(saved: Path) -> None:
     contents = torch.load(saved, weights_only=True)["hyper_parameters"]
     assert set(contents) == {
-        "model", "preprocessing", "classes", "optimizer", "scheduler", "augmentation", "label_smoothing", "seed"
+        "model", "preprocessing", "classes", "optimizer", "scheduler", "augmentation", "label_smoothing", "seed",
+        "training_clips",
     }  # fmt: skip
     for name, value in contents.items():
         assert is_plain(value), name
