@@ -132,6 +132,11 @@ def explain(
         bias = head.bias if head.bias is not None else x.new_zeros(len(module.classes))
         logits = module.logits(x[None])[0].double()
         probabilities = logits.softmax(dim=0).cpu().numpy()
+        if not np.isfinite(probabilities).all():
+            raise ValueError(
+                f"{title}: the answer is not finite; its coordinates are too large for the network's numbers, or its "
+                "weights are damaged"
+            )
         shown = np.argsort(-probabilities, kind="stable")[:top_k].tolist()
         activation = class_activation(module, stack_streams(x[None], preprocessing.streams, body.parents), shown)[0]
     falls = occlusion(for_inference(module).logits, x, torch.from_numpy(absent).to(x), track)[shown]

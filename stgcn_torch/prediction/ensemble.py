@@ -19,6 +19,7 @@ from stgcn_torch.skeleton import Skeleton
 from stgcn_torch.training.lit import LitSTGCN
 
 Probabilities = Float[np.ndarray, "N K"]
+OVERFLOW = "its coordinates are too large for the network's numbers, or its weights are damaged"
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,8 @@ def _of_one(module: LitSTGCN, clips: ClipArray, indices: Sequence[int], batch_si
             logits = module(batch.to(module.device)).double()
             result[at : at + len(batch)] = logits.softmax(dim=1).cpu().numpy()
             at += len(batch)
+    if not (finite := np.isfinite(result).all(axis=1)).all():
+        raise ValueError(f"the answer for clip {indices[int(np.argmin(finite))]} is not finite; {OVERFLOW}")
     return result
 
 

@@ -18,7 +18,7 @@ from stgcn_torch.data.batch.streams import stack_streams
 from stgcn_torch.data.preprocessing.framewise import LongClip, refuse_more_than_frames
 from stgcn_torch.data.preprocessing.steps import Clip
 from stgcn_torch.inference.streaming import StreamingSTGCN
-from stgcn_torch.prediction.ensemble import Ensemble
+from stgcn_torch.prediction.ensemble import OVERFLOW, Ensemble
 from stgcn_torch.prediction.sliding import Segment
 from stgcn_torch.training.lit import LitSTGCN
 
@@ -84,7 +84,10 @@ def running_segments(
 def _probabilities(module: LitSTGCN, stream: StreamingSTGCN, clip: LongClip, width: int) -> Iterator[Probabilities]:
     """Class probabilities at each feature, in order."""
     for means in sliding_mean(_features(module, stream, clip), width):
-        yield from stream.classify(means).double().softmax(dim=1).cpu().numpy()
+        rows = stream.classify(means).double().softmax(dim=1).cpu().numpy()
+        if not np.isfinite(rows).all():
+            raise ValueError(f"{clip.name}: an answer is not finite; {OVERFLOW}")
+        yield from rows
 
 
 def _features(module: LitSTGCN, stream: StreamingSTGCN, clip: LongClip) -> Iterator[Float[Tensor, "S D"]]:

@@ -1,5 +1,6 @@
 """``python -m stgcn_torch.evaluate``: the metrics of a checkpoint on a held-out split."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -18,6 +19,7 @@ from stgcn_torch.data.module import SkeletonData
 from stgcn_torch.data.splits import RULES
 from stgcn_torch.drawing.report import one_line, summarize, write_report
 from stgcn_torch.inference.exact import for_inference
+from stgcn_torch.prediction.ensemble import OVERFLOW
 from stgcn_torch.training.lit import LitSTGCN
 
 
@@ -41,6 +43,8 @@ def evaluate(module: LitSTGCN, data: SkeletonData, split: str | None, trainer: p
     loader = data.test_dataloader() if split == "test" else data.val_dataloader()
     fast = for_inference(module)
     metrics = run(fast, loader, verbose=False, weights_only=True)
+    if not math.isfinite(metrics[0][f"{split}/loss"]):
+        raise ValueError(f"answers for clips of {split} are not finite; {OVERFLOW}")
     return summarize(split, metrics[0], fast.confusion.numpy(), module.classes)
 
 
