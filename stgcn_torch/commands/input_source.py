@@ -22,6 +22,7 @@ from stgcn_torch.data.preprocessing.people import crowded, in_slots
 from stgcn_torch.data.preprocessing.steps import Clip, preprocess
 from stgcn_torch.data.recordings.collection import Collection, collect
 from stgcn_torch.data.recordings.selection import Selection
+from stgcn_torch.data.training_clips import read_origin
 from stgcn_torch.prediction.ensemble import Ensemble
 from stgcn_torch.prediction.sliding import ClipSequence
 from stgcn_torch.skeleton import skeleton
@@ -39,6 +40,7 @@ class Place:
         person: Number of the person in it; empty if its people are together.
         start: First frame.
         end: The frame after the last.
+        rate: Frames per second; None if unknown.
     """
 
     index: int
@@ -46,6 +48,17 @@ class Place:
     person: str = ""
     start: int = 0
     end: int = 0
+    rate: float | None = None
+
+    @property
+    def start_seconds(self) -> float | None:
+        """When the first frame begins, to the millisecond."""
+        return None if self.rate is None else round(self.start / self.rate, 3)
+
+    @property
+    def end_seconds(self) -> float | None:
+        """When the last frame ends, to the millisecond."""
+        return None if self.rate is None else round(self.end / self.rate, 3)
 
 
 @dataclass(frozen=True)
@@ -57,12 +70,14 @@ class Source:
         clips: Each (C, T, V, M).
         places: What each of them is.
         columns: The attributes of a place that say which it is.
+        rate: Frames per second; None if unknown.
     """
 
     ensemble: Ensemble
     clips: ClipSequence
     places: Sequence[Place]
     columns: Sequence[str]
+    rate: float | None = None
 
 
 @contextmanager
@@ -88,15 +103,24 @@ def opened(config: DictConfig, ensemble: Ensemble, command: str) -> Iterator[Sou
             array = open_clips(config.input, ensemble.channels, ensemble.body, single=True)
             warn(command, too_many(array, ensemble.slots))
             clips: ClipSequence = array
-            places, columns = [Place(i, end=array.shape[2]) for i in range(len(array))], ["index"]
+            rate = rate_of(config, Path(config.input).parent)
+            places, columns = [Place(i, end=array.shape[2], rate=rate) for i in range(len(array))], ["index"]
         else:
             clips = collection = read_recordings(config, ensemble, Path(folder))
+            rate = rate_of(config, Path(config.input))
             places = [
-                Place(i, row.source, row.person, row.start, row.start + row.shape[1])
+                Place(i, row.source, row.person, row.start, row.start + row.shape[1], rate)
                 for i, row in enumerate(collection.rows)
             ]
             columns = ["index", "source", "person", "start", "end"]
-        yield Source(ensemble, clips, places, columns)
+        yield Source(ensemble, clips, places, columns, rate)
+
+
+def rate_of(config: DictConfig, folder: Path) -> float | None:
+    """Frames per second of the clips: as asked for, or as ``prepare`` wrote into their folder; None if unknown."""
+    told = read_origin(folder).get("fps")
+    fps = config.get("fps") or told
+    return None if fps is None else fps / (config.get("every") or 1)
 
 
 def selection_of(config: DictConfig, **others: Any) -> Selection:

@@ -7,7 +7,7 @@ from pydantic import model_validator
 
 from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS
 from stgcn_torch.options.clips import Channels, Data, Layout, Preprocessing, Recordings
-from stgcn_torch.options.declaration import Count, File, Index, NotNegative, Options, Seed, option
+from stgcn_torch.options.declaration import Count, File, Index, NotNegative, Options, Positive, Seed, option
 from stgcn_torch.options.training import Accelerator, Precision
 
 Stride = Annotated[int, Ge(1), Le(1024)]
@@ -93,6 +93,12 @@ class Predict(Checkpoints, Source):
         "A timeline in one pass, each answer an average over so many frames; not with slide; null: off.",
         unit="frames",
     )
+    span: Count | None = option(
+        "Frames of a recording in a window of slide, and the tempo of stream; null: as training clips had.",
+        unit="frames",
+    )
+    fps: Positive | None = option("Frames per second, for times in seconds; null: as prepare was told, or unknown.")
+    every: Count = option("With fps: frames of the video from one frame of the input to the next.", unit="frames")
     top_k: Count = option("Classes in an answer, the most likely first.")
     out: File | None = option("File of the answers, .csv or .json; null: only a table on the terminal.")
     out_format: Literal["probabilities", "submission"] = option(

@@ -20,6 +20,7 @@ from stgcn_torch.data.preprocessing.steps import Clip
 from stgcn_torch.inference.streaming import StreamingSTGCN
 from stgcn_torch.prediction.ensemble import OVERFLOW, Ensemble
 from stgcn_torch.prediction.sliding import Segment
+from stgcn_torch.prediction.tempo import Tempo
 from stgcn_torch.training.lit import LitSTGCN
 
 Probabilities = np.ndarray[Any, np.dtype[np.float64]]
@@ -45,7 +46,12 @@ def streams_of(ensemble: Ensemble) -> list[StreamingSTGCN]:
 
 
 def running_segments(
-    ensemble: Ensemble, streams: Sequence[StreamingSTGCN], clip: Clip, frames: int, name: str = "the clip"
+    ensemble: Ensemble,
+    streams: Sequence[StreamingSTGCN],
+    clip: Clip,
+    frames: int,
+    name: str = "the clip",
+    tempo: Tempo | None = None,
 ) -> Iterator[Segment]:
     """The segments of a recording, in order; frames far from any person belong to no segment.
 
@@ -55,10 +61,15 @@ def running_segments(
         clip: (C, T, V, M) as recorded, of any length; memory grows by only a few numbers a frame.
         frames: Width of the mean around each moment, cut off at both ends of the recording.
         name: Name of the clip in error messages.
+        tempo: Which frames the streams take; None for all.
     """
-    clips = [LongClip(clip, module.preprocessing, module.body, name, module.slots) for module in ensemble.modules]
+    taken = None if tempo is None or tempo.step == 1 else tempo.frames(clip.shape[1])
+    step = 1.0 if tempo is None else tempo.step
+    clips = [
+        LongClip(clip, module.preprocessing, module.body, name, module.slots, taken) for module in ensemble.modules
+    ]
     live, stride = clips[0].live(), streams[0].stride
-    width = max(1, round(frames / stride))
+    width = max(1, round(frames / step / stride))
     probabilities = [
         _probabilities(module, stream, long, width)
         for module, stream, long in zip(ensemble.modules, streams, clips, strict=True)
@@ -78,7 +89,10 @@ def running_segments(
             total += count * mean
             end += count
         if best >= 0:
-            yield Segment(start, end, total / (end - start))
+            first, last = start, end
+            if taken is not None:
+                first, last = int(taken[start]), int(taken[end]) if end < len(taken) else clip.shape[1]
+            yield Segment(first, last, total / (end - start))
 
 
 def _probabilities(module: LitSTGCN, stream: StreamingSTGCN, clip: LongClip, width: int) -> Iterator[Probabilities]:

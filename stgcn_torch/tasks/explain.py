@@ -16,6 +16,7 @@ from stgcn_torch.explanation.attribution import explain
 from stgcn_torch.explanation.explanation import Explanation
 from stgcn_torch.explanation.page import write_page
 from stgcn_torch.files import check_writable
+from stgcn_torch.prediction.tempo import long_clips
 
 LARGE = 2_000_000  # bytes of a page that opens slowly on a phone
 
@@ -67,7 +68,7 @@ def run(config: DictConfig) -> None:
         for i in indices(plain(config.index), len(source.places)):
             clip = np.array(source.clips[i])  # its file goes before the page is written
             validate_clip(clip, i, module.preprocessing)
-            scale = odd_scale(source.ensemble, clip)
+            scale = [*odd_scale(source.ensemble, clip), *long_clips(source.ensemble, source.clips, [i])]
             warn(f"explain: clip {i}", scale)
             explanations.append(
                 explain(

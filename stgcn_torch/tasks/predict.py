@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from stgcn_torch.files import written_whole
 from stgcn_torch.prediction.ensemble import Ensemble
 from stgcn_torch.prediction.single_pass import running_segments, streams_of
 from stgcn_torch.prediction.sliding import ClipSequence, Piece, Pieces, Segment, timeline, window_starts
+from stgcn_torch.prediction.tempo import Tempo, long_clips, tempo_of
 
 SHOWN = 20  # rows on the terminal
 
@@ -48,6 +49,7 @@ def answers(
     top_k: int = 1,
     slide: int | None = None,
     stream: int | None = None,
+    tempo: Tempo | None = None,
     batch_size: int = 64,
 ) -> Iterator[Answer]:
     """What the networks say of clips, in order.
@@ -60,12 +62,14 @@ def answers(
         slide: None for one answer to a clip; else frames from one window to the next, for an answer to each segment of
             a clip. Windows without anybody get no answer.
         stream: None, or frames around each moment that its answer is the mean over, for the like in one pass.
+        tempo: Frames of a recording in a window, and those that a stream takes; None for the training's.
         batch_size: Clips or windows at a time.
     """
+    tempo = tempo or tempo_of(ensemble)
     if stream is not None:
         streams = streams_of(ensemble)
         for i, place in enumerate(places):
-            for part in running_segments(ensemble, streams, clips[i], stream, f"clip {i}"):
+            for part in running_segments(ensemble, streams, clips[i], stream, f"clip {i}", tempo):
                 yield _of_segment(place, part, top_k)
         return
     ensemble = ensemble.for_inference()
@@ -83,19 +87,19 @@ def answers(
         if all(module.preprocessing.nan == "missing" for module in ensemble.modules):
             clip = without_nan(clip)  # a window of NaN alone shows nobody
         T = live_frames(clip)
-        starts = [s for s in window_starts(T, ensemble.window, slide) if clip[:, s : s + ensemble.window].any()]
+        starts = [s for s in window_starts(T, tempo.span, slide) if clip[:, s : s + tempo.span].any()]
         if not starts:
             continue
         for module in ensemble.modules:  # before it is cut, so that an error names the clip and the frame
             validate_clip(clip, i, module.preprocessing)
-        pieces = [Piece(i, start, min(start + ensemble.window, T)) for start in starts]
+        pieces = [Piece(i, start, min(start + tempo.span, T)) for start in starts]
         probabilities = ensemble.probabilities(Pieces(clips, pieces), range(len(pieces)), batch_size)
-        for part in timeline(starts, ensemble.window, T, probabilities):
+        for part in timeline(starts, tempo.span, T, probabilities):
             yield _of_segment(place, part, top_k)
 
 
 def _of_segment(place: Place, part: Segment, top_k: int) -> Answer:
-    at = Place(place.index, place.source, place.person, place.start + part.start, place.start + part.end)
+    at = replace(place, start=place.start + part.start, end=place.start + part.end)
     return Answer(at, _top(part.probabilities, top_k))
 
 
@@ -156,10 +160,16 @@ def run(config: DictConfig) -> None:
     options = {name: config[name] for name in ("top_k", "slide", "stream", "batch_size")}
     with opened(config, ensemble, "predict") as source:
         warn("predict", odd_scale(source.ensemble, source.clips[0]))  # the others are as that one
+        tempo = tempo_of(ensemble, config.span, source.rate)
+        if config.slide or config.stream:
+            warn("predict", [f"a window spans {tempo.span} frames, {tempo.source}; span= overrules"])
+        else:
+            warn("predict", long_clips(ensemble, source.clips, range(len(source.places))))
         classes, places, columns = ensemble.classes, source.places, [*source.columns]
-        results = list(answers(source.ensemble, source.clips, places, **options))
+        results = list(answers(source.ensemble, source.clips, places, tempo=tempo, **options))
     if config.slide or config.stream:
         columns += [name for name in ("start", "end") if name not in columns]
+        columns += ["start_seconds", "end_seconds"] if source.rate else []
     if config.out and config.out_format == "submission":
         write_submission(config.out, results)
     elif config.out:

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from stgcn_torch.data.preprocessing.centring import centre_path, centre_positions, without_path
 from stgcn_torch.data.preprocessing.cleaning import is_finite
@@ -51,6 +51,7 @@ class LongClip:
         body: The layout of the joints.
         name: Name of the recording in error messages.
         slots: People in the clips of the training; None for those of the recording.
+        taken: The recording's frames that the clip consists of; None for all.
     """
 
     clip: Clip
@@ -58,6 +59,12 @@ class LongClip:
     body: Skeleton
     name: str = "the clip"
     slots: int | None = None
+    taken: Int[np.ndarray, " T"] | None = None
+
+    @property
+    def T(self) -> int:  # noqa: N802
+        """Frames."""
+        return self.clip.shape[1] if self.taken is None else len(self.taken)
 
     @cached_property
     def people(self) -> list[int]:
@@ -84,9 +91,7 @@ class LongClip:
 
     def live(self) -> Bool[np.ndarray, " T"]:
         """Frames with a value that is not zero, up to the last of them; errors as in ``parts``."""
-        masks = [
-            (self._part(start, start + PART) != 0).any(axis=(0, 2, 3)) for start in range(0, self.clip.shape[1], PART)
-        ]
+        masks = [(self._part(start, start + PART) != 0).any(axis=(0, 2, 3)) for start in range(0, self.T, PART)]
         live = np.concatenate([np.zeros(0, np.bool_), *masks])
         return live[: np.flatnonzero(live)[-1] + 1] if live.any() else live[:0]
 
@@ -109,13 +114,14 @@ class LongClip:
     def _part(self, start: int, end: int) -> Clip:
         """Frames as recorded, without the channels that are dropped ``before`` all else, and without NaN."""
         preprocessing = self.preprocessing
-        part = np.asarray(self.clip[:, start:end])
+        part = np.asarray(self.clip[:, slice(start, end) if self.taken is None else self.taken[start:end]])
         if self.slots is not None and self.slots != part.shape[3]:
             part = in_slots(part, self.slots, self.people)
         if preprocessing.nan == "missing":
             part = without_nan(part)
         elif not is_finite(part).all():
             frame = start + int(np.flatnonzero(~is_finite(part).all(axis=(0, 2, 3)))[0])
+            frame = frame if self.taken is None else int(self.taken[frame])
             raise ValueError(
                 f"{self.name} has NaN or infinite values, as in frame {frame}; "
                 "preprocessing.nan=missing treats such joints as undetected"
