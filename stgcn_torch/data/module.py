@@ -14,12 +14,12 @@ from torch.utils.data import DataLoader
 
 from stgcn_torch.data.arrays import Labels, open_clips, read_groups, read_labels, read_lines
 from stgcn_torch.data.dataset import ClipDataset, as_is
+from stgcn_torch.data.fingerprints import Fingerprints, Progress, kept_fingerprints
 from stgcn_torch.data.preprocessing.mirroring import MirrorImage
 from stgcn_torch.data.preprocessing.steps import Preprocessing
 from stgcn_torch.data.resident import ResidentLoader, fits
 from stgcn_torch.data.sampler import EpochSampler
 from stgcn_torch.data.splits import Rules, divided
-from stgcn_torch.data.survey import Progress, Survey, kept_survey
 from stgcn_torch.data.training_clips import TrainingClips, facts, read_origin
 from stgcn_torch.skeleton import Skeleton
 
@@ -161,18 +161,20 @@ class SkeletonData(pl.LightningDataModule):
         if len(self.classes) != self.num_classes:
             raise ValueError(f"classes.txt names {len(self.classes)} classes, got num_classes={self.num_classes}")
 
-    def survey_of(self, split: str, progress: Progress = iter) -> Survey:
+    def fingerprints_of(self, split: str, progress: Progress = iter) -> Fingerprints:
         """Each clip's hash, length and size, of a split; kept beside the array that they are of."""
         rule, dataset = self.rules.get(split, {}), self.datasets[split]
         file = self.root / (rule["clips"] if rule.get("rule") == "file" else self.clips)
-        whole = kept_survey(file, np.asanyarray(dataset.array), self.preprocessing.channels, progress)
+        whole = kept_fingerprints(file, np.asanyarray(dataset.array), self.preprocessing.channels, progress)
         return whole.of(dataset.indices)
 
     def training_clips(self, progress: Progress = iter) -> TrainingClips:
         """Facts about the training clips, for the checkpoint."""
         dataset = self.datasets["train"]
         slots = dataset.array.shape[4]
-        return facts(self.survey_of("train", progress), slots, dataset.labels, self.rules, **read_origin(self.root))
+        return facts(
+            self.fingerprints_of("train", progress), slots, dataset.labels, self.rules, **read_origin(self.root)
+        )
 
     def setup(self, stage: str) -> None:
         """Let the processes of one machine share one set of files with preprocessed clips."""

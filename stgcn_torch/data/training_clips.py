@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
+from stgcn_torch.data.fingerprints import Fingerprints
 from stgcn_torch.data.preprocessing.steps import refuse_unknown
-from stgcn_torch.data.survey import Survey
 from stgcn_torch.yaml_files import load_yaml
 
 QUANTILES = (0.05, 0.5, 0.95, 1.0)  # of the lengths
@@ -98,7 +98,7 @@ class TrainingClips:
         return int(LONG * self.frames[2]) if self.frames and self.frames[2] else None
 
     def seen(self, hashes: np.ndarray[Any, np.dtype[np.uint64]]) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """For each hash of ``Survey``, whether it is a training clip's; never for 0, of an empty clip."""
+        """For each hash of ``Fingerprints``, whether it is a training clip's; never for 0, of an empty clip."""
         whole = bytes.fromhex(self.hashes)
         known = np.frombuffer(whole, ">u8").astype(np.uint64)
         return np.asarray(np.isin(hashes, known) & (hashes != 0))
@@ -133,25 +133,25 @@ def read_origin(folder: Path) -> dict[str, Any]:
 
 
 def facts(
-    survey: Survey, slots: int, labels: Int[np.ndarray, " N"], split: Mapping[str, Any], **told: Any
+    prints: Fingerprints, slots: int, labels: Int[np.ndarray, " N"], split: Mapping[str, Any], **told: Any
 ) -> TrainingClips:
     """The facts about training clips.
 
     Args:
-        survey: Of these clips.
+        prints: Of these clips.
         slots: People in their array.
         labels: Their classes.
         split: The rules that held others out.
         told: ``people``, ``fps`` and ``unit``, as far as they are known.
     """
-    live = survey.frames[survey.frames > 0]
+    live = prints.frames[prints.frames > 0]
     quantiles = np.quantile(live, QUANTILES, method="nearest").tolist() if live.size else None
     return TrainingClips(
         slots,
         frames=tuple(map(int, quantiles)) if quantiles else None,
-        scale=survey.scale,
+        scale=prints.scale,
         split=dict(split),
-        hashes="".join(f"{value:016x}" for value in survey.hashes.tolist() if value),
+        hashes="".join(f"{value:016x}" for value in prints.hashes.tolist() if value),
         labels=hashlib.sha256(np.asarray(labels).astype("<i8").tobytes()).hexdigest(),
         **told,
     )

@@ -82,7 +82,7 @@ def leave_out_seen(data: SkeletonData, module: LitSTGCN) -> list[str]:
     if clips is None or not clips.hashes:
         return []
     (split,) = data.datasets
-    seen = clips.seen(data.survey_of(split, partial(tracked, doing="looking for clips of the training")).hashes)
+    seen = clips.seen(data.fingerprints_of(split, partial(tracked, doing="looking for clips of the training")).hashes)
     if not seen.any():
         return []
     dataset = data.datasets[split]

@@ -1,4 +1,4 @@
-"""What an array of clips holds, measured once and kept beside it: each clip's hash, length, people and size."""
+"""Fingerprints of the clips of an array, taken once and kept beside it: hash, length, people and size of each."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
@@ -15,7 +15,7 @@ FORM = 1  # of the file beside an array, which another release may write otherwi
 Progress = Callable[[Iterable[int]], Iterable[int]]
 
 
-class Survey(NamedTuple):
+class Fingerprints(NamedTuple):
     """One number per clip.
 
     Attributes:
@@ -32,9 +32,9 @@ class Survey(NamedTuple):
     squares: Float[np.ndarray, " N"]
     counts: Int[np.ndarray, " N"]
 
-    def of(self, indices: Sequence[int] | Int[np.ndarray, " n"]) -> "Survey":
+    def of(self, indices: Sequence[int] | Int[np.ndarray, " n"]) -> "Fingerprints":
         """That of some of the clips."""
-        return Survey(*(column[np.asarray(indices, np.int64)] for column in self))
+        return Fingerprints(*(column[np.asarray(indices, np.int64)] for column in self))
 
     @property
     def scale(self) -> float | None:
@@ -44,7 +44,7 @@ class Survey(NamedTuple):
 
 
 def measured(clip: Clip, channels: Sequence[str]) -> tuple[int, int, int, float, int]:
-    """A row of ``Survey``: the hash is that of live frames as float32, without people who are never there."""
+    """A row of ``Fingerprints``: the hash is that of live frames as float32, without people who are never there."""
     T = live_frames(clip)
     with np.errstate(over="ignore"):
         live = clip[:, :T].astype(np.float32)
@@ -60,8 +60,10 @@ def measured(clip: Clip, channels: Sequence[str]) -> tuple[int, int, int, float,
     return int.from_bytes(content.digest(), "big"), T, M, float(np.square(known).sum()), known.size
 
 
-def survey(clips: Sequence[Clip] | np.ndarray[Any, Any], channels: Sequence[str], progress: Progress = iter) -> Survey:
-    """The survey of clips, each (C, T, V, M), one at a time.
+def fingerprints(
+    clips: Sequence[Clip] | np.ndarray[Any, Any], channels: Sequence[str], progress: Progress = iter
+) -> Fingerprints:
+    """The fingerprints of clips, each (C, T, V, M), one at a time.
 
     Args:
         clips: An array (N, C, T, V, M), usually memory-mapped, or clips of several lengths.
@@ -69,22 +71,24 @@ def survey(clips: Sequence[Clip] | np.ndarray[Any, Any], channels: Sequence[str]
         progress: Goes through the numbers of the clips, and may show how far it is.
     """
     rows = [measured(np.asarray(clips[i]), channels) for i in progress(range(len(clips)))]
-    columns = list(zip(*rows, strict=True)) or [()] * len(Survey._fields)
+    columns = list(zip(*rows, strict=True)) or [()] * len(Fingerprints._fields)
     kinds = (np.uint64, np.int64, np.int64, np.float64, np.int64)
-    return Survey(*(np.array(column, kind) for column, kind in zip(columns, kinds, strict=True)))
+    return Fingerprints(*(np.array(column, kind) for column, kind in zip(columns, kinds, strict=True)))
 
 
-def kept_survey(path: Path, clips: np.ndarray[Any, Any], channels: Sequence[str], progress: Progress = iter) -> Survey:
-    """``survey`` of the array in a file, from the hidden file beside it unless that is of another array.
+def kept_fingerprints(
+    path: Path, clips: np.ndarray[Any, Any], channels: Sequence[str], progress: Progress = iter
+) -> Fingerprints:
+    """``fingerprints`` of the array in a file, from the hidden file beside it unless that is of another array.
 
-    The file beside is written if it can be; where the folder is not writable, the survey is made every time.
+    The file beside is written if it can be; where the folder is not writable, they are taken every time.
     """
-    beside = path.with_name(f".{path.name}.survey.npz")
+    beside = path.with_name(f".{path.name}.fingerprints.npz")
     status = path.stat()
     key = f"{FORM} {status.st_size} {status.st_mtime_ns} {clips.shape} {','.join(channels)}"
     if (kept := _read(beside, key, len(clips))) is not None:
         return kept
-    made = survey(clips, channels, progress)
+    made = fingerprints(clips, channels, progress)
     try:
         with written_whole(beside) as temporary, temporary.open("wb") as file:
             np.savez(file, key=np.array(key), **made._asdict())
@@ -93,13 +97,13 @@ def kept_survey(path: Path, clips: np.ndarray[Any, Any], channels: Sequence[str]
     return made
 
 
-def _read(path: Path, key: str, count: int) -> Survey | None:
-    """The survey in a file; None if it is missing, damaged or of another key."""
+def _read(path: Path, key: str, count: int) -> Fingerprints | None:
+    """The fingerprints in a file; None if it is missing, damaged or of another key."""
     try:
         with np.load(path, allow_pickle=False) as file:
             if str(file["key"]) != key:
                 return None
-            columns = [file[name] for name in Survey._fields]
+            columns = [file[name] for name in Fingerprints._fields]
     except (OSError, ValueError, KeyError, EOFError, TypeError):
         return None
-    return Survey(*columns) if all(column.shape == (count,) for column in columns) else None
+    return Fingerprints(*columns) if all(column.shape == (count,) for column in columns) else None
