@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 
 from stgcn_torch.data.preprocessing.steps import Preprocessing
 from stgcn_torch.data.training_clips import TrainingClips
-from stgcn_torch.integrity import CARD, DIGEST, Tensors, digest
+from stgcn_torch.integrity import CARD, DIGEST, Tensors, digest, is_zip
 
 RECORD = "stgcn_torch.json"  # in the folder of records of a .pt
 LARGEST = 1 << 26  # bytes of a card
@@ -83,7 +83,7 @@ def beside(path: Path) -> Path:
 
 def _of_safetensors(path: Path) -> str | None:
     try:
-        if zipfile.is_zipfile(path):
+        if is_zip(path):
             return None
         with safe_open(path, framework="numpy") as file:
             return (file.metadata() or {}).get(CARD)
@@ -93,7 +93,7 @@ def _of_safetensors(path: Path) -> str | None:
 
 def _of_zip(path: Path) -> str | None:
     try:
-        if not zipfile.is_zipfile(path):
+        if not is_zip(path):
             return None
         with zipfile.ZipFile(path) as archive:
             entries = [entry for entry in archive.infolist() if entry.filename.partition("/")[2] == RECORD]

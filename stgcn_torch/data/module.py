@@ -172,9 +172,8 @@ class SkeletonData(pl.LightningDataModule):
         """Facts about the training clips, for the checkpoint."""
         dataset = self.datasets["train"]
         slots = dataset.array.shape[4]
-        return facts(
-            self.fingerprints_of("train", progress), slots, dataset.labels, self.rules, **read_origin(self.root)
-        )
+        prints = self.fingerprints_of("train", progress)
+        return facts(prints, slots, dataset.labels, self.rules, **read_origin(self.root))
 
     def setup(self, stage: str) -> None:
         """Let the processes of one machine share one set of files with preprocessed clips."""
