@@ -33,8 +33,13 @@ def check_head(model: Mapping[str, Any]) -> None:
         raise ValueError("the weights are a backbone's, without a head to classify; train init_from= starts from them")
 
 
-def take_weights(network: torch.nn.Module, state: State) -> list[str]:
+def take_weights(network: torch.nn.Module, state: State, *, head: bool = True) -> list[str]:
     """Copy weights into a network that may have another head; returns the tensors that were not taken.
+
+    Args:
+        network: The network.
+        state: Tensors by the names of ``STGCN.state_dict``.
+        head: Whether the head is taken if its shape fits.
 
     Raises:
         ValueError: A tensor outside the head is missing or does not fit, such as the graph of another layout.
@@ -44,9 +49,9 @@ def take_weights(network: torch.nn.Module, state: State) -> list[str]:
     check_fits(backbone, {key: value for key, value in expected.items() if not key.startswith("head.")})
     if not torch.allclose(backbone["backbone.A"].cpu().float(), expected["backbone.A"].cpu(), atol=1e-6):
         raise ValueError("the weights belong to another graph than the network's; choose their layout and strategy")
-    head = {key: value for key, value in state.items() if key.startswith("head.")}
-    fitting = {key: value for key, value in head.items() if key in expected and value.shape == expected[key].shape}
-    if len(fitting) < len(head):
+    tensors = {key: value for key, value in state.items() if key.startswith("head.")}
+    fitting = {key: value for key, value in tensors.items() if key in expected and value.shape == expected[key].shape}
+    if len(fitting) < len(tensors) or not head:
         fitting = {}  # a head is taken whole or not at all
     network.load_state_dict(backbone | fitting, strict=False)
-    return sorted(set(head) - set(fitting))
+    return sorted(set(tensors) - set(fitting))

@@ -1,6 +1,7 @@
 """Fingerprints of the clips of an array, taken once and kept beside it: hash, length, people and size of each."""
 
 import hashlib
+import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -100,10 +101,10 @@ def kept_fingerprints(
 def _read(path: Path, key: str, count: int) -> Fingerprints | None:
     """The fingerprints in a file; None if it is missing, damaged or of another key."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
             if str(file["key"]) != key:
                 return None
             columns = [file[name] for name in Fingerprints._fields]
-    except (OSError, ValueError, KeyError, EOFError, TypeError):
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile):
         return None
     return Fingerprints(*columns) if all(column.shape == (count,) for column in columns) else None

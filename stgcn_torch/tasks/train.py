@@ -18,6 +18,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
+from stgcn_torch.checkpoint.clip_evidence import contradiction
 from stgcn_torch.checkpoint.reader import read_checkpoint
 from stgcn_torch.checkpoint.resume import check_resumes
 from stgcn_torch.checkpoint.weights import take_weights
@@ -43,8 +44,8 @@ def train(config: DictConfig, run: Path, overrides: Sequence[str] = ()) -> dict[
     clips = data.training_clips(partial(tracked, doing="looking at the training clips"))
     module = make_module(config, layout, data, clips)
     if config.init_from:
-        left = take_weights(module, read_checkpoint(config.init_from).state)
-        log.info("weights from %s%s", config.init_from, f", but not {', '.join(left)}" if left else "")
+        for line in start_from(module, config.init_from):
+            log.info("%s", line)
     if config.ckpt_path:
         check_resumes(config.ckpt_path, module, recipe(config))
     with written_whole(run / "config.yaml") as temporary:
@@ -61,6 +62,26 @@ def train(config: DictConfig, run: Path, overrides: Sequence[str] = ()) -> dict[
     results = evaluate_best(trainer, module, data, run)
     write_report(run / "report", results, history.rows)
     return results
+
+
+def start_from(module: LitSTGCN, path: str) -> list[str]:
+    """Copy a checkpoint's weights into a module; returns lines on what they are, and on what was left or differs."""
+    checkpoint = read_checkpoint(path)
+    before, now = checkpoint.preprocessing, module.preprocessing
+    # Numbers name no classes.
+    named = checkpoint.classes is not None and list(checkpoint.classes) != [*map(str, range(len(checkpoint.classes)))]
+    same = not named or checkpoint.classes == module.classes
+    left = take_weights(module, checkpoint.state, head=same)
+    without = f", but not {', '.join(left)}" if left else ""
+    lines = [f"weights from {path}{without}"]
+    if left and not same:
+        lines.append(f"{path} was trained on other classes, such as {', '.join((checkpoint.classes or ())[:3])}")
+    if before and (before.streams, before.keep) != (now.streams, now.keep):
+        old, new = (f"{', '.join(each.streams)} of {', '.join(each.keep)}" for each in (before, now))
+        lines.append(f"{path} was trained on {old}, and this network sees {new}: its weights mean something else here")
+    if doubt := contradiction(checkpoint.state, now, module.body):
+        lines.append(f"{path}: {doubt}")
+    return lines
 
 
 def _introduce(data: SkeletonData, module: LitSTGCN, trainer: pl.Trainer) -> None:
