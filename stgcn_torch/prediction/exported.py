@@ -106,6 +106,8 @@ def card_of(module: LitSTGCN, output: str) -> dict[str, Any]:
             "center": body.joints[body.center],
         },
         "preprocessing": preprocessing.plain,
+        "strides": list(module.backbone.strides),
+        "training_clips": module.training_clips.plain if module.training_clips else None,
         "version": f"stgcn-torch {number}",
     }
 

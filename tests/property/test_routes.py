@@ -1,0 +1,277 @@
+"""The law of routes: the same clip gets the same answer by every way that a command or a file offers.
+
+The expected answer is computed here from the description alone: people in slots, preprocessing, network.
+"""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from convert.cli import main as convert_main
+from stgcn_torch.checkpoint.reader import load_model
+from stgcn_torch.data.batch.crops import even_crops
+from stgcn_torch.data.batch.streams import stack_streams
+from stgcn_torch.data.preprocessing.people import in_slots
+from stgcn_torch.data.preprocessing.steps import Preprocessing, preprocess
+from stgcn_torch.prediction.ensemble import load_ensemble
+from stgcn_torch.training.lit import LitSTGCN
+from tests.checkpoints import write_ckpt
+from tests.in_process import Said, line_of, run
+
+ATOL = 1e-5  # of probabilities; measured: 6e-7
+DRAWS = 12  # networks and clips for each route
+CLASSES = ["a", "b", "c"]
+COMPARED = 0.8  # share of the draws that must be compared
+REASONS = ("predict: a stream takes frames one by one, and the network was trained with",)
+
+torch.set_num_threads(1)
+
+
+class Draw(NamedTuple):
+    """A network and a clip that it is asked about."""
+
+    module: LitSTGCN
+    ckpt: Path
+    clip: np.ndarray[Any, Any]
+    folder: Path
+    command: Callable[[list[str]], Said]
+
+
+Route = Callable[[Draw], np.ndarray[Any, Any]]
+
+
+class RefusedError(Exception):
+    """A draw that a route cannot take."""
+
+
+def drawn(seed: int, folder: Path, command: Callable[[list[str]], Said], **wanted: Any) -> Draw:
+    """A random draw; ``wanted`` has what a route needs: a layout, people, or a clip as long as the window."""
+    rng = np.random.default_rng(seed)
+    layout = wanted.get("layout") or str(rng.choice(["coco", "fsd10", "ntu-rgb+d"]))
+    channels = ("x", "y", "z") if layout == "ntu-rgb+d" else ("x", "y", "score")
+    window = int(rng.choice([16, 24]))
+    crops = int(rng.choice([1, 1, 1, 2]))
+    streams = [["joint"], ["joint"], ["joint", "bone"], ["bone"], ["joint_motion"]][rng.integers(5)]
+    keep = channels if rng.random() < 0.3 or layout == "ntu-rgb+d" else ("x", "y")
+    preprocessing = Preprocessing(
+        window=window, channels=channels, keep=keep, crops=crops, crop=1.0 if crops == 1 else 0.7,
+        streams=tuple(streams),
+        length="positive_sum" if "score" in channels and rng.random() < 0.2 else "nonzero",
+    )  # fmt: skip
+    slots = int(rng.integers(1, 4))
+    model = {"num_classes": 3, "layout": layout, "channels": [4, 6], "strides": rng.integers(1, 3, 2).tolist()}
+    torch.manual_seed(seed)
+    T = window if wanted.get("whole") or rng.random() < 0.4 else int(rng.integers(5, 2 * window))
+    told = {"slots": slots, "people": "each" if slots == 1 else "together", "frames": [T] * 4}
+    module = LitSTGCN(model, preprocessing.plain, CLASSES, training_clips=told).eval()
+    for name, tensor in module.state_dict().items():
+        if tensor.is_floating_point() and not name.endswith("backbone.A"):
+            tensor.add_(0.3 * torch.rand_like(tensor))
+    people = wanted.get("people") or int(rng.integers(1, slots + 1))
+    clip = rng.uniform(0.2, 1.0, (3, T, len(module.body.joints), people)).astype(np.float32)
+    clip[:, rng.random(clip.shape[1:]) < 0.1] = 0
+    clip[:, -1] = 0.5
+    for m in range(people):  # readers list the surest first
+        if "score" in channels:
+            clip[2, :, :, m] *= 1 - 0.3 * m
+    folder.mkdir()
+    write_ckpt(module, folder / "best.ckpt")
+    return Draw(module, folder / "best.ckpt", clip, folder, command)
+
+
+def expected(draw: Draw) -> np.ndarray[Any, Any]:
+    """From the description: slots, preprocessing, crops, streams, network, mean of the probabilities."""
+    module, steps = draw.module, draw.module.preprocessing
+    assert module.slots is not None
+    joints = preprocess(in_slots(draw.clip, module.slots), steps, module.body)
+    x = torch.from_numpy(joints)[None]
+    with torch.no_grad():
+        views = [
+            module.head(module.backbone(stack_streams(view, steps.streams, module.body.parents))).softmax(dim=1)
+            for view in even_crops(x, steps.window, steps.crops, steps.crop)
+        ]
+    return torch.stack(views).mean(dim=0)[0].numpy()
+
+
+def asked(draw: Draw, **options: Any) -> np.ndarray[Any, Any]:
+    """The probabilities of the command's only answer; RefusedError with its line if it gives none."""
+    out = draw.folder / "answers.json"
+    given = {"ckpt_path": draw.ckpt, "out": out, "top_k": 3, "accelerator": "cpu"} | options
+    said = draw.command([f"{name}={value}" for name, value in given.items()])
+    if said.code:
+        raise RefusedError(line_of("predict", said))
+    (record,) = json.loads(out.read_text())
+    found = {top["class"]: top["probability"] for top in record["top"]}
+    return np.array([found[name] for name in CLASSES])
+
+
+def array(draw: Draw) -> str:
+    np.save(draw.folder / "clip.npy", draw.clip[None])
+    return str(draw.folder / "clip.npy")
+
+
+def by_array(draw: Draw) -> np.ndarray[Any, Any]:
+    return asked(draw, input=array(draw))
+
+
+def by_single(draw: Draw) -> np.ndarray[Any, Any]:
+    np.save(draw.folder / "single.npy", draw.clip)
+    return asked(draw, input=str(draw.folder / "single.npy"))
+
+
+def by_folder(draw: Draw) -> np.ndarray[Any, Any]:
+    """As prepare writes it."""
+    folder = draw.folder / "prepared"
+    folder.mkdir()
+    np.save(folder / "data.npy", draw.clip[None])
+    (folder / "channels.txt").write_text("\n".join(draw.module.preprocessing.channels))
+    body = draw.module.body
+    told = {
+        "joints": list(body.joints),
+        "bones": [[body.joints[v], body.joints[w]] for v, w in body.bones],
+        "center": body.joints[body.center],
+    }
+    OmegaConf.save(OmegaConf.create(told), folder / "layout.yaml")
+    return asked(draw, input=str(folder), people="together")
+
+
+def by_table(draw: Draw) -> np.ndarray[Any, Any]:
+    with (draw.folder / "clip.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        channels = draw.module.preprocessing.channels
+        writer.writerow(("frame", "person", "joint", *channels))
+        for (t, v, m), there in np.ndenumerate((draw.clip != 0).any(axis=0)):
+            if there:
+                writer.writerow((t, m, draw.module.body.joints[v], *map(repr, draw.clip[:, t, v, m].tolist())))
+    return asked(draw, input=str(draw.folder / "clip.csv"), people="together", layout=draw.module.body.name)
+
+
+def by_coco(draw: Draw) -> np.ndarray[Any, Any]:
+    annotations = [
+        {"image_id": t, "category_id": 1, "track_id": m, "score": 1.0 - 0.3 * m,
+         "keypoints": draw.clip[:, t, :, m].T.reshape(-1).tolist()}
+        for t in range(draw.clip.shape[1]) for m in range(draw.clip.shape[3])
+    ]  # fmt: skip
+    (draw.folder / "results.json").write_text(json.dumps(annotations))
+    return asked(draw, input=str(draw.folder / "results.json"), people="together")
+
+
+def by_class_folder(draw: Draw) -> np.ndarray[Any, Any]:
+    (draw.folder / "clips" / "jump").mkdir(parents=True)
+    np.save(draw.folder / "clips" / "jump" / "1.npy", draw.clip[..., 0].transpose(1, 2, 0))
+    body, channels = draw.module.body.name, f"[{','.join(draw.module.preprocessing.channels)}]"
+    return asked(draw, input=str(draw.folder / "clips"), people="together", layout=body, channels=channels)
+
+
+def by_slide(draw: Draw) -> np.ndarray[Any, Any]:
+    """One window that spans the clip, whose only segment is the whole of it."""
+    return segment(draw, slide=1, span=draw.clip.shape[1])
+
+
+def by_stream(draw: Draw) -> np.ndarray[Any, Any]:
+    T = draw.clip.shape[1]
+    return segment(draw, stream=4 * T, span=T)
+
+
+def segment(draw: Draw, **options: Any) -> np.ndarray[Any, Any]:
+    return asked(draw, input=array(draw), **options)
+
+
+def by_module(draw: Draw) -> np.ndarray[Any, Any]:
+    """Lightning's own loading, on clips as they are preprocessed: it knows its slots."""
+    module = LitSTGCN.load_from_checkpoint(draw.ckpt, weights_only=True).eval()
+    joints = preprocess(draw.clip, module.preprocessing, module.body)
+    with torch.no_grad():
+        return module(torch.from_numpy(joints)[None]).softmax(dim=1)[0].numpy()  # type: ignore[no-any-return]
+
+
+def by_network(draw: Draw) -> np.ndarray[Any, Any]:
+    """The bare network, with crops and streams made by hand."""
+    steps, network = draw.module.preprocessing, load_model(draw.ckpt)
+    x = torch.from_numpy(preprocess(draw.clip, steps, draw.module.body))[None]
+    with torch.no_grad():
+        views = [
+            network(stack_streams(view, steps.streams, draw.module.body.parents)).softmax(dim=1)
+            for view in even_crops(x, steps.window, steps.crops, steps.crop)
+        ]
+    return torch.stack(views).mean(dim=0)[0].numpy()
+
+
+def by_files(draw: Draw) -> np.ndarray[Any, Any]:
+    """Through every format and back."""
+    path = draw.ckpt
+    for name in ("a.pt", "b.pdparams", "c.safetensors", "d.ckpt"):
+        with pytest.raises(SystemExit) as end:
+            convert_main([str(path), str(draw.folder / name)])
+        assert end.value.code == 0
+        path = draw.folder / name
+    return asked(draw._replace(ckpt=path), input=array(draw))
+
+
+def by_weights(draw: Draw) -> np.ndarray[Any, Any]:
+    """As a state dict with its card."""
+    with pytest.raises(SystemExit):
+        convert_main([str(draw.ckpt), str(draw.folder / "weights.pt")])
+    return asked(draw._replace(ckpt=draw.folder / "weights.pt"), input=array(draw))
+
+
+ROUTES: dict[str, tuple[Route, dict[str, Any]]] = {
+    "array": (by_array, {}),
+    "one clip": (by_single, {}),
+    "folder": (by_folder, {}),
+    "table": (by_table, {}),
+    "COCO": (by_coco, {"layout": "coco"}),
+    "class folder": (by_class_folder, {"people": 1}),
+    "slide": (by_slide, {}),
+    "stream": (by_stream, {"whole": True}),  # as it computes no padding
+    "Lightning": (by_module, {}),
+    "network": (by_network, {}),
+    "files": (by_files, {}),
+    "weights": (by_weights, {}),
+}
+
+
+def test_every_route_gives_the_same_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def command(words: list[str]) -> Said:
+        return run("predict", words, capsys, monkeypatch)
+
+    compared = refused = 0
+    for name, (route, wanted) in ROUTES.items():
+        for seed in range(DRAWS):
+            draw = drawn(seed, tmp_path / f"{name} {seed}", command, **wanted)
+            try:
+                answer = route(draw)
+            except RefusedError as refusal:
+                reason = str(refusal)
+                if not reason.startswith(REASONS):
+                    raise
+                refused += 1
+                continue
+            np.testing.assert_allclose(answer, expected(draw), rtol=0, atol=ATOL, err_msg=f"{name}, draw {seed}")
+            compared += 1
+    assert compared >= COMPARED * (compared + refused), (compared, refused)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_onnx_gives_the_same_answer(seed: int, tmp_path: Path) -> None:
+    """On clips with absent people up to the slots, as docs/export.md has it."""
+    pytest.importorskip("onnxscript", reason="needs stgcn-torch[export]")
+    from stgcn_torch.prediction.exported import open_onnx
+    from stgcn_torch.tasks.export import export
+
+    draw = drawn(seed, tmp_path / "draw", lambda words: Said(words, "", ""))
+    export(load_ensemble([draw.ckpt]).modules[0], tmp_path / "net.onnx", "probabilities")
+    joints = preprocess(
+        in_slots(draw.clip, draw.module.slots), draw.module.preprocessing, skeleton(draw.module.body.name)
+    )
+    answer = open_onnx(tmp_path / "net.onnx")(torch.from_numpy(joints)[None])[0].numpy()
+    np.testing.assert_allclose(answer, expected(draw), rtol=0, atol=ATOL)
