@@ -38,6 +38,10 @@ READ_ERRORS = (
     struct.error,
 )
 
+ASSUMED = ("its preprocessing was assumed when it was converted; preprocessing=NAME overrules",)
+# Arguments of ``STGCN`` that no tensor shows.
+STORED = ("strides", "layout", "strategy", "max_hop", "dilation", "dropout", "aggregation")
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -106,7 +110,7 @@ def load_model(path: str | Path, strides: Sequence[int] | None = None) -> STGCN:
     """
     checkpoint = read_checkpoint(path, strides)
     network = checkpoint.build()
-    for line in checkpoint.assumed:
+    for line in (line for line in checkpoint.assumed if line not in ASSUMED):  # the network has no preprocessing
         warnings.warn(f"{path}: {line}", stacklevel=2)
     return network
 
@@ -163,18 +167,15 @@ def _checkpoint(path: Path) -> Checkpoint:
     _check_digest(path, state, card)
     try:
         model = architecture(state)
-        state = in_single_precision(state, model)
-        if card is None:
-            return Checkpoint(state, model, has_strides=is_published(model))
-        return _described(state, model, card)
     except ValueError as error:
         raise ValueError(f"{path}: {error}; {_advice(path)}") from None
+    state = in_single_precision(state, model)
+    if card is None:
+        return Checkpoint(state, model, has_strides=is_published(model))
+    return _described(path, state, model, card)
 
 
-ASSUMED = ("its preprocessing was assumed when it was converted; preprocessing=NAME overrules",)
-
-
-def _described(state: State, model: dict[str, Any], card: Mapping[str, Any]) -> Checkpoint:
+def _described(path: Path, state: State, model: dict[str, Any], card: Mapping[str, Any]) -> Checkpoint:
     """A checkpoint with what the card beside its tensors says."""
     try:
         check_stored(card["model"], card["preprocessing"], card["classes"])
@@ -182,12 +183,9 @@ def _described(state: State, model: dict[str, Any], card: Mapping[str, Any]) -> 
         clips, classes = _clips(card.get("training_clips")), tuple(map(str, card["classes"]))
         stored = {name: card["model"][name] for name in STORED if name in card["model"]}
     except (LookupError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"its card is damaged ({_first_line(error)})") from None
+        raise ValueError(f"{path}: its card is damaged ({_first_line(error)})") from None
     assumed = ASSUMED if "preprocessing" in (card.get("assumed") or ()) else ()
     return Checkpoint(state, model | stored, preprocessing, classes, clips, assumed)
-
-
-STORED = ("strides", "layout", "strategy", "max_hop", "dilation", "dropout", "aggregation")  # which no tensor shows
 
 
 def _clips(stored: object) -> TrainingClips | None:

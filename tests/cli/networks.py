@@ -44,5 +44,5 @@ def for_paddle(made: STGCN, path: Path) -> Path:
 
 def same(path: Path, model: STGCN) -> bool:
     """Whether a file holds the network, to the last bit."""
-    loaded, wanted = load_model(path).state_dict(), model.state_dict()
+    loaded, wanted = load_model(path, model.backbone.strides).state_dict(), model.state_dict()
     return list(loaded) == list(wanted) and all(torch.equal(loaded[name], wanted[name]) for name in wanted)

@@ -125,14 +125,17 @@ def test_the_report_names_every_tensor_with_its_hash(convert: Convert, pdparams:
     assert told["renamed"]["backbone.data_bn._mean"] == "backbone.data_bn.running_mean"
 
 
-def test_a_damaged_network_is_converted_and_told(convert: Convert, tmp_path: Path) -> None:
+def test_a_damaged_network_is_told_and_not_converted(convert: Convert, tmp_path: Path) -> None:
     made = network()
     made.head.fcn.bias.data[0] = torch.nan
     made.backbone.data_bn.running_var[0] = -1
     for_paddle(made, tmp_path / "in.pdparams")
-    _, told, _ = convert(tmp_path / "in.pdparams", tmp_path / "out.pt")
+    _, told, _ = convert(tmp_path / "in.pdparams", tmp_path / "out.pt", "--dry-run")
     assert "NOT FINITE: head.fcn.bias" in told
     assert "NEGATIVE: backbone.data_bn.running_var" in told
+    code, _, error = convert(tmp_path / "in.pdparams", tmp_path / "out.pt")
+    assert (code, "head.fcn.bias is not finite, its training diverged or it is damaged" in error) == (2, True)
+    assert not (tmp_path / "out.pt").exists()
 
 
 def test_all_problems_are_told_whatever_their_kind(convert: Convert, model: STGCN, tmp_path: Path) -> None:
@@ -151,10 +154,10 @@ def test_all_problems_are_told_whatever_their_kind(convert: Convert, model: STGC
     assert f"{block}.1.tcn.3.bias has shape (3,), wanted (8,)" in error
 
 
-def test_assumed_strides_are_told(convert: Convert, pdparams: Path) -> None:
-    _, told, error = convert(pdparams, pdparams.with_name("out.pt"))
-    assert "1,2 (assumed; --strides says others)" in told
-    assert "1,2 are assumed" in error
+def test_strides_are_guessed_for_a_look_alone(convert: Convert, pdparams: Path) -> None:
+    _, told, error = convert(pdparams, pdparams.with_name("out.pt"), "--dry-run")
+    assert "1,2 (guessed; --strides says them)" in told
+    assert error == ""
     _, told, error = convert(pdparams, pdparams.with_name("other.pt"), "--strides", "2,1")
     assert "2,1 (as asked for)" in told
     assert "assumed" not in error
@@ -164,7 +167,7 @@ def test_published_widths_have_the_published_strides(convert: Convert, tmp_path:
     made = network(channels=CHANNELS_OF_PAPER, strides=STRIDES_OF_PAPER)
     code, told, error = convert(for_paddle(made, tmp_path / "in.pdparams"), tmp_path / "out.pt")
     assert (code, error) == (0, "")
-    assert "1,1,1,1,2,1,1,2,1,1 (as published)" in told
+    assert "1,1,1,1,2,1,1,2,1,1 (assumed, as published; --strides says others)" in told
 
 
 @pytest.mark.parametrize("preprocessing", [[], ["--preprocessing", "article"]])
@@ -210,7 +213,7 @@ def test_what_is_damaged_is_warned_about(convert: Convert, model: STGCN, tmp_pat
     model.head.fcn.bias.data[0] = torch.inf
     model.backbone.data_bn.running_var[0] = -1
     model.backbone.A *= 2
-    _, _, error = convert(for_paddle(model, tmp_path / "in.pdparams"), tmp_path / "out.pt", "--force")
+    _, _, error = convert(for_paddle(model, tmp_path / "in.pdparams"), tmp_path / "out.pt", "--dry-run")
     assert "head.fcn.bias is not finite" in error
     assert "backbone.data_bn.running_var is negative, a variance" in error
     assert "columns of backbone.A do not add up to 1" in error

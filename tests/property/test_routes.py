@@ -270,8 +270,6 @@ def test_onnx_gives_the_same_answer(seed: int, tmp_path: Path) -> None:
 
     draw = drawn(seed, tmp_path / "draw", lambda words: Said(words, "", ""))
     export(load_ensemble([draw.ckpt]).modules[0], tmp_path / "net.onnx", "probabilities")
-    joints = preprocess(
-        in_slots(draw.clip, draw.module.slots), draw.module.preprocessing, skeleton(draw.module.body.name)
-    )
+    joints = preprocess(in_slots(draw.clip, draw.module.slots), draw.module.preprocessing, draw.module.body)
     answer = open_onnx(tmp_path / "net.onnx")(torch.from_numpy(joints)[None])[0].numpy()
     np.testing.assert_allclose(answer, expected(draw), rtol=0, atol=ATOL)

@@ -38,7 +38,7 @@ def test_a_network_is_read_from_its_checkpoint_and_not_from_defaults(tmp_path: P
     for block, learned in enumerate(network.backbone.edge_importance):
         torch.nn.init.constant_(learned, block + 2)
     torch.save(network.state_dict(), tmp_path / "network.pt")
-    read = network_of(read_checkpoint(tmp_path / "network.pt"), 64)
+    read = network_of(read_checkpoint(tmp_path / "network.pt", network.backbone.strides), 64)
     assert (read.graph.body.name, read.graph.strategy, read.window) == ("coco", "spatial_fixed", 64)
     assert (list(read.kernels), list(read.strides)) == ([5, 5, 5], [1, 1, 2])
     np.testing.assert_array_equal(read.graph.A.astype("f4"), adjacency("coco", "spatial_fixed").astype("f4"))
@@ -47,7 +47,7 @@ def test_a_network_is_read_from_its_checkpoint_and_not_from_defaults(tmp_path: P
 
 def test_a_network_without_edge_importance_has_none(tmp_path: Path) -> None:
     torch.save(STGCN(3, channels=[4, 4], strides=[1, 1], edge_importance=False).state_dict(), tmp_path / "network.pt")
-    assert network_of(read_checkpoint(tmp_path / "network.pt"), None).importance is None
+    assert network_of(read_checkpoint(tmp_path / "network.pt", [1, 1]), None).importance is None
 
 
 @pytest.mark.parametrize(
