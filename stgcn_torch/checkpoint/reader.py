@@ -250,9 +250,6 @@ def _read(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} is a Paddle file; convert-pdparams {path} {path.with_suffix('.ckpt')} converts it")
     try:
         check_records(path)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-    try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
         contents = torch.load(path, map_location="cpu", weights_only=True)

@@ -19,7 +19,7 @@ def check_resumes(path: str, module: LitSTGCN, repeated: Mapping[str, Any]) -> N
     hparams = checkpoint.hyperparameters or {}
     if "optimizer" not in hparams:
         raise ValueError(f"{path} holds weights only and cannot be resumed; init_from={path} starts from them")
-    before, now = _flat(hparams), _flat(module.hparams)
+    before, now = _flat({key: value for key, value in hparams.items() if key != "assumed"}), _flat(module.hparams)
     if checkpoint.recipe is not None:  # the first releases stored no recipe
         before, now = before | _flat(checkpoint.recipe), now | _flat(repeated)
     if checkpoint.clips is None:  # as in checkpoints of before 2026-12

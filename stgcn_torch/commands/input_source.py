@@ -148,7 +148,8 @@ def read_recordings(config: DictConfig, ensemble: Ensemble, folder: Path) -> Col
     found = recordings(config.input, config.input_format, apart=people == "each")
     collection = collect(tracked(found, "reading"), folder / "clips", selection)
     lines = [*(f"left out {line}" for line in collection.left_out), *collection.problems]
-    if config.people is None:
+    several = collection.crowd or any(row.shape[3] > 1 or row.person not in ("", "0") for row in collection.rows)
+    if config.people is None and several:
         other, effect = {
             "each": ("together", "puts those of a recording into one clip"),
             "together": ("each", "makes a clip of each"),

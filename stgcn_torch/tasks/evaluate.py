@@ -101,7 +101,8 @@ def leave_out_seen(data: SkeletonData, module: LitSTGCN) -> list[str]:
 def run(config: DictConfig) -> None:
     """Evaluate as the composed configuration says."""
     (module,) = networks(config, "evaluate")[0].modules
-    warn("evaluate", take_split(config, module, HydraConfig.get().overrides.task))
+    for line in take_split(config, module, HydraConfig.get().overrides.task):
+        print(line)
     data = make_data(config, module.body, module)
     if data.num_classes != len(module.classes):
         raise ValueError(f"{config.ckpt_path} has {len(module.classes)} classes, the data have {data.num_classes}")

@@ -4,7 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -139,9 +139,9 @@ def given(config: DictConfig) -> Given:
     path = checkpoint_of(Path(config.run)) if config.run is not None else config.ckpt_path
     if path is None:
         return {Graph: graph_given(config)}
-    checkpoint = read_checkpoint(path)
-    if config.strides is not None:
-        checkpoint = replace(checkpoint, model=checkpoint.model | {"strides": plain(config.strides)})
+    checkpoint = read_checkpoint(path, plain(config.strides))
+    for line in checkpoint.assumed:
+        print(f"visualize: {line}", file=sys.stderr)
     window = given_preprocessing(config).get("window", checkpoint.preprocessing and checkpoint.preprocessing.window)
     network = network_of(checkpoint, window)
     sources: dict[type, Any] = {Graph: network.graph, Network: network}

@@ -42,6 +42,8 @@ def test_predict_warns_of_weights_alone(overrides: list[str], command: Command, 
     strides = "strides=[2,1,1,1,2,1,1,2,1,1]"
     done = command("predict", "ckpt_path=weights.pt", "input=clip.npy", strides, *overrides)
     assert "1 clips" in done.stdout
-    assert [line[: len(f"predict: {WARNING}")] for line in done.stderr.splitlines()] == (
+    slots, *said = done.stderr.splitlines()
+    assert slots.startswith("predict: weights.pt: it does not say how many people its training clips had room for")
+    assert [line[: len(f"predict: {WARNING}")] for line in said] == (
         [f"predict: {WARNING}"] if overrides is ARTICLE else []
     )

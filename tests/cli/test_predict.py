@@ -11,6 +11,7 @@ import pytest
 from stgcn_torch.checkpoint.reader import load_module
 from stgcn_torch.prediction.ensemble import load_ensemble
 from stgcn_torch.prediction.single_pass import running_segments, streams_of
+from stgcn_torch.prediction.tempo import tempo_of
 from tests.cli.commands import Command
 
 
@@ -118,7 +119,7 @@ def test_a_long_clip_becomes_a_timeline_in_one_pass(
     command("predict", f"ckpt_path={checkpoint}", "input=long.npy", "stream=32", "out=timeline.json", "top_k=2")
     told = json.loads((tmp_path / "timeline.json").read_text())
     ensemble = load_ensemble([checkpoint])
-    expected = list(running_segments(ensemble, streams_of(ensemble), clip, 32))
+    expected = list(running_segments(ensemble, streams_of(ensemble), clip, 32, tempo=tempo_of(ensemble)))
     assert [(row["start"], row["end"]) for row in told] == [(part.start, part.end) for part in expected]
     for row, part in zip(told, expected, strict=True):
         first, second = (row["top"][k]["probability"] for k in (0, 1))

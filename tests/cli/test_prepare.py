@@ -73,6 +73,7 @@ def test_people_of_a_video_are_classified_one_by_one(command: Command, trained: 
         "data.npy",
         "layout.yaml",
         "manifest.csv",
+        "recordings.yaml",
     ]
     command("predict", f"ckpt_path={trained}/checkpoints/best.ckpt", "input=out/data.npy")
     assert len((tmp_path / "predictions.csv").read_text().splitlines()) == 1 + 3

@@ -41,7 +41,7 @@ def test_a_layout_of_ones_own_is_drawn_light_and_dark(tmp_path: Path) -> None:
 def test_a_checkpoint_is_drawn_whole(tmp_path: Path) -> None:
     """All figures of a layout, and those of what its network has learned."""
     torch.save(STGCN(3, layout="coco", channels=[4, 4], strides=[1, 1]).state_dict(), tmp_path / "small.pt")
-    said = typed(f"{LINE} ckpt_path=small.pt out=out figure_format=svg", folder=tmp_path).out
+    said = typed(f"{LINE} ckpt_path=small.pt strides=[1,1] out=out figure_format=svg", folder=tmp_path).out
     assert said.startswith("3 partitions of coco sum to its normalised adjacency, within ")
     assert {path.stem for path in (tmp_path / "out").glob("*.svg")} == {
         "skeleton", "hops", "adjacency", "partitions", "importance", "importance_matrices", "receptive_field"
@@ -61,7 +61,7 @@ def test_a_name_that_no_font_has_is_told_in_one_line(tmp_path: Path) -> None:
 def test_weights_alone_are_drawn_too_and_a_preprocessing_says_how_long_a_clip_is(tmp_path: Path) -> None:
     torch.save(STGCN(3, channels=[4, 4, 8], strides=[1, 1, 2]).state_dict(), tmp_path / "bare.pt")
     line = f"{LINE} ckpt_path=bare.pt only=[receptive_field] preprocessing=paddlevideo figure_format=svg out=out"
-    typed(line, folder=tmp_path)
+    typed(line, "strides=[1,1,2]", folder=tmp_path)
     assert "a clip of 350 frames" in (tmp_path / "out" / "receptive_field.svg").read_text()
 
 
@@ -69,7 +69,7 @@ def test_a_graph_that_is_not_its_layouts_is_refused_and_nothing_is_written(tmp_p
     state = STGCN(3, layout="coco", channels=[4, 4], strides=[1, 1]).state_dict()
     state["backbone.A"][1] *= 1.01
     torch.save(state, tmp_path / "bent.pt")
-    said = typed(f"{LINE} ckpt_path=bent.pt out=out", folder=tmp_path, code=1).err
+    said = typed(f"{LINE} ckpt_path=bent.pt strides=[1,1] out=out", folder=tmp_path, code=1).err
     assert said.startswith("visualize: the partitions do not sum to the normalised adjacency of ")
     assert not (tmp_path / "out").exists()
 

@@ -87,6 +87,7 @@ def _is_written(root: Path, card: str) -> bool:
 
 
 def _foreign(root: Path) -> list[str]:
-    """Files of a folder that are no part of a whole set; all files if there is no card."""
+    """Files of a folder that are no part of a whole set, or beside one; all files if there is no card."""
     names = sorted(path.name for path in root.iterdir()) if root.exists() else []
-    return [name for name in names if CARD not in names or name not in FILES]
+    beside = {f".{name}.fingerprints.npz" for name in FILES}
+    return [name for name in names if CARD not in names or name not in {*FILES, *beside}]

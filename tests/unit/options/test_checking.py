@@ -43,7 +43,7 @@ CASES = [
     ("predict", {"ckpt_path": [1]}, "ckpt_path must be a path or a list of paths"),
     ("predict", {"unit": float("inf")}, "unit must be a number above 0, got inf"),
     ("predict", {"unit": 0}, "unit must be a number above 0, got 0"),
-    ("predict", {"people": "all"}, "people must be each or together, got 'all'"),
+    ("predict", {"people": "all"}, "people must be each, together or null, got 'all'"),
     ("predict", {"preprocessing.nan": "keep"}, "preprocessing.nan must be refuse, missing or null, got 'keep'"),
     ("predict", {"foo": 1}, "foo is no option"),
     ("predict", {"input": "???"}, "input is missing: give input=recordings/"),

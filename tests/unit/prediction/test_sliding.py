@@ -1,6 +1,7 @@
 """Windows cover a clip, and a timeline gives each frame the mean answer of its windows."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,12 +33,16 @@ def test_pieces_are_cut_out_of_their_clips_and_as_wide_as_the_widest() -> None:
 
 
 def test_overlapping_windows_vote_on_each_frame() -> None:
-    """Windows 0-3, 2-5, 4-7 answer a, b, b: frames 2 and 3 are a tie, which goes to the first class."""
+    """Windows 0-3, 2-5, 4-7 answer a, b, b: of frames 2 and 3 each goes to the window whose middle is nearer."""
     a, b = [0.75, 0.25], [0.25, 0.75]
     first, second = timeline([0, 2, 4], 4, 8, np.array([a, b, b]))
-    assert (first.start, first.end, second.start, second.end) == (0, 4, 4, 8)
-    assert first.probabilities.tolist() == [0.625, 0.375]  # of two frames 0.75, of two 0.5
-    assert second.probabilities.tolist() == b
+    assert (first.start, first.end, second.start, second.end) == (0, 3, 3, 8)
+    # Weights in a window of 4: sin of 1/8, 3/8, 5/8 and 7/8 of a half turn; frame 2 is the third of one, first of next.
+    near, far = np.sin(np.pi * 3 / 8), np.sin(np.pi / 8)
+    third = (0.75 * near + 0.25 * far) / (near + far)
+    assert first.probabilities.tolist() == pytest.approx([(0.75 * 2 + third) / 3, (0.25 * 2 + 1 - third) / 3])
+    fourth = 1 - third
+    assert second.probabilities.tolist() == pytest.approx([(fourth + 4 * 0.25) / 5, (1 - fourth + 4 * 0.75) / 5])
 
 
 def test_frames_without_a_window_belong_to_no_segment() -> None:
