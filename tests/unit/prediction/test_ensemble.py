@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from stgcn_torch.data.preprocessing.steps import preprocess
+from stgcn_torch.data.training_clips import TrainingClips
 from stgcn_torch.model import STGCNBackbone
 from stgcn_torch.prediction.ensemble import Ensemble, load_ensemble
 from stgcn_torch.training.lit import LitSTGCN
@@ -127,3 +128,25 @@ def test_clips_may_come_without_the_channels_that_are_dropped(paths: list[str]) 
     assert ensemble.channels == ("x", "y")
     assert whole.channels == ("x", "y", "score")  # what reads clips alters no network
     np.testing.assert_allclose(ensemble.probabilities(clips[:, :2], range(5)), expected, atol=ATOL)  # measured: 0
+
+
+@pytest.mark.parametrize(("select", "length"), [("after", "nonzero"), ("before", "positive_sum")])
+def test_without_the_score_a_clip_ends_with_its_last_value(paths: list[str], select: str, length: str) -> None:
+    """Coordinates are signed, and only the score makes a sum safe; unless the training dropped the score first."""
+    ensemble = load_ensemble(paths, given={"length": "positive_sum", "select": select})
+    assert {module.preprocessing.length for module in ensemble.of_kept_channels().modules} == {length}
+
+
+def test_each_network_gets_the_slots_that_it_was_trained_on(paths: list[str]) -> None:
+    """Absent people are added, and of more than slots the first are taken."""
+    (module,) = load_ensemble(paths[:1]).modules
+    module.training_clips = TrainingClips(2)
+    ensemble = Ensemble([module], [1.0])
+    assert (ensemble.slots, ensemble.people) == (2, "together")
+    two = np.concatenate([CLIPS, np.zeros_like(CLIPS)], axis=4)
+    three = np.concatenate([np.zeros_like(CLIPS), CLIPS, np.zeros_like(CLIPS)], axis=4)
+    expected = ensemble.probabilities(two, range(5))
+    np.testing.assert_allclose(ensemble.probabilities(CLIPS, range(5)), expected, atol=ATOL)
+    np.testing.assert_allclose(ensemble.probabilities(three, range(5)), expected, atol=ATOL)
+    module.training_clips = None
+    assert np.abs(ensemble.probabilities(CLIPS, range(5)) - expected).max() > 1e-3  # which is why slots are kept

@@ -13,6 +13,7 @@ from stgcn_torch.data.preprocessing.steps import preprocess
 from stgcn_torch.prediction.ensemble import Ensemble
 from stgcn_torch.prediction.single_pass import running_segments, sliding_mean, streams_of
 from stgcn_torch.prediction.sliding import Segment
+from stgcn_torch.prediction.tempo import Tempo
 from stgcn_torch.training.lit import LitSTGCN
 
 CLASSES = ("a", "b", "c")
@@ -140,3 +141,31 @@ def test_a_sliding_mean_is_the_mean_around_each_row_however_the_rows_come(sizes:
     rows = [x[max(0, i - (width - 1) // 2) : i + width // 2 + 1].double().mean(dim=0) for i in range(len(x))]
     means = torch.cat([x.double()[:0], *sliding_mean(x.split(sizes), width)])
     torch.testing.assert_close(means, torch.stack(rows) if rows else x.double(), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("frames", "width"), [(1, 1), (5, 1), (6, 2), (10, 2), (11, 3)])
+def test_the_width_of_a_mean_is_the_nearest_number_of_features(frames: int, width: int) -> None:
+    """A feature every 4 frames; at a tempo of 2 every 8."""
+    ensemble, clip = Ensemble([module_of()], [1.0]), recording()
+    for factor, tempo in ((1, None), (2, Tempo(120, 2.0))):
+        given = [
+            [(part.start, part.end, part.probabilities.tolist()) for part in found]
+            for found in (
+                running_segments(ensemble, streams_of(ensemble), clip, n * factor, tempo=tempo)
+                for n in (frames, 4 * width)
+            )
+        ]
+        assert given[0] == given[1]
+    other = list(segments(ensemble, clip, 4 * (width + 1)))
+    assert [part.probabilities.tolist() for part in other] != [row[2] for row in given[0]]
+
+
+def test_a_stream_at_a_tempo_is_that_of_the_frames_it_takes() -> None:
+    """Its segments are told in the recording's frames."""
+    ensemble, clip, tempo = Ensemble([module_of()], [1.0]), recording(90), Tempo(90, 1.5)
+    taken = tempo.frames(90)
+    there = list(running_segments(ensemble, streams_of(ensemble), clip, 12, tempo=tempo))
+    plain = list(segments(ensemble, clip[:, taken], 8))
+    assert [part.probabilities.tolist() for part in there] == [part.probabilities.tolist() for part in plain]
+    assert [part.start for part in there] == [int(taken[part.start]) for part in plain]
+    assert there[-1].end == 90

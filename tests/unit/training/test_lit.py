@@ -470,3 +470,15 @@ def test_the_training_loss_of_an_epoch_weighs_every_clip_alike(monkeypatch: pyte
 )
 def test_mean_class_accuracy_by_hand(confusion: list[list[int]], accuracy: float) -> None:
     assert float(mean_class_accuracy(torch.tensor(confusion))) == pytest.approx(accuracy, abs=ATOL)
+
+
+def test_processes_draw_differently(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one step, each rank has noise of its own, and always the same."""
+    losses = []
+    for rank in (0, 1, 0):
+        module = lit(augmentation={"noise": 0.5})
+        monkeypatch.setattr(type(module), "global_rank", property(lambda _, rank=rank: rank))
+        monkeypatch.setattr(module, "log", lambda *_, **__: None)
+        clips = torch.randn(4, 2, WINDOW, 3, 1, generator=torch.Generator().manual_seed(0))
+        losses.append(float(module.training_step((clips, torch.arange(4) % len(CLASSES)), 0).detach()))
+    assert losses[0] == losses[2] != losses[1]

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from stgcn_torch.data.batch.augmentation import Augmentation, augment
+from stgcn_torch.data.batch.augmentation import Augmentation, augment, random_rotations
+from stgcn_torch.data.batch.crops import random_crop
 from stgcn_torch.skeleton import Skeleton
 
 BODY = Skeleton("five", ("Left", "Hip", "Right", "Head", "Foot"), ((0, 1), (2, 1), (3, 1), (4, 1)), 1, ((0, 2),))
@@ -258,3 +259,60 @@ def test_plain_values_give_the_same_augmentation_back() -> None:
 def test_refuses_an_option_outside_its_range(options: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Augmentation.of(options)
+
+
+def about(i: int, j: int, angle: Tensor, D: int = 3) -> Tensor:
+    """A turn from axis i to axis j, a matrix for each angle."""
+    matrix = torch.eye(D).repeat(len(angle), 1, 1)
+    matrix[:, i, i] = matrix[:, j, j] = angle.cos()
+    matrix[:, i, j], matrix[:, j, i] = -angle.sin(), angle.sin()
+    return matrix
+
+
+def test_a_body_turns_about_its_vertical_before_it_is_tilted() -> None:
+    """The other way round a tilt would turn with the body; the numbers are drawn in this order."""
+    augmentation = Augmentation(rotation=180.0, tilt=40.0, scale=0.2)
+    x = batch_of()
+    torch.manual_seed(3)
+    turned = random_rotations(x, ["x", "y", "z"], augmentation)
+    torch.manual_seed(3)
+    size = 1 + 0.2 * (2 * torch.rand(N) - 1)
+    turn, roll, pitch = (
+        math.radians(most) * (2 * torch.rand(N) - 1) for most in (180.0, 40.0, 40.0)
+    )  # in the planes xz, xy, yz
+    expected = about(1, 2, pitch) @ about(0, 1, roll) @ about(0, 2, turn) * size[:, None, None]
+    torch.testing.assert_close(turned, expected, rtol=0, atol=ATOL)
+
+
+def test_a_crop_of_a_clip_that_was_centred_once_keeps_its_path() -> None:
+    """The frame that was at the origin may be cut off."""
+    x = batch_of()
+    torch.manual_seed(4)
+    cropped = random_crop(x, 6, 0.5)
+    torch.manual_seed(4)
+    changed = augmented(x, Augmentation(crop=0.5), window=6, center=HIP, center_of="clip")
+    assert torch.equal(changed, cropped)
+    assert cropped[:, :, 0, HIP].abs().amin(dim=1).max() > 0
+
+
+def test_noise_moves_a_joint_on_an_axis_too() -> None:
+    x = batch_of()
+    x[:, 0, :, FOOT] = 0
+    noisy = augmented(x, Augmentation(noise=0.1))
+    assert (noisy[:, :, :, FOOT] != x[:, :, :, FOOT]).all()
+
+
+def test_joints_drop_out_for_each_person_apart() -> None:
+    kept = augmented(batch_of(n=64), Augmentation(joint_dropout=0.5)) != 0
+    first, second = kept[:, 0, 0, :, 0], kept[:, 0, 0, :, 1]
+    assert 0.3 < (first == second).float().mean() < 0.7  # as two coins agree, of 320 throws
+
+
+def test_about_the_body_its_middle_stays() -> None:
+    """Turned, scaled and mirrored about the mean of its joints, wherever it is."""
+    x = batch_of("xy") + 50
+    middle = x.mean(dim=(2, 3, 4))
+    for switches in ({"rotation": 90.0}, {"scale": 0.5}, {"mirror": 1.0}):
+        changed = augmented(x, Augmentation(**switches), "xy", about_body=True)
+        torch.testing.assert_close(changed.mean(dim=(2, 3, 4)), middle, rtol=0, atol=1e-4)  # float32 at 50: 4e-6 each
+        assert (changed - x).abs().max() > 0.1

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from stgcn_torch.data.preprocessing.cleaning import LONGEST, bridged, missing, stray_frames, without_frames
+from stgcn_torch.data.preprocessing.steps import Preprocessing, cleaned
 from tests.walkers import T, walkers
 
 CLIP = walkers(1)[0]
@@ -55,3 +56,12 @@ def test_a_long_gap_and_the_ends_stay_open() -> None:
 def test_a_clip_without_gaps_is_itself_and_left_alone() -> None:
     np.testing.assert_array_equal(bridged(CLIP, SEEN), CLIP)
     assert bridged(CLIP, SEEN) is not CLIP
+
+
+def test_a_frame_is_dropped_if_anybody_strays_in_it() -> None:
+    clip = np.concatenate([CLIP, CLIP], axis=3)
+    clip[:2, 20:22, :, 1] += 3
+    cleaned_clip, numbers = cleaned(clip, Preprocessing(teleports="drop"))
+    np.testing.assert_array_equal(cleaned_clip[:, : T - 2], np.delete(clip[:, :T], [20, 21], axis=1))
+    assert 21 not in numbers
+    assert 22 not in numbers

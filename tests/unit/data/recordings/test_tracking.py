@@ -121,3 +121,18 @@ def test_time_grows_with_the_frames_alone() -> None:
 
     seconds(100)
     assert seconds(4000) < 20 * seconds(400) + 0.5  # ten times; a hundred if it were quadratic
+
+
+@pytest.mark.parametrize(("hidden", "count"), [(0, 2), (5, 2), (15, 1), (25, 1)])
+def test_the_longer_out_of_sight_the_farther_off_a_person_may_be(hidden: int, count: int) -> None:
+    """After h frames a pose may be 0.5 (1 + h / 30) body sizes from where it was expected; here it is 0.7."""
+    size = float(np.linalg.norm(np.ptp(BODY, axis=0)))
+    seen = [(t, pose(100, 100)[None]) for t in range(10)]
+    again = [(t + 10 + hidden, pose(100 + 0.7 * size, 100)[None]) for t in range(10)]
+    assert len(tracks(seen + again)) == count
+
+
+def test_velocity_is_per_frame_however_often_a_person_is_seen() -> None:
+    """Every third frame, at a sixth of a body size per frame."""
+    frames = [(t, pose(20 * t, 100)[None]) for t in range(0, 60, 3)]
+    assert [(track.start, track.end) for track in tracks(frames)] == [(0, 58)]
