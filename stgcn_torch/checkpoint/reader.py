@@ -232,8 +232,22 @@ def load_module(
     clips = checkpoint.clips.plain if checkpoint.clips else None
     module = LitSTGCN(checkpoint.model, preprocessing, classes, training_clips=clips)
     module.load_state_dict(dict(checkpoint.state))
+    module.split = split_of(checkpoint)
     module.assumed = tuple(f"{path}: {line}" for line in _remaining(checkpoint, given))
     return module.eval()
+
+
+def split_of(checkpoint: Checkpoint) -> Mapping[str, Any] | None:
+    """The rules that a run held clips out by; None if the file does not say.
+
+    Before 2026-12 the recipe of a run alone had them.
+    """
+    if checkpoint.clips and checkpoint.clips.split is not None:
+        return checkpoint.clips.split
+    data = (checkpoint.recipe or {}).get("data")
+    if not isinstance(data, Mapping):
+        return None
+    return {name: rule for name in ("test", "val") if isinstance(rule := data.get(name), Mapping)}
 
 
 def _remaining(checkpoint: Checkpoint, given: Mapping[str, Any] | None) -> Iterator[str]:

@@ -156,6 +156,34 @@ def read_lines(path: str | Path) -> list[str]:
     return [line.strip() for line in text.split("\n") if line.strip()]
 
 
+def read_units(path: str | Path, count: int, least: int) -> tuple[np.ndarray[Any, Any] | None, str]:
+    """Which clips belong to one subject, or else to one recording, by a ``manifest.csv``.
+
+    Args:
+        path: The file, which may be missing.
+        count: Number of clips.
+        least: Fewest different values that are of use.
+
+    Returns:
+        A value per clip, by the column ``group`` or, if it has too few, ``source``; None if every clip is of its own or
+        the file does not say. And a sentence if there are too few subjects or recordings; else nothing.
+    """
+    said = ""
+    for column, name in (("group", "subjects"), ("source", "recordings")):
+        try:
+            values = read_groups(path, column, count)
+        except (ValueError, FileNotFoundError):
+            continue
+        known = values != ""
+        number = len(np.unique(values[known]))
+        if number == 0 or (known.all() and number == count):
+            continue
+        if number >= least:
+            return np.where(known, values, [f" {i}" for i in range(count)]), said
+        said = f"{number} {name} are too few for {least} folds: clips of one {name[:-1]} are in several"
+    return None, said
+
+
 def read_groups(path: str | Path, column: str, count: int) -> np.ndarray[Any, Any]:
     """One column of a ``manifest.csv`` that has a row per clip, as strings.
 

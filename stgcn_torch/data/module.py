@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from stgcn_torch.data.arrays import Labels, open_clips, read_groups, read_labels, read_lines
+from stgcn_torch.data.arrays import Labels, open_clips, read_groups, read_labels, read_lines, read_units
 from stgcn_torch.data.dataset import ClipDataset, as_is
 from stgcn_torch.data.fingerprints import Fingerprints, Progress, kept_fingerprints
 from stgcn_torch.data.preprocessing.mirroring import MirrorImage
 from stgcn_torch.data.preprocessing.steps import Preprocessing
 from stgcn_torch.data.resident import ResidentLoader, fits
 from stgcn_torch.data.sampler import EpochSampler
-from stgcn_torch.data.splits import Rules, divided
+from stgcn_torch.data.splits import UNITS, Rules, divided
 from stgcn_torch.data.training_clips import TrainingClips, facts, read_origin
 from stgcn_torch.skeleton import Skeleton
 
@@ -97,6 +97,7 @@ class SkeletonData(pl.LightningDataModule):
                 f"there is no {only} split to evaluate on; the data hold out {', '.join(rules) or 'nothing'}"
             )
         self.rules, self.slots, self.image = rules, slots, image
+        self.notes: list[str] = []  # on the splits
         self.datasets = self._from_files(rules, only)
         if only not in self.datasets:
             self.datasets |= self._divided(clips, labels, rules, only)
@@ -125,7 +126,11 @@ class SkeletonData(pl.LightningDataModule):
         """The splits of the training clips, or the one named by ``only``: test first, then val; the rest trains."""
         array, targets = self._open(clips, labels)
         columns = [rule["column"] for rule in rules.values() if rule.get("rule") == "groups" and "column" in rule]
-        groups = {column: read_groups(self.root / "manifest.csv", column, len(array)) for column in columns}
+        manifest = self.root / "manifest.csv"
+        groups = {column: read_groups(manifest, column, len(array)) for column in columns}
+        groups |= self._units(manifest, rules, len(array))
+        parts = divided(rules, targets, groups)
+        self._note_shared(manifest, parts, len(array))
         return {
             name: ClipDataset(
                 array,
@@ -137,9 +142,29 @@ class SkeletonData(pl.LightningDataModule):
                 self.slots,
                 self.image if name == "train" else None,
             )
-            for name, indices in divided(rules, targets, groups).items()
+            for name, indices in parts.items()
             if only in (None, name)
         }
+
+    def _note_shared(self, manifest: Path, parts: Mapping[str, Any], count: int) -> None:
+        """Say if clips of one subject, or else of one recording, are in training and in another split."""
+        units, _ = read_units(manifest, count, 2)
+        if units is None:
+            return
+        for name, indices in parts.items():
+            shared = {*units[indices].tolist()} & {*units[parts["train"]].tolist()}
+            if name != "train" and shared:
+                self.notes.append(
+                    f"{len(shared)} subjects or recordings of manifest.csv are in train and in {name}, such as "
+                    f"{min(shared)}: scores on {name} do not speak of others"
+                )
+
+    def _units(self, manifest: Path, rules: Rules, count: int) -> dict[str, Any]:
+        """Clips that must stay together, for rules that keep them so; says where that cannot be."""
+        least = max((rule.get("folds", 5) for rule in rules.values() if rule.get("together")), default=0)
+        units, said = read_units(manifest, count, least) if least else (None, "")
+        self.notes += [said] if said else []
+        return {} if units is None else {UNITS: units}
 
     def _check_classes(self, sets: Mapping[str, ClipDataset]) -> None:
         """Set number and names of the classes; ValueError if a split is empty or has a class without training clips."""

@@ -8,9 +8,11 @@ from jaxtyping import Bool, Int
 
 Mask = Bool[np.ndarray, " N"]
 Rules = Mapping[str, Mapping[str, Any]]
+Units = np.ndarray[Any, Any]  # a value per clip
+UNITS = "units"  # among the values of groups: which clips stay together
 RULES = {  # rule to its options
     "every": ("step", "offset"),
-    "folds": ("folds", "fold", "seed"),
+    "folds": ("folds", "fold", "seed", "together"),
     "groups": ("column", "value"),
     "file": ("clips", "labels"),
 }
@@ -23,16 +25,46 @@ def every(N: int, step: int = 7, offset: int = 1) -> Mask:
     return np.asarray(np.arange(N) % step == offset)
 
 
-def folds(labels: Int[np.ndarray, " N"], folds: int = 5, fold: int = 0, seed: int = 0) -> Mask:
-    """One of several disjoint folds, in each of which every class has its share of clips, to within one."""
+def folds(
+    labels: Int[np.ndarray, " N"], folds: int = 5, fold: int = 0, seed: int = 0, units: Units | None = None
+) -> Mask:
+    """One of several disjoint folds, in each of which every class has its share of clips, to within one.
+
+    Args:
+        labels: One per clip.
+        folds: Number of folds.
+        fold: The one that is held out.
+        seed: Of the random assignment.
+        units: Clips with the same value stay in one fold, such as those of a recording; shares are as equal as that
+            allows.
+    """
     if not (folds > 1 and 0 <= fold < folds):
         raise ValueError(f"rule folds needs at least 2 folds and a fold below their number, got {folds} and {fold}")
     rng = np.random.default_rng(seed)
+    if units is not None:
+        return np.asarray(folds_of_units(labels, units, folds, rng) == fold)
     order = rng.permutation(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]  # classes one after the other, shuffled within
     held_out = np.zeros(len(labels), dtype=bool)
     held_out[order[fold::folds]] = True
     return held_out
+
+
+def folds_of_units(
+    labels: Int[np.ndarray, " N"], units: Units, folds: int, rng: np.random.Generator
+) -> Int[np.ndarray, " N"]:
+    """The fold of each clip: units, the largest first, each go where fewest clips of their classes are so far."""
+    _, unit_of = np.unique(units, return_inverse=True)
+    clips = np.zeros((unit_of.max() + 1, labels.max() + 1), np.int64)  # of each class in each unit
+    np.add.at(clips, (unit_of, labels), 1)
+    order = rng.permutation(len(clips))
+    order = order[np.argsort(-clips[order].sum(axis=1), kind="stable")]
+    held, fold_of = np.zeros((folds, clips.shape[1]), np.int64), np.zeros(len(clips), np.int64)
+    for unit in order:
+        crowded = held @ clips[unit] * (len(labels) + 1) + held.sum(axis=1)  # of equal ones, the smallest fold
+        fold_of[unit] = np.argmin(crowded)
+        held[fold_of[unit]] += clips[unit]
+    return np.asarray(fold_of[unit_of])
 
 
 def groups(values: np.ndarray[Any, Any], held_out: str) -> Mask:
@@ -49,7 +81,7 @@ def held_out(rule: Mapping[str, Any], labels: Int[np.ndarray, " N"], group_value
         rule: ``rule`` (every, folds or groups) and its options, named in ``RULES``. Options of other rules are
             ignored: a configuration that changes the rule still has the options of the former one.
         labels: One per clip.
-        group_values: For each column that a rule names, the group of each clip.
+        group_values: For each column that a rule names, the group of each clip; under ``UNITS`` what stays together.
 
     Raises:
         ValueError: The rule is unknown, or an option is unknown, missing or outside its range.
@@ -65,7 +97,8 @@ def held_out(rule: Mapping[str, Any], labels: Int[np.ndarray, " N"], group_value
         if name == "every":
             return every(len(labels), **options)
         if name == "folds":
-            return folds(labels, **options)
+            units = group_values.get(UNITS) if options.pop("together", False) else None
+            return folds(labels, **options, units=units)
         return groups(group_values[options["column"]], str(options["value"]))
     except (TypeError, KeyError) as error:
         raise ValueError(f"rule {name} cannot be made of {options}: {error}") from None

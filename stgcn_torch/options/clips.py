@@ -139,7 +139,7 @@ class Preprocessing(Options):
 
 
 RULES = {  # that hold out clips, each with its own options
-    "folds": ("folds", "fold", "seed"),
+    "folds": ("folds", "fold", "seed", "together"),
     "every": ("step", "offset"),
     "groups": ("column", "value"),
     "file": ("clips", "labels"),
@@ -152,7 +152,7 @@ class Rule(Options):
     rule: Literal["folds", "every", "groups", "file"] = option(
         "Choice of held-out clips: stratified folds, every n-th, a whole group, or files of their own.",
         meanings={
-            "folds": "folds, each class spread evenly over them: folds, fold, seed",
+            "folds": "folds, each class spread evenly over them: folds, fold, seed, together",
             "every": "one clip in so many: step, offset",
             "groups": "all clips of a person, say: column, value",
             "file": "clips and labels in files of their own: clips, labels",
@@ -161,6 +161,9 @@ class Rule(Options):
     folds: Annotated[int, Ge(2), Le(LARGEST)] = option("folds: number of folds.", optional=True)
     fold: Index = option("folds: the fold that is held out, from 0.", optional=True)
     seed: Seed = option("folds: seed of the random assignment.", optional=True)
+    together: bool = option(
+        "folds: clips of one group of manifest.csv, or else of one recording, stay in one fold.", optional=True
+    )
     step: Annotated[int, Ge(2), Le(LARGEST)] = option(
         "every: distance between held-out clips; 7 holds out one clip in seven.", unit="clips", optional=True
     )

@@ -53,7 +53,7 @@ def take_split(config: DictConfig, module: LitSTGCN, overrides: Sequence[str]) -
 
     Files that the run held out must lie in ``data.root``; where they do not, the configuration's own split holds.
     """
-    split = module.training_clips.split if module.training_clips else None
+    split = module.split
     if split is None or any(re.match(r"[+~]*data\.(val|test)\b", override) for override in overrides):
         return []
     root = Path(config.data.root)
@@ -69,7 +69,7 @@ def take_split(config: DictConfig, module: LitSTGCN, overrides: Sequence[str]) -
 
 def _words(rule: Mapping[str, Any]) -> str:
     options = {key: rule[key] for key in RULES.get(rule.get("rule", ""), ()) if rule.get(key) is not None}
-    return f"{rule.get('rule')} ({', '.join(f'{key}={value}' for key, value in options.items())})"
+    return f"{rule.get('rule')} ({', '.join(f'{key}={value}'.replace('=True', '=true') for key, value in options.items())})"
 
 
 def leave_out_seen(data: SkeletonData, module: LitSTGCN) -> list[str]:

@@ -15,11 +15,11 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from stgcn_torch.checkpoint.clip_evidence import contradiction
-from stgcn_torch.checkpoint.reader import read_checkpoint
+from stgcn_torch.checkpoint.reader import read_checkpoint, split_of
 from stgcn_torch.checkpoint.resume import check_resumes
 from stgcn_torch.checkpoint.weights import take_weights
 from stgcn_torch.commands.configuration import load_layout
@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 def train(config: DictConfig, run: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """Train as configured, in the folder of the run; returns the results of its last evaluation."""
     pl.seed_everything(config.seed, verbose=False)
+    if config.ckpt_path:
+        keep_split(config, config.ckpt_path)
     layout = load_layout(config.layout)
     data = make_data(config, skeleton(layout))
     clips = data.training_clips(partial(tracked, doing="looking at the training clips"))
@@ -64,6 +66,17 @@ def train(config: DictConfig, run: Path, overrides: Sequence[str] = ()) -> dict[
     return results
 
 
+def keep_split(config: DictConfig, path: str) -> None:
+    """Let a run that began before clips of a recording stayed together go on with its split."""
+    rules = split_of(read_checkpoint(path)) or {}
+    for name, before in rules.items():
+        rule = config.data.get(name)
+        if rule and rule.get("together") and before.get("rule") == rule.rule == "folds" and "together" not in before:
+            log.info("data.%s: the folds are those of the run that goes on, of single clips", name)
+            with open_dict(config):
+                del rule["together"]
+
+
 def start_from(module: LitSTGCN, path: str) -> list[str]:
     """Copy a checkpoint's weights into a module; returns lines on what they are, and on what was left or differs."""
     checkpoint = read_checkpoint(path)
@@ -85,6 +98,8 @@ def start_from(module: LitSTGCN, path: str) -> list[str]:
 
 
 def _introduce(data: SkeletonData, module: LitSTGCN, trainer: pl.Trainer) -> None:
+    for note in data.notes:
+        log.info("%s", note)
     splits = [name for name in ("train", "val", "test") if name in data.datasets]
     sizes = ", ".join(f"{len(data.datasets[name])} {name}" for name in splits)
     parameters = sum(parameter.numel() for parameter in module.parameters())

@@ -68,6 +68,7 @@ class LitSTGCN(pl.LightningModule):
         self.augmentation = Augmentation.of(augmentation or {})
         self.training_clips = TrainingClips.of(training_clips) if training_clips else None
         self.assumed: tuple[str, ...] = ()  # sentences on what a file did not say
+        self.split = self.training_clips.split if self.training_clips else None  # the rules that held clips out
         self.classes = tuple(classes)
         self.body = skeleton(model.get("layout", "fsd10"))
         if self.augmentation.mirror and self.body.mirror == tuple(range(len(self.body.joints))):

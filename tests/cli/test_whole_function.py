@@ -81,7 +81,7 @@ def test_evaluation_is_of_clips_that_the_run_held_out(here: Here) -> None:
     here("train", *SET, *TINY, "epochs=1", "data.val.fold=2")
     said = here("evaluate", BEST, *SET)
     first, second = said.out.splitlines()[-2:]
-    assert first.startswith("the split of the checkpoint's run: val folds (folds=5, fold=2, seed=0)")
+    assert first.startswith("the split of the checkpoint's run: val folds (folds=5, fold=2, seed=0, together=true)")
     assert second.endswith(", 12 clips")
     assert said.err == ""
     said = line_of("evaluate", here("evaluate", BEST, *SET, "data.val.fold=3", code=1))
@@ -219,3 +219,25 @@ def test_allow_seen_is_true_or_false(here: Here) -> None:
     assert line.startswith("evaluate: allow_seen must be true or false, got maybe")
     line = line_of("prepare", here("prepare", "input=a", "out=b", "fps=-1", code=1))
     assert line.startswith("prepare: fps must be a number above 0 or null, got -1")
+
+
+def test_clips_of_a_recording_stay_together(here: Here) -> None:
+    """By default; a run that began before it was so goes on as it began, and is evaluated so."""
+    write_set(60)
+    recordings = [f"v{i // 3}" for i in range(60)]
+    Path("set/manifest.csv").write_text("source,group\n" + "".join(f"{name},\n" for name in recordings))
+    here("train", *SET, *TINY, "epochs=1", "hydra.run.dir=now")
+    line = here("evaluate", "ckpt_path=now/checkpoints/best.ckpt", *SET).out.splitlines()[-2]
+    assert "together=true" in line
+    said = here("train", *SET, *TINY, "epochs=1", "~data.val.together").out
+    assert "subjects or recordings of manifest.csv are in train and in val, such as v" in said
+    said = here("train", *SET, *TINY, "epochs=1", "ckpt_path=run/checkpoints/last.ckpt").out
+    assert "data.val: the folds are those of the run that goes on, of single clips" in said
+    said = here("evaluate", BEST, *SET)
+    assert "together" not in said.out
+    assert said.err == ""  # none of its clips was trained on
+    Path("set/manifest.csv").write_text(
+        "source,group\n" + "".join(f"{name},{i % 2}\n" for i, name in enumerate(recordings))
+    )
+    said = here("train", *SET, *TINY, "epochs=1", "hydra.run.dir=two").out
+    assert "2 subjects are too few for 5 folds: clips of one subject are in several" in said

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from stgcn_torch.data.arrays import AXES, Clips, Labels, open_clips, open_npy, read_groups, read_labels
+from stgcn_torch.data.arrays import AXES, Clips, Labels, open_clips, open_npy, read_groups, read_labels, read_units
 from stgcn_torch.data.check.finding import Finding
-from stgcn_torch.data.splits import divided
+from stgcn_torch.data.splits import UNITS, divided
 from stgcn_torch.skeleton import LAYOUTS, Skeleton
 
 
@@ -72,8 +72,10 @@ def open_parts(
         return [], findings
     array, labels = arrays.pop("train")
     groups = _groups(root / "manifest.csv", rules, len(array))
-    shares = divided(rules, labels, groups)
     column = next(iter(groups.values()), None)
+    least = max((rule.get("folds", 5) for rule in rules.values() if rule.get("together")), default=0)
+    units = read_units(root / "manifest.csv", len(array), least)[0] if least else None
+    shares = divided(rules, labels, groups | ({} if units is None else {UNITS: units}))
     parts = [
         Part(name, options["clips"], array, rows, labels[rows], column if column is None else column[rows])
         for name, rows in shares.items()

@@ -89,7 +89,7 @@ def groups(survey: Survey) -> Iterator[Finding]:
         if name != "train" and both:
             text = f"{len(both)} groups of manifest.csv are in train and in {name}; its metrics do not speak of others"
             remedy = f"'data.{name}={{rule: groups, column: group, value: {both[0]}}}'"
-            yield Finding("warning", "leaked groups", text, len(both), tuple(both), remedy)
+            yield Finding("error", "leaked groups", text, len(both), tuple(both), remedy)
 
 
 def window(survey: Survey) -> Iterator[Finding]:

@@ -11,7 +11,15 @@ import numpy as np
 import pytest
 
 from convert import UnsafeError
-from stgcn_torch.data.arrays import open_clips, open_npy, read_groups, read_labels, read_lines, validate_clip
+from stgcn_torch.data.arrays import (
+    open_clips,
+    open_npy,
+    read_groups,
+    read_labels,
+    read_lines,
+    read_units,
+    validate_clip,
+)
 from stgcn_torch.data.preprocessing.steps import Preprocessing
 from stgcn_torch.skeleton import Skeleton
 
@@ -362,3 +370,26 @@ def test_refuses_lines_that_are_no_utf8(tmp_path: Path) -> None:
 def test_groups_that_are_no_utf8_are_escaped(tmp_path: Path) -> None:
     (tmp_path / "manifest.csv").write_bytes(b"group\r\nJos\xe9\r\n")
     assert read_groups(tmp_path / "manifest.csv", "group", 1).tolist() == ["Jos\\xe9"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "least", "units", "said"),
+    [
+        (["a,1", "b,1", "b,2", "c,3"], 2, ["1", "1", "2", "3"], ""),
+        (["a,1", "a,1", "b,2", "c,"], 2, ["1", "1", "2", " 3"], ""),
+        (["a,1", "a,1", "b,1", "c,1"], 3, ["a", "a", "b", "c"], "1 subjects are too few for 3 folds"),
+        (["a,1", "a,1", "b,1", "b,1"], 3, None, "2 recordings are too few for 3 folds"),
+        (["a,", "b,", "c,", "d,"], 2, None, ""),
+        (["a,", "a,", "c,", "d,"], 3, ["a", "a", "c", "d"], ""),
+    ],
+)
+def test_units_are_subjects_or_else_recordings(
+    tmp_path: Path, rows: list[str], least: int, units: list[str] | None, said: str
+) -> None:
+    (tmp_path / "manifest.csv").write_text("source,group\n" + "\n".join(rows))
+    found, line = read_units(tmp_path / "manifest.csv", 4, least)
+    assert (None if found is None else found.tolist()) == units
+    assert line.startswith(said)
+    assert bool(line) == bool(said)
+    assert read_units(tmp_path / "none.csv", 4, least) == (None, "")
+    assert read_units(tmp_path / "manifest.csv", 5, least) == (None, "")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stgcn_torch.data.splits import divided, every, folds, groups, held_out
+from stgcn_torch.data.splits import UNITS, divided, every, folds, groups, held_out
 
 LABELS = np.random.default_rng(0).choice(7, 230, p=np.arange(1, 8) / 28)
 
@@ -81,7 +81,7 @@ def test_rules_are_called_by_name() -> None:
         ({"rule": "folds", "folds": 1}, r"^rule folds needs at least 2 folds .*, got 1 and 0$"),
         ({"rule": "folds", "folds": 5, "fold": 5}, r"^rule folds needs .* a fold below their number, got 5 and 5$"),
         ({"rule": "folds", "folds": 5, "fold": -1}, r"^rule folds needs .*, got 5 and -1$"),
-        ({"rule": "folds", "k": 5}, r"^rule folds has no option k; it has folds, fold, seed$"),
+        ({"rule": "folds", "k": 5}, r"^rule folds has no option k; it has folds, fold, seed, together$"),
         ({"rule": "groups", "column": "skater"}, r"^rule groups cannot be made of .*: 'value'$"),
         ({"rule": "groups", "value": "a"}, r"^rule groups cannot be made of .*: 'column'$"),
         ({"rule": "groups", "column": "skater", "value": "d"}, r"^no clip is of group 'd'; choose one of a, b, c$"),
@@ -113,3 +113,29 @@ def test_every_clip_is_in_one_split_and_the_rest_trains() -> None:
         "val": [3, 5, 7],
         "train": [2, 4, 6],
     }
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("count", [2, 5])
+def test_units_stay_together_and_classes_keep_their_share(count: int, seed: int) -> None:
+    """Of 60 recordings with 1 to 6 clips of one class or of several."""
+    rng = np.random.default_rng(seed)
+    units = np.repeat(np.arange(60), rng.integers(1, 7, 60))
+    labels = np.where(rng.random(len(units)) < 0.7, rng.integers(0, 4, 60)[units], rng.integers(0, 4, len(units)))
+    masks = [folds(labels, count, fold, seed, units) for fold in range(count)]
+    assert (np.sum(masks, axis=0) == 1).all()
+    for mask in masks:
+        assert not {*units[mask]} & {*units[~mask]}
+    sizes = np.array([np.bincount(labels[mask], minlength=4) for mask in masks])
+    assert (np.abs(sizes - sizes.mean(axis=0)) <= 6).all()  # clips of the largest unit
+    rule = {"rule": "folds", "folds": count, "fold": 0, "seed": seed}
+    together = held_out(rule | {"together": True}, labels, {UNITS: units})
+    assert np.array_equal(together, masks[0])
+    apart = folds(labels, count, 0, seed)
+    assert np.array_equal(held_out(rule, labels, {UNITS: units}), apart)
+    assert np.array_equal(held_out(rule | {"together": True}, labels, {}), apart)
+
+
+def test_units_of_one_clip_share_classes_as_single_clips_do() -> None:
+    sizes = [np.bincount(LABELS[folds(LABELS, 5, fold, 0, np.arange(230))], minlength=7) for fold in range(5)]
+    assert (np.ptp(sizes, axis=0) <= 1).all()

@@ -99,7 +99,7 @@ def test_a_group_on_both_sides() -> None:
     assert groups is not None
     groups[0] = "Bo"
     (finding,) = findings(survey)
-    assert (finding.severity, finding.name, finding.where) == ("warning", "leaked groups", ("Bo",))
+    assert (finding.severity, finding.name, finding.where) == ("error", "leaked groups", ("Bo",))
     assert "value: Bo" in finding.remedy
 
 
