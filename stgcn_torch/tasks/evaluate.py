@@ -69,7 +69,8 @@ def take_split(config: DictConfig, module: LitSTGCN, overrides: Sequence[str]) -
 
 def _words(rule: Mapping[str, Any]) -> str:
     options = {key: rule[key] for key in RULES.get(rule.get("rule", ""), ()) if rule.get(key) is not None}
-    return f"{rule.get('rule')} ({', '.join(f'{key}={value}'.replace('=True', '=true') for key, value in options.items())})"
+    words = ", ".join(f"{key}={str(value).lower() if value is True else value}" for key, value in options.items())
+    return f"{rule.get('rule')} ({words})"
 
 
 def leave_out_seen(data: SkeletonData, module: LitSTGCN) -> list[str]:
