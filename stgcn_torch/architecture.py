@@ -19,6 +19,7 @@ State = Mapping[str, Any]  # tensors or arrays
 Shape = tuple[int, ...]
 MAX_JOINTS = 1000  # larger graphs are no skeletons
 PRECISION = 1e-6  # float32 rounding, with room for another order of summation
+GRAPH = {"layout": "fsd10", "strategy": "spatial", "max_hop": 1, "dilation": 1}  # arguments of ``STGCN``, defaults
 NUMBER = re.compile(r"backbone\.st_gcn_networks\.(\d{1,3})\.")
 TEMPORAL_KERNEL = 9  # frames, if no tensor shows it
 PUBLISHED_WIDTHS = [64] * 4 + [128] * 3 + [256] * 3  # channels of the blocks of the published network
@@ -148,12 +149,19 @@ def unknown_strides(blocks: int, option: str) -> str:
     )
 
 
-def exact_adjacency(model: Mapping[str, Any]) -> Any:
-    """The adjacency (K, V, V), float32, of a built-in layout; None for a layout of the file's own."""
-    if not (isinstance(model["layout"], str) and model["layout"] in LAYOUTS):
-        return None
-    A = adjacency(model["layout"], model["strategy"], model.get("max_hop", 1), model.get("dilation", 1))
-    return A.astype(np.float32)
+def exact_adjacency(model: Mapping[str, Any], A: Any, precision: float) -> Any:
+    """The adjacency (K, V, V), float32, of a network's layout and strategy; None if A is no rounding of it.
+
+    Args:
+        model: Arguments of ``STGCN``.
+        A: As a file has it in half precision.
+        precision: Relative tolerance of an element.
+    """
+    graph = [model.get(name, default) for name, default in GRAPH.items()]
+    exact = adjacency(*graph).astype(np.float32)
+    rounded = np.asarray(A, np.float64)
+    close = exact.shape == rounded.shape and np.allclose(rounded, exact, rtol=precision, atol=PRECISION)
+    return exact if close else None
 
 
 def has_layer(state: State, when: str, block: int = 0) -> bool:

@@ -88,10 +88,11 @@ def matching_graph(A: Array, layout: Layout | None) -> dict[str, Any]:
 
 def exact_graph(A: Array, model: Mapping[str, Any], warnings: list[str]) -> Array:
     """The graph A, replaced by the float32 adjacency of its layout if the file stores A in half precision."""
-    exact: Array | None = exact_adjacency(model) if A.dtype.name in HALF_PRECISION else None
+    precision = HALF_PRECISION.get(A.dtype.name)
+    exact: Array | None = exact_adjacency(model, A, precision) if precision else None
     if exact is None:
         return A
-    warnings.append(f"the file has its graph in {A.dtype}; that of {model['layout']} stands in for it")
+    warnings.append(f"the file has its graph in {A.dtype}; that of {layout_name(model['layout'])} stands in for it")
     return exact
 
 

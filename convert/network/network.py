@@ -15,6 +15,7 @@ from convert.pickle.errors import MismatchError
 from convert.pickle.stored import owned
 from convert.pickle.tree import by_key, collections
 from stgcn_torch.architecture import is_published, misfits, sizes, tensor_shapes
+from stgcn_torch.checkpoint.card import assumed_parts
 
 HYPER_PARAMETERS = "hyper_parameters"  # key in a checkpoint of this project
 PREFERRED_KEYS = ("state_dict", "model", "model_state_dict", "network", "params")
@@ -108,10 +109,17 @@ def find_network(
         preprocessing=hparams.get("preprocessing"),
         classes=_classes(hparams, model["num_classes"]),
         training_clips=hparams.get("training_clips"),
-        assumed=tuple(map(str, hparams.get("assumed") or ())),
+        assumed=_assumed(hparams.get("assumed")),
         strides_from=strides_from,
         warnings=warnings,
     )
+
+
+def _assumed(value: object) -> tuple[str, ...]:
+    try:
+        return assumed_parts(value)
+    except ValueError as problem:
+        raise MismatchError(str(problem)) from None
 
 
 def _parameter_names(table: object, structured: Mapping[str, str], warnings: list[str]) -> dict[str, str] | None:

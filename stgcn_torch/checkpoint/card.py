@@ -48,6 +48,15 @@ def card_of(
     }
 
 
+def assumed_parts(value: object) -> tuple[str, ...]:
+    """What a file says was assumed; ValueError if that is no list of names."""
+    if value is None:
+        return ()
+    if not isinstance(value, list | tuple) or not all(isinstance(part, str) for part in value):
+        raise ValueError(f"assumed must be a list of names, got {value!r:.60}")
+    return tuple(value)
+
+
 def text_of(card: Mapping[str, Any]) -> str:
     """A card as the text that files hold."""
     return json.dumps(card, allow_nan=False)
@@ -97,8 +106,10 @@ def _of_zip(path: Path) -> str | None:
             return None
         with zipfile.ZipFile(path) as archive:
             entries = [entry for entry in archive.infolist() if entry.filename.partition("/")[2] == RECORD]
-            if not entries or entries[0].file_size > LARGEST:
+            if not entries:
                 return None
+            if entries[0].file_size > LARGEST:
+                raise ValueError(f"{path}: its card is larger than {LARGEST >> 20} MiB")
             return archive.read(entries[0]).decode("utf-8")
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError):
         return None
@@ -106,6 +117,8 @@ def _of_zip(path: Path) -> str | None:
 
 def _beside(path: Path) -> str | None:
     file = beside(path)
-    if path.suffix != ".pdparams" or not file.is_file() or file.stat().st_size > LARGEST:
+    if path.suffix != ".pdparams" or not file.exists():
         return None
+    if not file.is_file() or file.stat().st_size > LARGEST:
+        raise ValueError(f"{file} is no card: it is no file, or larger than {LARGEST >> 20} MiB")
     return file.read_text(encoding="utf-8")

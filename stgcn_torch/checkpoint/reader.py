@@ -2,7 +2,7 @@
 
 import struct
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from pickle import UnpicklingError  # raised by torch for a file that weights_only refuses
@@ -14,14 +14,14 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from stgcn_torch.architecture import architecture, is_published, unknown_strides
-from stgcn_torch.checkpoint.card import read_card
+from stgcn_torch.checkpoint.card import assumed_parts, read_card
 from stgcn_torch.checkpoint.weights import State, check_fits, check_head, in_single_precision
 from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS, Preprocessing
 from stgcn_torch.data.training_clips import TrainingClips
 from stgcn_torch.integrity import CARD, DIGEST, check_digest, check_finite, check_records
 from stgcn_torch.model import STGCN
 from stgcn_torch.options.stored import check_stored
-from stgcn_torch.training.lit import LitSTGCN
+from stgcn_torch.training.lit import NO_SLOTS, LitSTGCN
 
 # Errors that torch's and safetensors' readers are known to raise for a damaged file.
 READ_ERRORS = (
@@ -110,7 +110,7 @@ def load_model(path: str | Path, strides: Sequence[int] | None = None) -> STGCN:
     """
     checkpoint = read_checkpoint(path, strides)
     network = checkpoint.build()
-    for line in (line for line in checkpoint.assumed if line not in ASSUMED):  # the network has no preprocessing
+    for line in checkpoint.assumed:
         warnings.warn(f"{path}: {line}", stacklevel=2)
     return network
 
@@ -121,6 +121,8 @@ def read_checkpoint(path: str | Path, strides: Sequence[int] | None = None) -> C
     Checksums and digest are compared, as far as the file has them, and every weight must be finite.
     """
     checkpoint = _with_strides(_checkpoint(Path(path)), strides)
+    if checkpoint.clips is None:
+        checkpoint = replace(checkpoint, assumed=(*checkpoint.assumed, f"it {NO_SLOTS}"))
     try:
         check_finite(checkpoint.state)
     except ValueError as error:
@@ -152,14 +154,14 @@ def _checkpoint(path: Path) -> Checkpoint:
         try:
             check_stored(hparams["model"], hparams["preprocessing"], hparams["classes"], complete=True)
             preprocessing = Preprocessing.of(hparams["preprocessing"])
-            clips = _clips(hparams.get("training_clips"))
+            clips, assumed = _clips(hparams.get("training_clips")), _assumed(hparams.get("assumed"))
         except ValueError as error:
             raise ValueError(f"{path}: its hyperparameters are damaged: {error}") from None
         hparams = {**hparams, "preprocessing": preprocessing.plain}  # with defaults of options newer than the file
         model = {"num_classes": len(hparams["classes"]), "in_channels": preprocessing.in_channels} | hparams["model"]
+        state = in_single_precision(state, model)
         callbacks = contents.get("callbacks")
         recipe = callbacks.get("Recipe") if isinstance(callbacks, Mapping) else None
-        assumed = ASSUMED if "preprocessing" in (hparams.get("assumed") or ()) else ()
         classes = tuple(hparams["classes"])
         return Checkpoint(state, model, preprocessing, classes, clips, assumed, True, hparams, recipe)
     state = _tensors(path, contents.get("state_dict", contents))
@@ -180,20 +182,22 @@ def _described(path: Path, state: State, model: dict[str, Any], card: Mapping[st
     try:
         check_stored(card["model"], card["preprocessing"], card["classes"])
         preprocessing = Preprocessing.of(card["preprocessing"]) if card["preprocessing"] else None
-        clips, classes = _clips(card.get("training_clips")), tuple(map(str, card["classes"]))
+        clips, assumed = _clips(card.get("training_clips")), _assumed(card.get("assumed"))
+        classes = tuple(map(str, card["classes"]))
         stored = {name: card["model"][name] for name in STORED if name in card["model"]}
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{path}: its card is damaged ({_first_line(error)})") from None
-    assumed = ASSUMED if "preprocessing" in (card.get("assumed") or ()) else ()
-    return Checkpoint(state, model | stored, preprocessing, classes, clips, assumed)
+    has_strides = "strides" in stored or is_published(model)
+    return Checkpoint(state, model | stored, preprocessing, classes, clips, assumed, has_strides)
 
 
 def _clips(stored: object) -> TrainingClips | None:
-    if stored is None:
-        return None
-    if not isinstance(stored, Mapping):
-        raise ValueError(f"training_clips must be a mapping, got {type(stored).__name__}")
-    return TrainingClips.of(stored)
+    return None if stored is None else TrainingClips.of(stored)
+
+
+def _assumed(parts: object) -> tuple[str, ...]:
+    """Sentences on the parts that a file says were assumed."""
+    return ASSUMED if "preprocessing" in assumed_parts(parts) else ()
 
 
 def _check_digest(path: Path, state: State, card: object) -> None:
@@ -233,7 +237,8 @@ def load_module(
     module = LitSTGCN(checkpoint.model, preprocessing, classes, training_clips=clips)
     module.load_state_dict(dict(checkpoint.state))
     module.split = split_of(checkpoint)
-    module.assumed = tuple(f"{path}: {line}" for line in _remaining(checkpoint, given))
+    told = "window" in (given or {})  # the preprocessing
+    module.assumed = tuple(f"{path}: {line}" for line in checkpoint.assumed if not (told and line in ASSUMED))
     return module.eval()
 
 
@@ -248,13 +253,6 @@ def split_of(checkpoint: Checkpoint) -> Mapping[str, Any] | None:
     if not isinstance(data, Mapping):
         return None
     return {name: rule for name in ("test", "val") if isinstance(rule := data.get(name), Mapping)}
-
-
-def _remaining(checkpoint: Checkpoint, given: Mapping[str, Any] | None) -> Iterator[str]:
-    """The assumptions that hold although options are given, and that person slots are unknown."""
-    yield from (line for line in checkpoint.assumed if not (line in ASSUMED and "window" in (given or {})))
-    if checkpoint.clips is None:
-        yield "it does not say how many people its training clips had room for; each clip's own number is taken"
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from stgcn_torch.checkpoint.reader import read_checkpoint
 from stgcn_torch.model import STGCN
 from stgcn_torch.training.lit import LitSTGCN
 
+SCALE = "training_clips.scale"  # a sum, whose last digit may differ between machines
+
 
 def check_resumes(path: str, module: LitSTGCN, repeated: Mapping[str, Any]) -> None:
     """Raise ValueError if the checkpoint to resume from was trained with other settings than this module and recipe.
@@ -26,7 +28,8 @@ def check_resumes(path: str, module: LitSTGCN, repeated: Mapping[str, Any]) -> N
         now = {key: value for key, value in now.items() if not key.startswith("training_clips")}
     keys = before.keys() | now.keys() if "seed" in hparams else before.keys() - {"classes"}
     arguments = inspect.signature(STGCN).parameters.values()  # a file may lack a newer one
-    defaults = {f"model.{argument.name}": argument.default for argument in arguments}
+    defaults = {f"model.{argument.name}": argument.default for argument in arguments} | {"augmentation.about": "origin"}
+    before, now = ({**each, SCALE: None} for each in (before, now))
     before, now = ({key: values.get(key, defaults.get(key)) for key in keys} for values in (before, now))
     differing = [
         f"{key} is {now[key]!r:.80}, was {before[key]!r:.80}" for key in sorted(keys) if now[key] != before[key]

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stgcn_torch.architecture import exact_adjacency, misfits
+from stgcn_torch.architecture import HALF_PRECISION, exact_adjacency, misfits
 
 State = Mapping[str, Tensor]
 HALVES = (torch.float16, torch.bfloat16)
@@ -21,8 +21,10 @@ def check_fits(state: State, expected: State) -> None:
 
 
 def in_single_precision(state: State, model: Mapping[str, Any]) -> State:
-    """The tensors as float32; in place of a graph of half precision that of its built-in layout, which is exact."""
-    exact = exact_adjacency(model) if state["backbone.A"].dtype in HALVES else None
+    """The tensors as float32; in place of a graph of half precision that of its layout, which is exact."""
+    A, exact = state.get("backbone.A"), None
+    if A is not None and A.dtype in HALVES:
+        exact = exact_adjacency(model, A.float(), HALF_PRECISION[str(A.dtype).removeprefix("torch.")])
     single = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
     return single | ({} if exact is None else {"backbone.A": torch.from_numpy(exact)})
 

@@ -101,7 +101,6 @@ def opened(config: DictConfig, ensemble: Ensemble, command: str) -> Iterator[Sou
                 warn(command, [f"clips of {', '.join(ensemble.channels)} alone"])
             check_told(Path(config.input), ensemble)
             array = open_clips(config.input, ensemble.channels, ensemble.body, single=True)
-            warn(command, too_many(array, ensemble.slots))
             clips: ClipSequence = array
             rate = rate_of(config, Path(config.input).parent)
             places, columns = [Place(i, end=array.shape[2], rate=rate) for i in range(len(array))], ["index"]
@@ -113,6 +112,7 @@ def opened(config: DictConfig, ensemble: Ensemble, command: str) -> Iterator[Sou
                 for i, row in enumerate(collection.rows)
             ]
             columns = ["index", "source", "person", "start", "end"]
+        warn(command, too_many(clips, ensemble.least_slots))
         yield Source(ensemble, clips, places, columns, rate)
 
 
@@ -164,8 +164,8 @@ def read_recordings(config: DictConfig, ensemble: Ensemble, folder: Path) -> Col
 
 
 def too_many(clips: ClipSequence, slots: int | None) -> list[str]:
-    """A line if clips of an array show more people than the network was trained on."""
-    if slots is None or clips[0].shape[3] <= slots:
+    """A line if clips show more people than a network was trained on."""
+    if slots is None:
         return []
     count = sum(crowded(clips[i], slots) for i in range(len(clips)))
     return [f"{count} clips show more people than the {slots} of the training; the first are taken"] if count else []

@@ -39,8 +39,9 @@ def make_data(config: DictConfig, body: Skeleton, module: LitSTGCN | None = None
     options, channels = data_options(config)
     if module is None:
         preprocessing = Preprocessing.of(plain(config.preprocessing) | {"channels": channels})
-        augmentation = Augmentation.of(plain(config.augmentation))
-        options["image"] = needed_image(preprocessing, body, augmentation.mirror, augmentation.mirrored)
+        augmentation = Augmentation.of(augmentation_of(config))
+        if augmentation.about == "body":
+            options["image"] = needed_image(preprocessing, body, augmentation.mirror, augmentation.mirrored)
     else:
         preprocessing = module.preprocessing
         if list(preprocessing.channels) != channels:
@@ -61,6 +62,11 @@ def data_options(config: DictConfig) -> tuple[dict[str, Any], list[str]]:
     return options, channels
 
 
+def augmentation_of(config: DictConfig) -> dict[str, Any]:
+    """The augmentation of a configuration; what an old run's does not say is as it was then."""
+    return {"about": "origin"} | plain(config.augmentation)  # type: ignore[no-any-return]
+
+
 def make_module(
     config: DictConfig, layout: str | dict[str, Any], data: SkeletonData, clips: TrainingClips | None = None
 ) -> LitSTGCN:
@@ -74,7 +80,7 @@ def make_module(
         classes=data.classes,
         optimizer=plain(config.optimizer),
         scheduler=plain(config.scheduler),
-        augmentation=plain(config.augmentation),
+        augmentation=augmentation_of(config),
         label_smoothing=config.label_smoothing,
         seed=config.seed,
         training_clips=clips.plain if clips else None,

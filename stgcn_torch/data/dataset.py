@@ -120,13 +120,18 @@ class ClipDataset(Dataset[tuple[Tensor, Tensor]]):
     def _preprocess(self, i: int) -> np.ndarray[Any, Any]:
         index = int(self.indices[i])
         clip = in_slots(np.asarray(self.array[index]), self.slots)
-        validate_clip(clip, index, self.preprocessing)
+        number = self.number(index)
+        validate_clip(clip, number, self.preprocessing)
         versions = [clip] if self.image is None else [clip, self.image(clip, self.preprocessing.channels)]
         try:
             made = [preprocess(each, self.preprocessing, self.body, self._rng(index)) for each in versions]
             return np.concatenate(made, axis=3)
         except ValueError as error:
-            raise ValueError(f"clip {index}: {error}") from None
+            raise ValueError(f"clip {number}: {error}") from None
+
+    def number(self, index: int) -> int:
+        """The number of a clip for messages: pieces of clips have that of their clip."""
+        return self.array.number(index) if hasattr(self.array, "number") else index
 
     def _rng(self, index: int) -> np.random.Generator | None:
         return None if self.seed is None else np.random.default_rng((self.seed, self.epoch, index))

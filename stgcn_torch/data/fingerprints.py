@@ -2,6 +2,7 @@
 
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -105,6 +106,6 @@ def _read(path: Path, key: str, count: int) -> Fingerprints | None:
             if str(file["key"]) != key:
                 return None
             columns = [file[name] for name in Fingerprints._fields]
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, EOFError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error):
         return None
     return Fingerprints(*columns) if all(column.shape == (count,) for column in columns) else None

@@ -47,14 +47,17 @@ class TrainingClips:
     labels: str = ""
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> "TrainingClips":
+    def of(cls, values: object) -> "TrainingClips":
         """From plain values, as a checkpoint holds them.
 
         Raises:
             ValueError: A key is unknown, or a value is not what it must be.
         """
+        if not isinstance(values, Mapping):
+            raise ValueError(f"training_clips must be a mapping, got {type(values).__name__}")
         refuse_unknown("training_clips", values, [field.name for field in fields(cls)])
-        known = {**values, "frames": None if values.get("frames") is None else tuple(values["frames"])}
+        frames = values.get("frames")
+        known = {**values, "frames": tuple(frames) if isinstance(frames, list) else frames}
         try:
             clips = cls(**known)
         except TypeError as error:
@@ -70,11 +73,17 @@ class TrainingClips:
             "people": self.people in (None, "each", "together"),
             "frames": self.frames is None
             or (
-                len(self.frames) == len(QUANTILES)
+                isinstance(self.frames, tuple)
+                and len(self.frames) == len(QUANTILES)
                 and all(type(frames) is int and frames >= 0 for frames in self.frames)
                 and list(self.frames) == sorted(self.frames)
             ),
-            "split": self.split is None or isinstance(self.split, Mapping),
+            "split": self.split is None
+            or (
+                isinstance(self.split, Mapping)
+                and {*self.split} <= {"val", "test"}
+                and all(isinstance(rule, Mapping) for rule in self.split.values())
+            ),
             "hashes": isinstance(self.hashes, str) and len(self.hashes) % DIGITS == 0 and _is_hex(self.hashes),
             "labels": isinstance(self.labels, str) and _is_hex(self.labels),
             **{name: rate is None or _is_positive(rate) for name, rate in rates.items()},

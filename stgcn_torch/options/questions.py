@@ -112,6 +112,8 @@ class Predict(Checkpoints, Source):
         several = len(self.ckpt_path) if isinstance(self.ckpt_path, list) else 1
         if self.weights and (len(self.weights) != several or not any(self.weights)):
             raise ValueError(f"weights must be {several} numbers, one of them above 0, got {self.weights}")
+        if self.span is not None and self.slide is None and self.stream is None:
+            raise ValueError("span= is for slide= or stream=; give one of them")
         ways = [name for name in ("windows", "slide", "stream") if getattr(self, name) is not None]
         if len(ways) > 1:
             raise ValueError(f"{'= and '.join(ways)}= each say which frames an answer is from; give one of them")

@@ -97,6 +97,10 @@ class Augmentation(Options):
     mirrored: Name = option("Channel that a mirror image negates.")
     noise: NotNegative = option("Standard deviation of noise on detected joints, in the units of the data.")
     joint_dropout: Fraction = option("Probability, for each joint, of being missing throughout a clip.")
+    about: Literal["body", "origin"] = option(
+        "Without a centre, turns and mirror images are about the body; origin: as before 2026-12, for old runs.",
+        optional=True,
+    )
 
 
 class SGD(Options):

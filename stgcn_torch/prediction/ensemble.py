@@ -55,6 +55,11 @@ class Ensemble:
         return max((module.slots for module in self.modules if module.slots), default=None)
 
     @property
+    def least_slots(self) -> int | None:
+        """The smallest such number of any network; None if none says it."""
+        return min((module.slots for module in self.modules if module.slots), default=None)
+
+    @property
     def people(self) -> str | None:
         """How the people of recordings were put into the clips of a training, by the first network that tells it."""
         told = [clips.people for module in self.modules if (clips := module.training_clips) and clips.people]
@@ -128,7 +133,8 @@ def _of_one(module: LitSTGCN, clips: ClipArray, indices: Sequence[int], batch_si
             result[at : at + len(batch)] = logits.softmax(dim=1).cpu().numpy()
             at += len(batch)
     if not (finite := np.isfinite(result).all(axis=1)).all():
-        raise ValueError(f"the answer for clip {indices[int(np.argmin(finite))]} is not finite; {OVERFLOW}")
+        number = dataset.number(indices[int(np.argmin(finite))])
+        raise ValueError(f"the answer for clip {number} is not finite; {OVERFLOW}")
     return result
 
 

@@ -70,6 +70,10 @@ class Pieces:
     def __len__(self) -> int:
         return len(self.pieces)
 
+    def number(self, index: int) -> int:
+        """The number of the clip that a piece is of, for messages."""
+        return self.pieces[index].clip
+
     def __getitem__(self, index: int) -> Clip:
         """A piece (C, T, V, M), padded with absent people to the M of all clips."""
         piece = self.pieces[index]

@@ -15,6 +15,8 @@ from stgcn_torch.data.preprocessing.steps import live_frames
 from stgcn_torch.data.training_clips import LONG, TrainingClips
 from stgcn_torch.prediction.ensemble import Ensemble
 
+ALIKE = 1.25  # largest ratio of the median lengths of networks that share windows
+
 
 @dataclass(frozen=True)
 class Tempo:
@@ -41,6 +43,13 @@ def training_of(ensemble: Ensemble) -> TrainingClips | None:
     return next((each for each in clips if each and each.typical), None)
 
 
+def medians(ensemble: Ensemble) -> list[int]:
+    """The median lengths of the training clips of the networks that tell them, brought to the rate of the first."""
+    known = [clips for module in ensemble.modules if (clips := module.training_clips) and clips.typical]
+    rate = known[0].fps if known else None
+    return [round((clips.typical or 0) * (rate / clips.fps if rate and clips.fps else 1.0)) for clips in known]
+
+
 def tempo_of(ensemble: Ensemble, span: int | None = None, rate: float | None = None) -> Tempo:
     """The tempo at which networks look at recordings.
 
@@ -48,9 +57,17 @@ def tempo_of(ensemble: Ensemble, span: int | None = None, rate: float | None = N
         ensemble: The networks.
         span: Frames of a recording in a window; None for the median of the training clips' lengths, or the window where
             they are unknown.
-        rate: Frames per second of the recordings; if that of the training is known too, the median is brought to it.
+        rate: Frames per second of the recordings, to which the median is brought if the training's is known too.
+
+    Raises:
+        ValueError: The networks were trained on clips of other lengths, and no span is asked for.
     """
     clips = training_of(ensemble)
+    if span is None and (lengths := medians(ensemble)) and max(lengths) > ALIKE * min(lengths):
+        raise ValueError(
+            f"the networks were trained on clips of {', '.join(map(str, lengths))} frames in the median: say span=, "
+            "the frames that a window spans"
+        )
     if span is not None:
         source = "as asked for"
     elif clips is None or clips.typical is None:
@@ -64,18 +81,21 @@ def tempo_of(ensemble: Ensemble, span: int | None = None, rate: float | None = N
     return Tempo(span, max(1.0, span / ensemble.window), source)
 
 
-def long_clips(ensemble: Ensemble, clips: Any, numbers: Sequence[int]) -> list[str]:
+def long_clips(ensemble: Ensemble, clips: Any, numbers: Sequence[int], rate: float | None = None) -> list[str]:
     """A line if clips are much longer than those of the training, for which one class says little.
 
     Args:
         ensemble: The networks.
         clips: Clips (C, T, V, M) by number; an array's are measured only if it has so many frames.
         numbers: Of the clips that are asked about.
+        rate: Their frames per second; None if unknown.
     """
     training = training_of(ensemble)
     limit = training.longest if training else None
     if training is None or training.frames is None or limit is None:
         return []
+    if rate and training.fps:
+        limit = int(limit * rate / training.fps)
     long = {i: T for i in numbers if clips[i].shape[1] > limit and (T := live_frames(np.asarray(clips[i]))) > limit}
     if not long:
         return []

@@ -68,7 +68,7 @@ def run(config: DictConfig) -> None:
         for i in indices(plain(config.index), len(source.places)):
             clip = np.array(source.clips[i])  # its file goes before the page is written
             validate_clip(clip, i, module.preprocessing)
-            scale = [*odd_scale(source.ensemble, clip), *long_clips(source.ensemble, source.clips, [i])]
+            scale = [*odd_scale(source.ensemble, clip), *long_clips(source.ensemble, source.clips, [i], source.rate)]
             warn(f"explain: clip {i}", scale)
             explanations.append(
                 explain(

@@ -65,7 +65,8 @@ def answers(
         tempo: Frames of a recording in a window, and those that a stream takes; None for the training's.
         batch_size: Clips or windows at a time.
     """
-    tempo = tempo or tempo_of(ensemble)
+    if tempo is None and not (slide is None and stream is None):
+        tempo = tempo_of(ensemble)
     if stream is not None:
         streams = streams_of(ensemble)
         for i, place in enumerate(places):
@@ -82,6 +83,7 @@ def answers(
             probabilities[alike] = ensemble.probabilities(Pieces(clips, whole), range(len(whole)), batch_size)
         yield from (Answer(place, _top(row, top_k)) for place, row in zip(places, probabilities, strict=True))
         return
+    assert tempo is not None
     for i, place in enumerate(places):
         clip = np.asarray(clips[i])
         if all(module.preprocessing.nan == "missing" for module in ensemble.modules):
@@ -160,11 +162,13 @@ def run(config: DictConfig) -> None:
     options = {name: config[name] for name in ("top_k", "slide", "stream", "batch_size")}
     with opened(config, ensemble, "predict") as source:
         warn("predict", odd_scale(source.ensemble, source.clips[0]))  # the others are as that one
-        tempo = tempo_of(ensemble, config.span, source.rate)
+        tempo = None
         if config.slide or config.stream:
-            warn("predict", [f"a window spans {tempo.span} frames, {tempo.source}; span= overrules"])
+            tempo = tempo_of(ensemble, config.span, source.rate)
+            if config.span is None:
+                warn("predict", [f"a window spans {tempo.span} frames, {tempo.source}; span= overrules"])
         else:
-            warn("predict", long_clips(ensemble, source.clips, range(len(source.places))))
+            warn("predict", long_clips(ensemble, source.clips, range(len(source.places)), source.rate))
         classes, places, columns = ensemble.classes, source.places, [*source.columns]
         results = list(answers(source.ensemble, source.clips, places, tempo=tempo, **options))
     if config.slide or config.stream:

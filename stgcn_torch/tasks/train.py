@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from stgcn_torch.checkpoint.clip_evidence import contradiction
-from stgcn_torch.checkpoint.reader import read_checkpoint, split_of
+from stgcn_torch.checkpoint.reader import Checkpoint, read_checkpoint, split_of
 from stgcn_torch.checkpoint.resume import check_resumes
 from stgcn_torch.checkpoint.weights import take_weights
 from stgcn_torch.commands.configuration import load_layout
@@ -40,7 +40,7 @@ def train(config: DictConfig, run: Path, overrides: Sequence[str] = ()) -> dict[
     """Train as configured, in the folder of the run; returns the results of its last evaluation."""
     pl.seed_everything(config.seed, verbose=False)
     if config.ckpt_path:
-        keep_split(config, config.ckpt_path)
+        keep_what_was(config, read_checkpoint(config.ckpt_path))
     layout = load_layout(config.layout)
     data = make_data(config, skeleton(layout))
     clips = data.training_clips(partial(tracked, doing="looking at the training clips"))
@@ -66,9 +66,12 @@ def train(config: DictConfig, run: Path, overrides: Sequence[str] = ()) -> dict[
     return results
 
 
-def keep_split(config: DictConfig, path: str) -> None:
-    """Let a run that began before clips of a recording stayed together go on with its split."""
-    rules = split_of(read_checkpoint(path)) or {}
+def keep_what_was(config: DictConfig, checkpoint: Checkpoint) -> None:
+    """Let a run that began before an option was there go on as it began: its folds, and what its clips turn about."""
+    augmentation = (checkpoint.hyperparameters or {}).get("augmentation")
+    if augmentation and "about" not in augmentation:
+        config.augmentation.about = "origin"
+    rules = split_of(checkpoint) or {}
     for name, before in rules.items():
         rule = config.data.get(name)
         if rule and rule.get("together") and before.get("rule") == rule.rule == "folds" and "together" not in before:

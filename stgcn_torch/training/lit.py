@@ -2,7 +2,9 @@
 
 import inspect
 import math
+import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,12 +21,13 @@ from stgcn_torch.data.batch.crops import even_crops
 from stgcn_torch.data.batch.streams import stack_streams
 from stgcn_torch.data.preprocessing.steps import Preprocessing, refuse_unknown
 from stgcn_torch.data.training_clips import TrainingClips
-from stgcn_torch.integrity import CARD, DIGEST, check_digest, check_finite, digest
+from stgcn_torch.integrity import CARD, DIGEST, check_digest, check_finite, check_records, digest
 from stgcn_torch.model import STGCN, with_absent_people
 from stgcn_torch.skeleton import skeleton
 from stgcn_torch.training.fused import FusedNetwork
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}
+NO_SLOTS = "does not say how many people its training clips had room for; each clip's own number is taken"
 SCHEDULER_OPTIONS = ("name", "interval", "warmup", "t_max", "eta_min", "milestones", "gamma")
 
 
@@ -134,7 +137,7 @@ class LitSTGCN(pl.LightningModule):
                 channels=self.preprocessing.keep,
                 mirror=self.body.mirror,
                 center=center,
-                about_body=center is None,
+                about_body=center is None and self.augmentation.about == "body",
                 center_of=self.preprocessing.center_of,
             )
 
@@ -175,9 +178,26 @@ class LitSTGCN(pl.LightningModule):
         checkpoint[CARD] = {DIGEST: digest(checkpoint["state_dict"])}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Raise ValueError if tensors differ from their digest, or are not finite."""
-        check_digest(checkpoint["state_dict"], checkpoint.get(CARD, {}).get(DIGEST))
-        check_finite(checkpoint["state_dict"])
+        """Raise ValueError if tensors differ from their digest or are not finite; a rounded graph is made exact."""
+        state = checkpoint["state_dict"]
+        check_digest(state, checkpoint.get(CARD, {}).get(DIGEST))
+        check_finite(state)
+        if state["backbone.A"].dtype in (torch.float16, torch.bfloat16):
+            state["backbone.A"] = self.backbone.A.detach().clone()
+
+    @classmethod
+    def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> "LitSTGCN":
+        """Lightning's, after the checksums of the file's records are compared; warns if the person slots are unknown.
+
+        Raises:
+            ValueError: The file is damaged.
+        """
+        if isinstance(checkpoint_path, str | Path) and Path(checkpoint_path).is_file():
+            check_records(Path(checkpoint_path))
+        module: LitSTGCN = super().load_from_checkpoint(checkpoint_path, *args, **kwargs)
+        if module.slots is None:
+            warnings.warn(f"{checkpoint_path} {NO_SLOTS}", stacklevel=2)
+        return module
 
     def configure_optimizers(self) -> Any:
         """Optimizer and schedule from the hyperparameters."""

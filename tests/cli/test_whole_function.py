@@ -186,6 +186,11 @@ def test_people_rates_and_tempo_follow_the_training(here: Here) -> None:
     said = here("predict", BEST, "input=raw/spin", "out=together.csv")
     assert "people=together, as in the clips of the training; people=each makes a clip of each" in said.err
     assert len(rows_of("together.csv")) == 3
+    said = here("predict", BEST, "input=raw/jump", "people=together", "most_people=3")
+    assert "show more people" not in said.err
+    video(Path("crowd") / "v", people=3)
+    said = here("predict", BEST, "input=crowd", "people=together", "most_people=3")
+    assert "1 clips show more people than the 2 of the training; the first are taken" in said.err
     long = np.concatenate(list(np.load("set/data.npy")), axis=1)[None]
     np.save("long.npy", long)
     said = here("predict", BEST, "input=long.npy", "slide=2", "fps=50", "every=2", "out=line.csv")
@@ -205,6 +210,7 @@ def test_people_rates_and_tempo_follow_the_training(here: Here) -> None:
         (["fps=0"], "fps must be a number above 0 or null, got 0"),
         (["fps=nan"], "fps must be a number above 0 or null, got nan"),
         (["every=0"], "every must be a whole number from 1 on (frames), got 0"),
+        (["span=5"], "span= is for slide= or stream=; give one of them"),
         (["people=all"], "people must be each, together or null, got all"),
         (["most_people=0"], "most_people must be a whole number from 1 on or null, got 0"),
     ],

@@ -119,3 +119,15 @@ def test_lightning_s_own_loading_finds_changed_tensors(tmp_path: Path) -> None:
         LitSTGCN.load_from_checkpoint(path, weights_only=True)
     with pytest.raises(ValueError, match=r"its tensors differ from their SHA-256"):
         load_model(path)
+
+
+def test_lightning_s_own_loading_reads_the_checksums(tmp_path: Path) -> None:
+    """Hyperparameters are in no digest."""
+    path = tmp_path / "last.ckpt"
+    write_ckpt(module_of(), path)
+    content = path.read_bytes()
+    changed = content.replace(b"Axel", b"Lutz", 1)
+    assert changed != content
+    path.write_bytes(changed)
+    with pytest.raises(ValueError, match=r"differs from its checksum"):
+        LitSTGCN.load_from_checkpoint(path, weights_only=True)

@@ -36,6 +36,8 @@ class Augmentation:
         mirrored: The channel that a mirror image negates.
         noise: Standard deviation of Gaussian noise on detected joints, in the data's units.
         joint_dropout: Probability that a joint is undetected throughout a clip.
+        about: Without a centre, turns, sizes and mirror images are about the mean of the ``body``; and the mirror image
+            of a centre with a partner is exact. ``origin`` for the rule of before 2026-12: all about the origin.
     """
 
     crop: float = 1.0
@@ -48,6 +50,7 @@ class Augmentation:
     mirrored: str = "x"
     noise: float = 0.0
     joint_dropout: float = 0.0
+    about: str = "body"
 
     def __post_init__(self) -> None:
         problems = [
@@ -62,6 +65,8 @@ class Augmentation:
         ]
         if not 0 < self.crop <= 1:
             problems.append(f"augmentation.crop must be in (0, 1], got {self.crop}")
+        if self.about not in ("body", "origin"):
+            problems.append(f"augmentation.about must be body or origin, got {self.about!r}")
         if problems:
             raise ValueError("; ".join(problems))
 
@@ -113,7 +118,8 @@ def augment(
     if augmentation.mirror:
         if images is None:
             sign = mirror_signs(channels, augmentation.mirrored, x)
-            images = mirror_image(x, sign, mirror, coordinates, center, about_body=about_body)
+            partner = center if augmentation.about == "body" else None
+            images = mirror_image(x, sign, mirror, coordinates, partner, about_body=about_body)
         chosen: Bool[Tensor, " N"] = torch.rand(x.shape[0], device=x.device) < augmentation.mirror
         x = torch.where(chosen[:, None, None, None, None], images, x)
     if augmentation.noise:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from convert.cli import main
 from stgcn_torch.checkpoint.card import RECORD, beside, read_card
@@ -163,3 +164,74 @@ def test_a_preprocessing_that_was_assumed_is_said_each_time(tmp_path: Path) -> N
     assert not any("was assumed" in line for line in load_module(tmp_path / "told.ckpt").assumed)
     convert(tmp_path / "assumed.ckpt", tmp_path / "again.safetensors")
     assert any("its preprocessing was assumed" in line for line in load_module(tmp_path / "again.safetensors").assumed)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_run_in_half_precision_is_whole(tmp_path: Path, dtype: torch.dtype) -> None:
+    """Its graph is exact however it is loaded, and nothing is called damaged."""
+    module = module_with()
+    exact = module.backbone.A.clone()
+    write_ckpt(module.to(dtype), path := tmp_path / "half.ckpt")
+    for loaded in (load_module(path), LitSTGCN.load_from_checkpoint(path, weights_only=True)):
+        assert torch.equal(loaded.backbone.A, exact)
+    convert(path, tmp_path / "half.pt")
+    state = read_checkpoint(tmp_path / "half.pt").state
+    assert state["head.fcn.weight"].dtype == torch.float32
+    assert torch.equal(state["backbone.A"], exact)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"training_clips": 5},
+        {"training_clips": {"slots": 1, "frames": 5}},
+        {"training_clips": {"slots": 1, "split": {"val": 5}}},
+        {"training_clips": {"slots": 1, "split": {"train": {}}}},
+        {"assumed": 5},
+        {"assumed": [5]},
+    ],
+    ids=str,
+)
+def test_any_value_of_a_card_is_checked(tmp_path: Path, damage: dict[str, Any]) -> None:
+    write_ckpt(module_with(), tmp_path / "best.ckpt")
+    convert(tmp_path / "best.ckpt", path := tmp_path / "weights.pdparams")
+    beside(path).write_text(json.dumps(dict(read_card(path) or {}) | damage))
+    with pytest.raises(SystemExit) as end:
+        main([str(path), str(tmp_path / "weights.ckpt")])
+    assert end.value.code == 2
+    convert(tmp_path / "best.ckpt", tensors := tmp_path / "weights.safetensors")
+    card = dict(read_card(tensors) or {}) | damage
+    save_file(load_file(tensors), tensors, {"stgcn_torch": json.dumps(card)})
+    with pytest.raises(ValueError, match=r"its card is damaged") as refusal:
+        load_model(tensors)
+    one_line(refusal)
+
+
+def test_a_card_without_strides_leaves_them_unknown(tmp_path: Path) -> None:
+    write_ckpt(module_with(), tmp_path / "best.ckpt")
+    convert(tmp_path / "best.ckpt", tensors := tmp_path / "weights.safetensors")
+    card = dict(read_card(tensors) or {})
+    card["model"] = {name: value for name, value in card["model"].items() if name != "strides"}
+    save_file(load_file(tensors), tensors, {"stgcn_torch": json.dumps(card)})
+    with pytest.raises(ValueError, match=r"^no tensor tells the strides"):
+        load_model(tensors)
+    assert load_model(tensors, [1, 3]).slots == 2
+
+
+def test_a_card_beside_that_is_no_file_is_refused(tmp_path: Path) -> None:
+    write_ckpt(module_with(), tmp_path / "best.ckpt")
+    convert(tmp_path / "best.ckpt", path := tmp_path / "weights.pdparams")
+    beside(path).unlink()
+    beside(path).mkdir()
+    with pytest.raises(SystemExit) as end:
+        main([str(path), str(tmp_path / "weights.ckpt")])
+    assert end.value.code == 2
+
+
+def test_unknown_slots_are_warned_of(tmp_path: Path) -> None:
+    module = module_with()
+    module.hparams["training_clips"] = None
+    write_ckpt(module, path := tmp_path / "old.ckpt")
+    for load in (load_model, lambda path: LitSTGCN.load_from_checkpoint(path, weights_only=True)):
+        with pytest.warns(UserWarning, match=r"does not say how many people its training clips had room for"):
+            load(path)

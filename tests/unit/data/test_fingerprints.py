@@ -85,3 +85,15 @@ def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch
     monkeypatch.setattr(module, "written_whole", refuse)
     assert len(kept_fingerprints(path, clips(), CHANNELS).hashes) == 4
     assert not (tmp_path / ".data.npy.fingerprints.npz").exists()
+
+
+def test_no_flipped_bit_of_the_file_beside_matters(tmp_path: Path) -> None:
+    np.save(path := tmp_path / "data.npy", clips(2))
+    expected, beside = kept_fingerprints(path, clips(2), CHANNELS), tmp_path / ".data.npy.fingerprints.npz"
+    whole = beside.read_bytes()
+    for i in range(0, len(whole), 3):
+        flipped = bytearray(whole)
+        flipped[i] ^= 1 << i % 8
+        beside.write_bytes(flipped)
+        found = kept_fingerprints(path, clips(2), CHANNELS)
+        assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True)), i

@@ -151,7 +151,7 @@ def test_the_example_of_an_option_is_taken(name: str) -> None:
                 assert named or taken(name, f"{option.name}={example}"), option.name
 
 
-VALUES = ["3", "1", "0.5", "true", "x", "[1]", "[a]", "00:00:10:00", "norm", "warn", "simple", "folds", "2"]
+VALUES = ["3", "1", "0.5", "true", "x", "[1]", "[a]", "00:00:10:00", "norm", "warn", "simple", "folds", "2", "body"]
 
 
 @pytest.mark.parametrize("name", ["train", "evaluate"])

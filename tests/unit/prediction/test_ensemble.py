@@ -12,6 +12,7 @@ from stgcn_torch.data.preprocessing.steps import preprocess
 from stgcn_torch.data.training_clips import TrainingClips
 from stgcn_torch.model import STGCNBackbone
 from stgcn_torch.prediction.ensemble import Ensemble, load_ensemble
+from stgcn_torch.prediction.sliding import Piece, Pieces
 from stgcn_torch.training.lit import LitSTGCN
 from tests.checkpoints import CLASSES, module_of, write_ckpt
 
@@ -150,3 +151,11 @@ def test_each_network_gets_the_slots_that_it_was_trained_on(paths: list[str]) ->
     np.testing.assert_allclose(ensemble.probabilities(three, range(5)), expected, atol=ATOL)
     module.training_clips = None
     assert np.abs(ensemble.probabilities(CLIPS, range(5)) - expected).max() > 1e-3  # which is why slots are kept
+
+
+def test_an_error_names_the_clip_that_a_piece_is_of(paths: list[str]) -> None:
+    clips = CLIPS.copy()
+    clips[3, 0, 2] = np.nan
+    pieces = Pieces(clips, [Piece(i, 0, 5) for i in (1, 3)])
+    with pytest.raises(ValueError, match=r"^clip 3 has \d+ NaN or infinite values"):
+        load_ensemble(paths).probabilities(pieces, range(2))

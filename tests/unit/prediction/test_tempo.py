@@ -52,3 +52,23 @@ def test_much_longer_clips_are_told_of() -> None:
     padded = np.ones((3, 200, 3, 1))
     padded[:, 50:] = 0
     assert long_clips(ensemble(), [padded], [0]) == []
+
+
+def test_networks_of_other_tempos_want_to_be_told_the_span() -> None:
+    (slow,), (fast,) = (ensemble(frames=[T] * 4).modules for T in (20, 200))
+    both = Ensemble([slow, fast], [0.5, 0.5])
+    with pytest.raises(
+        ValueError, match=r"^the networks were trained on clips of 20, 200 frames in the median: say span="
+    ):
+        tempo_of(both)
+    assert tempo_of(both, span=50).span == 50
+    (twice,) = ensemble(frames=[40] * 4, fps=50.0).modules
+    (once,) = ensemble(frames=[20] * 4, fps=25.0).modules
+    assert tempo_of(Ensemble([once, twice], [0.5, 0.5])).span == 20  # of the same duration
+
+
+def test_long_is_a_matter_of_time_where_rates_are_known() -> None:
+    clips = [np.ones((3, 180, 3, 1))]
+    assert long_clips(ensemble(fps=25.0), clips, [0], rate=50.0) == []
+    assert long_clips(ensemble(fps=25.0), clips, [0], rate=25.0) != []
+    assert long_clips(ensemble(fps=25.0), [np.ones((3, 60, 3, 1))], [0], rate=10.0) != []
