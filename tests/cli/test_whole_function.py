@@ -220,9 +220,13 @@ def test_bad_input_of_the_options_is_one_line(words: list[str], message: str, he
     assert line == f"predict: {message}"
 
 
-def test_allow_seen_is_true_or_false(here: Here) -> None:
+def test_bad_input_of_the_other_commands_is_one_line(here: Here) -> None:
     line = line_of("evaluate", here("evaluate", "ckpt_path=a.ckpt", "allow_seen=maybe", code=1))
     assert line.startswith("evaluate: allow_seen must be true or false, got maybe")
+    line = line_of("train", here("train", *SET, "data.val.together=perhaps", code=1))
+    assert line.startswith("train: data.val.together must be true or false, got perhaps")
+    line = line_of("train", here("train", *SET, "augmentation.about=hip", code=1))
+    assert line.startswith("train: augmentation.about must be body or origin, got hip")
     line = line_of("prepare", here("prepare", "input=a", "out=b", "fps=-1", code=1))
     assert line.startswith("prepare: fps must be a number above 0 or null, got -1")
 

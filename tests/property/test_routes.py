@@ -5,6 +5,7 @@ The expected answer is computed here from the description alone: people in slots
 
 import csv
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -74,8 +75,12 @@ def drawn(seed: int, folder: Path, command: Callable[[list[str]], Said], **wante
     for name, tensor in module.state_dict().items():
         if tensor.is_floating_point() and not name.endswith("backbone.A"):
             tensor.add_(0.3 * torch.rand_like(tensor))
-    people = wanted.get("people") or int(rng.integers(1, slots + 1))
+            if wanted.get("half"):
+                tensor.copy_(tensor.half())
+    people = wanted.get("people") or int(rng.integers(1, min(slots, wanted.get("most", slots)) + 1))
     clip = rng.uniform(0.2, 1.0, (3, T, len(module.body.joints), people)).astype(np.float32)
+    if wanted.get("steady"):  # as a tracker wants it
+        clip = (clip[:, :1] + rng.uniform(-0.02, 0.02, clip.shape)).astype(np.float32)
     clip[:, rng.random(clip.shape[1:]) < 0.1] = 0
     clip[:, -1] = 0.5
     for m in range(people):  # readers list the surest first
@@ -100,16 +105,16 @@ def expected(draw: Draw) -> np.ndarray[Any, Any]:
     return torch.stack(views).mean(dim=0)[0].numpy()
 
 
-def asked(draw: Draw, **options: Any) -> np.ndarray[Any, Any]:
+def asked(draw: Draw, *words: str, **options: Any) -> np.ndarray[Any, Any]:
     """The probabilities of the command's only answer; RefusedError with its line if it gives none."""
     out = draw.folder / "answers.json"
     given = {"ckpt_path": draw.ckpt, "out": out, "top_k": 3, "accelerator": "cpu"} | options
-    said = draw.command([f"{name}={value}" for name, value in given.items()])
+    said = draw.command([*words, *(f"{name}={value}" for name, value in given.items())])
     if said.code:
         raise RefusedError(line_of("predict", said))
     (record,) = json.loads(out.read_text())
     found = {top["class"]: top["probability"] for top in record["top"]}
-    return np.array([found[name] for name in CLASSES])
+    return np.array([found.get(name, found.get(str(k))) for k, name in enumerate(CLASSES)])  # bare weights number them
 
 
 def array(draw: Draw) -> str:
@@ -168,6 +173,72 @@ def by_class_folder(draw: Draw) -> np.ndarray[Any, Any]:
     np.save(draw.folder / "clips" / "jump" / "1.npy", draw.clip[..., 0].transpose(1, 2, 0))
     body, channels = draw.module.body.name, f"[{','.join(draw.module.preprocessing.channels)}]"
     return asked(draw, input=str(draw.folder / "clips"), people="together", layout=body, channels=channels)
+
+
+def by_openpose(draw: Draw) -> np.ndarray[Any, Any]:
+    (draw.folder / "video").mkdir()
+    for t in range(draw.clip.shape[1]):
+        people = [{"pose_keypoints_2d": draw.clip[:, t, :, m].T.ravel().tolist()} for m in range(draw.clip.shape[3])]
+        (draw.folder / "video" / f"v_{t:012}_keypoints.json").write_text(json.dumps({"people": people}))
+    return asked(draw, input=str(draw.folder / "video"), people="together", layout="fsd10")
+
+
+def by_kinetics(draw: Draw) -> np.ndarray[Any, Any]:
+    frames = [
+        {
+            "frame_index": t + 1,
+            "skeleton": [{"pose": frame[:2, :, 0].T.ravel().tolist(), "score": frame[2, :, 0].tolist()}],
+        }
+        for t, frame in enumerate(draw.clip.transpose(1, 0, 2, 3))
+    ]
+    (draw.folder / "clip.json").write_text(json.dumps({"data": frames, "label": "jump", "label_index": 0}))
+    return asked(draw, input=str(draw.folder / "clip.json"), people="together")
+
+
+def by_ntu(draw: Draw) -> np.ndarray[Any, Any]:
+    lines = [str(draw.clip.shape[1])]
+    for frame in draw.clip.transpose(1, 3, 2, 0):  # (T, M, V, C)
+        lines.append(str(len(frame)))
+        for m, body in enumerate(frame):
+            lines += [f"{m} " + "0 " * 9, str(len(body))]
+            lines += [" ".join(map(repr, joint.tolist())) + " 0" * 9 for joint in body]
+    (draw.folder / "S001C001P001R001A001.skeleton").write_text("\n".join(lines))
+    return asked(draw, input=str(draw.folder / "S001C001P001R001A001.skeleton"), people="together")
+
+
+def by_pyskl(draw: Draw) -> np.ndarray[Any, Any]:
+    poses = draw.clip.transpose(3, 1, 2, 0)  # (M, T, V, C)
+    scored = "score" in draw.module.preprocessing.channels
+    annotation = {"frame_dir": "clip", "total_frames": poses.shape[1], "keypoint": poses[..., :2] if scored else poses}
+    annotation |= {"keypoint_score": poses[..., 2]} if scored else {}
+    (draw.folder / "set.pkl").write_bytes(pickle.dumps({"annotations": [annotation], "split": {"train": ["clip"]}}))
+    layout = draw.module.body.name
+    return asked(draw, input=str(draw.folder / "set.pkl"), people="together", layout=layout)
+
+
+def by_half(draw: Draw) -> np.ndarray[Any, Any]:
+    """Weights that are exact in half precision, as a state dict of it: the graph is that of the layout."""
+    whole = draw.module.state_dict()
+    state = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in whole.items()}
+    torch.save(state, draw.folder / "half.pt")
+    steps = draw.module.preprocessing.plain
+    given = [f"preprocessing.{name}={spelled(steps[name])}" for name in SPELLED]
+    np.save(draw.folder / "slots.npy", in_slots(draw.clip, draw.module.slots)[None])
+    strides = f"[{','.join(map(str, draw.module.backbone.strides))}]"
+    return asked(
+        draw._replace(ckpt=draw.folder / "half.pt"),
+        *["preprocessing=fixed", *given],
+        input=str(draw.folder / "slots.npy"),
+        strides=strides,
+    )
+
+
+SPELLED = ("window", "channels", "keep", "crops", "crop", "streams", "length")
+
+
+def spelled(value: Any) -> str:
+    """A part of a preprocessing as it is typed."""
+    return f"[{','.join(value)}]" if isinstance(value, list) else str(value)
 
 
 def by_slide(draw: Draw) -> np.ndarray[Any, Any]:
@@ -229,6 +300,11 @@ ROUTES: dict[str, tuple[Route, dict[str, Any]]] = {
     "table": (by_table, {}),
     "COCO": (by_coco, {"layout": "coco"}),
     "class folder": (by_class_folder, {"people": 1}),
+    "OpenPose": (by_openpose, {"layout": "fsd10", "people": 1, "steady": True}),
+    "Kinetics": (by_kinetics, {"layout": "openpose", "people": 1}),
+    "NTU": (by_ntu, {"layout": "ntu-rgb+d", "most": 2}),
+    "PYSKL": (by_pyskl, {}),
+    "half precision": (by_half, {"half": True}),
     "slide": (by_slide, {}),
     "stream": (by_stream, {"whole": True}),  # as it computes no padding
     "Lightning": (by_module, {}),
