@@ -47,7 +47,8 @@ class Parser(argparse.ArgumentParser):
             type=Path,
             help=".pt or .pth: a state dict for torch.load(OUT, weights_only=True). .ckpt: a Lightning checkpoint for "
             "evaluate, predict and, with --optimizer, train. .safetensors: architecture and preprocessing in its "
-            "metadata. .pdparams: for every Paddle from 1.8 to 3.3, and .pdopt beside it with --optimizer.",
+            "metadata. .pdparams: for every Paddle from 1.8 to 3.3, with the same in OUT.json and, with --optimizer, a "
+            ".pdopt beside it.",
         )
         add(
             "--optimizer",
@@ -84,7 +85,8 @@ class Parser(argparse.ArgumentParser):
             "--strides",
             type=_numbers,
             metavar="1,1,2",
-            help="Temporal stride of each block, which no tensor tells; by default the published network's.",
+            help="Temporal stride of each block, which no tensor tells; by default the file's card's, or the published "
+            "network's if its widths are; else needed.",
         )
         add(
             "--key",

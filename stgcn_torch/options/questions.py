@@ -37,7 +37,7 @@ class Weights(Options):
     """Checkpoint."""
 
     strides: Annotated[list[Stride], MinLen(1)] | None = option(
-        "Temporal stride of each block, for files that do not hold it; null: the published network's.",
+        "Temporal stride of each block; null: the file's, or the published network's if its widths are.",
         example="[1,1,2,1]",
     )
     preprocessing: GivenPreprocessing
