@@ -85,8 +85,8 @@ class Parser(argparse.ArgumentParser):
             "--strides",
             type=_numbers,
             metavar="1,1,2",
-            help="Temporal stride of each block, which no tensor tells; by default the file's card's, or the published "
-            "network's if its widths are; else needed.",
+            help="Temporal stride of each block; by default those in the file, or the published network's if widths "
+            "match; else needed.",
         )
         add(
             "--key",

@@ -49,7 +49,7 @@ class Preset:
 
 PRESETS = {
     "preprocessing": Preset(
-        "Everything under preprocessing.NAME; paddlevideo and article repeat those programs' errors.",
+        "preprocessing.NAME as a whole; paddlevideo and article repeat those programs' errors.",
         {
             "fixed": "what both meant, without their errors",
             "paddlevideo": "as PaddleVideo's ST-GCN, to the bit",

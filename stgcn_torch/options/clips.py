@@ -91,7 +91,7 @@ class Preprocessing(Options):
     )
     keep: Annotated[Channels, MinLen(1)] = option("Channels that the network sees, in this order.", example="[x,y,z]")
     select: Literal["before", "after"] = option(
-        "Other channels are dropped before or after padding and centring, which look at the score."
+        "Channels not in keep are dropped before or after padding and centring, which use the score."
     )
     length: Literal["nonzero", "positive_sum"] = option(
         "End of a clip: its last frame with a nonzero value, or with a positive sum (PaddleVideo's rule)."

@@ -37,7 +37,7 @@ class Weights(Options):
     """Checkpoint."""
 
     strides: Annotated[list[Stride], MinLen(1)] | None = option(
-        "Temporal stride of each block; null: the file's, or the published network's if its widths are.",
+        "Temporal strides; null: the file's, or the published network's if widths match; else needed.",
         example="[1,1,2,1]",
     )
     preprocessing: GivenPreprocessing
@@ -94,7 +94,7 @@ class Predict(Checkpoints, Source):
         unit="frames",
     )
     span: Count | None = option(
-        "Frames of a recording in a window of slide, and the tempo of stream; null: as training clips had.",
+        "Frames of a recording in a window of slide, at whose tempo stream goes too; null: as in training.",
         unit="frames",
     )
     fps: Positive | None = option("Frames per second, for times in seconds; null: as prepare was told, or unknown.")
@@ -139,7 +139,7 @@ class Evaluate(Checkpoint):
     data: Data
     layout: Layout = option("Layout of the arrays' joints; with data=arrays, layout.yaml in data.root unless given.")
     split: Literal["test", "val"] | None = option(
-        "Clips that are scored: the test's or those of validation; null: the test's if there is one."
+        "Clips that are scored: the test's or validation's; null: the test's, or else validation's."
     )
     allow_seen: bool = option("Clips that the network was trained on are scored too, in place of left out.")
     out: File | None = option("Folder for results.json and confusion.png; null: only a line on the terminal.")

@@ -98,7 +98,7 @@ class Augmentation(Options):
     noise: NotNegative = option("Standard deviation of noise on detected joints, in the units of the data.")
     joint_dropout: Fraction = option("Probability, for each joint, of being missing throughout a clip.")
     about: Literal["body", "origin"] = option(
-        "Without a centre, turns and mirror images are about the body; origin: as before 2026-12, for old runs.",
+        "Without a centre, turns and mirror images are about the body, or about the origin (runs before 2026-12).",
         optional=True,
     )
 
@@ -195,7 +195,8 @@ class Trainer(Options):
     limit_val_batches: Limit | None = option("Validation batches: 1 takes one, 1.0 all, 0.5 half.", optional=True)
     limit_test_batches: Limit | None = option("Test batches: 1 takes one, 1.0 all, 0.5 half.", optional=True)
     overfit_batches: Limit = option(
-        "Batches that both training and validation use, to see that a network can fit them.", optional=True
+        "Batches that training and validation share, to see that a network can fit them; 1.0: all, 0: off.",
+        optional=True,
     )
     val_check_interval: SomeOf | None = option(
         "Training batches between validations, or the fraction of an epoch.", optional=True
