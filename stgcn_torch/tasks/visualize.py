@@ -55,6 +55,7 @@ from stgcn_torch.drawing.style import THEMES, Theme, save
 from stgcn_torch.files import existing_parent, written_whole
 from stgcn_torch.graph import adjacency, hop_distance
 from stgcn_torch.skeleton import skeleton
+from stgcn_torch.training.lit import NO_SLOTS
 
 Given = Mapping[type, Any]  # what there is to draw, each kind under its class
 DRAWABLE = 1e15  # coordinates beyond are no body's
@@ -141,7 +142,8 @@ def given(config: DictConfig) -> Given:
         return {Graph: graph_given(config)}
     checkpoint = read_checkpoint(path, plain(config.strides))
     for line in checkpoint.assumed:
-        print(f"visualize: {line}", file=sys.stderr)
+        if NO_SLOTS not in line:  # figures are of the network alone
+            print(f"visualize: {line}", file=sys.stderr)
     window = given_preprocessing(config).get("window", checkpoint.preprocessing and checkpoint.preprocessing.window)
     network = network_of(checkpoint, window)
     sources: dict[type, Any] = {Graph: network.graph, Network: network}

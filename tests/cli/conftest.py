@@ -1,8 +1,11 @@
 """The commands as a user types them: in a folder of their own, in a process of their own."""
 
+import os
+import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from stgcn_torch.data.skating import write_skating_set
 from stgcn_torch.model import STGCN
 from tests.cli.commands import CLIPS, Command, arguments, environment
 from tests.cli.networks import Convert, for_paddle, network
+from tests.cli.readme import typed
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +39,23 @@ def tiny(skating: Path) -> list[str]:
 
 @pytest.fixture
 def command(tmp_path: Path) -> Command:
-    """Runs ``python -m stgcn_torch.VERB OVERRIDES`` in an empty folder; fails the test on another exit code."""
+    """Runs ``stgcn_torch.VERB`` with overrides in an empty folder; fails the test on another exit code.
+
+    In this process, which has torch imported: a process of its own would take seconds for that. ``process`` is one.
+    """
+
+    def run(verb: str, *overrides: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        line = ["python", "-m", f"stgcn_torch.{verb}", *overrides]
+        with mock.patch.dict(os.environ, environment()):
+            said = typed(shlex.join(line), folder=tmp_path, code=code)
+        return subprocess.CompletedProcess(line, code, said.out, said.err)
+
+    return run
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Command:
+    """The same in a process of its own."""
 
     def run(verb: str, *overrides: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(

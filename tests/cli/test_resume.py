@@ -120,7 +120,7 @@ def test_a_run_does_not_resume_with_other_batches_or_clips(command: Command, tra
 
 @pytest.mark.parametrize("age", ["new", "old"])
 def test_a_run_resumes_elsewhere(
-    command: Command, trained: Path, tiny: list[str], skating: Path, tmp_path: Path, age: str
+    process: Command, trained: Path, tiny: list[str], skating: Path, tmp_path: Path, age: str
 ) -> None:
     (tmp_path / "moved").symlink_to(skating)
     last = Path(shutil.copytree(trained, tmp_path / "run")) / "checkpoints" / "last.ckpt"
@@ -131,4 +131,4 @@ def test_a_run_resumes_elsewhere(
             del held["hyper_parameters"]["preprocessing"][part]
     torch.save(held, last)
     elsewhere = ["data.root=moved", "data.num_workers=1", "data.eval_batch_size=7"]
-    assert "test: top-1" in command("train", *tiny, *elsewhere, f"ckpt_path={last}").stdout
+    assert "test: top-1" in process("train", *tiny, *elsewhere, f"ckpt_path={last}").stdout
