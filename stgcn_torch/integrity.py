@@ -1,6 +1,7 @@
 """Damage to a checkpoint: checksums of a file's records, a digest of its tensors, and values that are not finite."""
 
 import hashlib
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -12,6 +13,8 @@ import numpy as np
 Tensors = Mapping[str, Any]  # tensors or arrays
 Array = np.ndarray[Any, np.dtype[np.uint8]]
 CHUNK = 1 << 20  # bytes
+# Errors that zipfile is known to raise for a damaged directory.
+DAMAGED = (zipfile.BadZipFile, EOFError, ValueError, RuntimeError, OSError, ArithmeticError, LookupError, struct.error)
 FOLDER = 0x10  # attribute of a folder
 ZIP = b"PK\x03\x04"
 COUNT = ".num_batches_tracked"
@@ -30,7 +33,7 @@ def check_records(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = [record.filename for record in archive.infolist() if not _is_whole(archive, record)]
-    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError, OSError) as error:
+    except DAMAGED as error:
         raise ValueError(f"it is damaged: {error}") from None
     if damaged:
         raise ValueError(f"it is damaged: {', '.join(damaged[:3])} differs from its checksum")
