@@ -6,6 +6,7 @@ In the metadata of ``.safetensors``, as a record of the zip of ``.pt``, and in `
 
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 
 from stgcn_torch.data.preprocessing.steps import Preprocessing
 from stgcn_torch.data.training_clips import TrainingClips
-from stgcn_torch.integrity import CARD, DIGEST, Tensors, digest, is_zip
+from stgcn_torch.integrity import CARD, DAMAGED, DIGEST, Tensors, digest, is_zip
 
 RECORD = "stgcn_torch.json"  # in the folder of records of a .pt
 LARGEST = 1 << 26  # bytes of a card
@@ -101,18 +102,22 @@ def _of_safetensors(path: Path) -> str | None:
 
 
 def _of_zip(path: Path) -> str | None:
-    try:
-        if not is_zip(path):
-            return None
-        with zipfile.ZipFile(path) as archive:
-            entries = [entry for entry in archive.infolist() if entry.filename.partition("/")[2] == RECORD]
-            if not entries:
-                return None
-            if entries[0].file_size > LARGEST:
-                raise ValueError(f"{path}: its card is larger than {LARGEST >> 20} MiB")
-            return archive.read(entries[0]).decode("utf-8")
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError):
+    if not is_zip(path):
         return None
+    try:
+        archive = zipfile.ZipFile(path)
+    except DAMAGED:  # which the reader of its tensors says
+        return None
+    with archive:
+        entries = [entry for entry in archive.infolist() if entry.filename.partition("/")[2] == RECORD]
+        if not entries:
+            return None
+        if entries[0].file_size > LARGEST:
+            raise ValueError(f"{path}: its card is larger than {LARGEST >> 20} MiB")
+        try:  # a card that is there must not be lost in silence
+            return archive.read(entries[0]).decode("utf-8")
+        except (*DAMAGED, zlib.error):
+            raise ValueError(f"{path}: its card is damaged") from None
 
 
 def _beside(path: Path) -> str | None:

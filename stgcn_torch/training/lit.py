@@ -182,7 +182,7 @@ class LitSTGCN(pl.LightningModule):
         state = checkpoint["state_dict"]
         check_digest(state, checkpoint.get(CARD, {}).get(DIGEST))
         check_finite(state)
-        if state["backbone.A"].dtype in (torch.float16, torch.bfloat16):
+        if "backbone.A" in state and state["backbone.A"].dtype in (torch.float16, torch.bfloat16):
             state["backbone.A"] = self.backbone.A.detach().clone()
 
     @classmethod

@@ -235,3 +235,19 @@ def test_unknown_slots_are_warned_of(tmp_path: Path) -> None:
     for load in (load_model, lambda path: LitSTGCN.load_from_checkpoint(path, weights_only=True)):
         with pytest.warns(UserWarning, match=r"does not say how many people its training clips had room for"):
             load(path)
+
+
+def test_a_damaged_card_is_not_lost_in_silence(tmp_path: Path) -> None:
+    """Of a .pt on its way through the converter, which would take other strides or none."""
+    write_ckpt(module_with(), tmp_path / "best.ckpt")
+    convert(tmp_path / "best.ckpt", path := tmp_path / "weights.pt")
+    content = path.read_bytes()
+    damaged = content.replace(b'"strides": [1, 3]', b'"strides": [1, 2]')
+    assert damaged != content
+    path.write_bytes(damaged)
+    for given in ([], ["--strides", "1,3"]):
+        with pytest.raises(SystemExit) as end:
+            main([str(path), str(tmp_path / "back.ckpt"), *given])
+        assert end.value.code == 2
+    with pytest.raises(ValueError, match=r"differs from its checksum"):
+        load_model(path)
