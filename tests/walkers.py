@@ -52,6 +52,6 @@ def survey_of(
         changed(clips)
         if name == "train":
             labels(given)
-        of = None if groups is None else np.full(count, groups[name == "test"])
+        of = {} if groups is None else {"group": np.full(count, groups[name == "test"])}
         parts.append(Part(name, f"{name}.npy", clips, np.arange(count), given, of))
     return surveyed(parts, BODY, Preprocessing(**{"window": 32} | preprocessing), list("abcd"))

@@ -20,6 +20,7 @@ from stgcn_torch.skeleton import Skeleton
 AXES = ("N", "C", "T", "V", "M")
 Clips = Float[np.ndarray, "N C T V M"]
 Labels = Int[np.ndarray, " N"]
+UNIT_COLUMNS = {"group": "subjects", "source": "recordings"}  # of manifest.csv: clips of one belong together
 # Exceptions that NumPy raises for a damaged header.
 DAMAGED = (ValueError, TypeError, OverflowError, EOFError, OSError, MemoryError, RecursionError, tokenize.TokenError)
 
@@ -157,31 +158,59 @@ def read_lines(path: str | Path) -> list[str]:
 
 
 def read_units(path: str | Path, count: int, least: int) -> tuple[np.ndarray[Any, Any] | None, str]:
-    """Which clips belong to one subject, or else to one recording, by a ``manifest.csv``.
+    """Which clips belong together, since they are of one subject or of one recording, by a ``manifest.csv``.
 
     Args:
         path: The file, which may be missing.
         count: Number of clips.
-        least: Fewest different values that are of use.
+        least: Fewest units that are of use.
 
     Returns:
-        A value per clip, by the column ``group`` or, if it has too few, ``source``; None if every clip is of its own or
-        the file does not say. And a sentence if there are too few subjects or recordings; else nothing.
+        The number of each clip's unit, by the columns ``group`` and ``source`` together or, if those make too few
+        units, by ``source``; None if every clip is of its own or the file does not say. And a sentence if there are too
+        few subjects or recordings; else nothing.
     """
+    columns = {column: values for column in UNIT_COLUMNS if (values := known_groups(path, column, count)) is not None}
     said = ""
-    for column, name in (("group", "subjects"), ("source", "recordings")):
-        try:
-            values = read_groups(path, column, count)
-        except (ValueError, FileNotFoundError):
-            continue
-        known = values != ""
-        number = len(np.unique(values[known]))
-        if number == 0 or (known.all() and number == count):
+    for names in (UNIT_COLUMNS, ("source",)):
+        units = joined([columns[column] for column in names if column in columns], count)
+        number = len(np.unique(units))
+        if number == count:
             continue
         if number >= least:
-            return np.where(known, values, [f" {i}" for i in range(count)]), said
-        said = f"{number} {name} are too few for {least} folds: clips of one {name[:-1]} are in several"
+            return units, said
+        things = " and ".join(UNIT_COLUMNS[column] for column in names if column in columns)
+        said = f"{number} {things} are too few for {least} folds: clips of one are in several"
     return None, said
+
+
+def joined(columns: Sequence[np.ndarray[Any, Any]], count: int) -> Int[np.ndarray, " N"]:
+    """Numbers of the smallest units such that clips that share a value of any column, but not "", are of one unit."""
+    units = np.arange(count)
+    numbers = [_numbered(values) for values in columns]
+    while True:
+        before = units
+        for number in numbers:
+            first = np.full(count, count)
+            np.minimum.at(first, number, units)
+            units = first[number]
+        if np.array_equal(units, before):
+            return units
+
+
+def _numbered(values: np.ndarray[Any, Any]) -> Int[np.ndarray, " N"]:
+    """The same number, below N, for the same value; "" is like no other."""
+    numbers: dict[str | int, int] = {}
+    return np.array([numbers.setdefault(value or i, len(numbers)) for i, value in enumerate(values.tolist())])
+
+
+def known_groups(path: Path | str, column: str, count: int) -> np.ndarray[Any, Any] | None:
+    """A column that has values; None if there is no such file, column or value, or it is a manifest of another form."""
+    try:
+        values = read_groups(path, column, count)
+    except (ValueError, FileNotFoundError):
+        return None
+    return values if (values != "").any() else None
 
 
 def read_groups(path: str | Path, column: str, count: int) -> np.ndarray[Any, Any]:

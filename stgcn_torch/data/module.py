@@ -12,14 +12,23 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from stgcn_torch.data.arrays import Labels, open_clips, read_groups, read_labels, read_lines, read_units
+from stgcn_torch.data.arrays import (
+    UNIT_COLUMNS,
+    Labels,
+    known_groups,
+    open_clips,
+    read_groups,
+    read_labels,
+    read_lines,
+    read_units,
+)
 from stgcn_torch.data.dataset import ClipDataset, as_is
 from stgcn_torch.data.fingerprints import Fingerprints, Progress, kept_fingerprints
 from stgcn_torch.data.preprocessing.mirroring import MirrorImage
 from stgcn_torch.data.preprocessing.steps import Preprocessing
 from stgcn_torch.data.resident import ResidentLoader, fits
 from stgcn_torch.data.sampler import EpochSampler
-from stgcn_torch.data.splits import UNITS, Rules, divided
+from stgcn_torch.data.splits import UNITS, Rules, divided, on_both_sides
 from stgcn_torch.data.training_clips import TrainingClips, facts, read_origin
 from stgcn_torch.skeleton import Skeleton
 
@@ -147,16 +156,15 @@ class SkeletonData(pl.LightningDataModule):
         }
 
     def _note_shared(self, manifest: Path, parts: Mapping[str, Any], count: int) -> None:
-        """Say if clips of one subject, or else of one recording, are in training and in another split."""
-        units, _ = read_units(manifest, count, 2)
-        if units is None:
-            return
-        for name, indices in parts.items():
-            shared = {*units[indices].tolist()} & {*units[parts["train"]].tolist()}
-            if name != "train" and shared:
+        """Say if clips of one subject or of one recording are in training and in another split."""
+        for column, things in UNIT_COLUMNS.items():
+            values = known_groups(manifest, column, count)
+            if values is None:
+                continue
+            for name, shared in on_both_sides({name: values[rows].tolist() for name, rows in parts.items()}).items():
                 self.notes.append(
-                    f"{len(shared)} subjects or recordings of manifest.csv are in train and in {name}, such as "
-                    f"{min(shared)}: scores on {name} do not speak of others"
+                    f"{len(shared)} {things} of manifest.csv are in train and in {name}, such as {shared[0]}: "
+                    f"scores on {name} do not speak of others"
                 )
 
     def _units(self, manifest: Path, rules: Rules, count: int) -> dict[str, Any]:

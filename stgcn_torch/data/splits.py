@@ -1,6 +1,6 @@
 """Rules that hold out clips: the article's rule, stratified folds, or whole groups such as one skater."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,19 @@ def groups(values: np.ndarray[Any, Any], held_out: str) -> Mask:
     if held_out not in values:
         raise ValueError(f"no clip is of group {held_out!r}; choose one of {', '.join(sorted(set(values)))}")
     return np.asarray(values == held_out)
+
+
+def on_both_sides(members: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
+    """For each split but ``train``, the groups that have clips in ``train`` too; none where all clips are of one group.
+
+    Args:
+        members: The group of each clip of a split, "" where it is not known.
+    """
+    known = {name: set(groups) - {""} for name, groups in members.items()}
+    if len(set().union(*known.values())) < 2:
+        return {}
+    shared = {name: sorted(groups & known["train"]) for name, groups in known.items() if name != "train"}
+    return {name: groups for name, groups in shared.items() if groups}
 
 
 def held_out(rule: Mapping[str, Any], labels: Int[np.ndarray, " N"], group_values: Mapping[str, Any]) -> Mask:

@@ -1,7 +1,7 @@
 """The splits of a data set as ``train`` reads them, or findings about the files that prevent it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,18 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from stgcn_torch.data.arrays import AXES, Clips, Labels, open_clips, open_npy, read_groups, read_labels, read_units
+from stgcn_torch.data.arrays import (
+    AXES,
+    UNIT_COLUMNS,
+    Clips,
+    Labels,
+    known_groups,
+    open_clips,
+    open_npy,
+    read_groups,
+    read_labels,
+    read_units,
+)
 from stgcn_torch.data.check.finding import Finding
 from stgcn_torch.data.splits import UNITS, divided
 from stgcn_torch.skeleton import LAYOUTS, Skeleton
@@ -25,7 +36,7 @@ class Part:
         clips: All clips of the file, memory-mapped.
         indices: The split's clips in it.
         labels: One per index.
-        groups: One per index, such as the skater; None if unknown.
+        groups: For each column of the manifest that says what belongs together, such as the skater, one per index.
     """
 
     name: str
@@ -33,7 +44,7 @@ class Part:
     clips: Clips
     indices: Int[np.ndarray, " n"]
     labels: Int[np.ndarray, " n"]
-    groups: np.ndarray[Any, Any] | None = None
+    groups: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
 
 
 def open_parts(
@@ -72,12 +83,11 @@ def open_parts(
         return [], findings
     array, labels = arrays.pop("train")
     groups = _groups(root / "manifest.csv", rules, len(array))
-    column = next(iter(groups.values()), None)
     least = max((rule.get("folds", 5) for rule in rules.values() if rule.get("together")), default=0)
     units = read_units(root / "manifest.csv", len(array), least)[0] if least else None
     shares = divided(rules, labels, groups | ({} if units is None else {UNITS: units}))
     parts = [
-        Part(name, options["clips"], array, rows, labels[rows], column if column is None else column[rows])
+        Part(name, options["clips"], array, rows, labels[rows], {key: values[rows] for key, values in groups.items()})
         for name, rows in shares.items()
     ]
     parts += [
@@ -127,13 +137,8 @@ def _labels(path: Path, count: int, classes: int | None) -> tuple[Labels, list[F
 
 
 def _groups(path: Path, rules: Mapping[str, Mapping[str, Any]], count: int) -> dict[str, np.ndarray[Any, Any]]:
-    """The columns of the manifest that rules name, or else its column ``group``, if there is one."""
+    """The columns of the manifest that rules name, or else those of subjects and recordings that there are."""
     columns = [rule["column"] for rule in rules.values() if rule.get("rule") == "groups" and "column" in rule]
     if columns:
         return {column: read_groups(path, column, count) for column in columns}
-    if not path.is_file():
-        return {}
-    try:
-        return {"group": read_groups(path, "group", count)}
-    except ValueError:  # a manifest in another form, which no rule needs
-        return {}
+    return {column: values for column in UNIT_COLUMNS if (values := known_groups(path, column, count)) is not None}

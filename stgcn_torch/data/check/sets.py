@@ -6,11 +6,14 @@ from typing import Any, Final
 import numpy as np
 from jaxtyping import Int
 
+from stgcn_torch.data.arrays import UNIT_COLUMNS
 from stgcn_torch.data.check.finding import Finding
 from stgcn_torch.data.check.survey import Survey
+from stgcn_torch.data.splits import on_both_sides
 
 IMBALANCE: Final = 10.0  # ratio of clips in the largest and smallest class; the skating competition's set has 6.7
 LEAK: Final = 0.01  # share of a held-out split that is in training too
+FOLDS: Final = 5  # those of splits.folds
 SQUEEZE: Final = 6.0  # ratio of the median length of clips to the window, or the inverse
 
 
@@ -80,16 +83,16 @@ def copies(survey: Survey) -> Iterator[Finding]:
 
 
 def groups(survey: Survey) -> Iterator[Finding]:
-    """Groups, such as a skater, with clips in training and in another split."""
-    members = {part.name: set(part.groups.tolist()) for part in survey.parts if part.groups is not None}
-    if len(set().union(*members.values())) < 2:
-        return
-    for name, names in members.items():
-        both = sorted(names & members["train"])
-        if name != "train" and both:
-            text = f"{len(both)} groups of manifest.csv are in train and in {name}; its metrics do not speak of others"
-            remedy = f"'data.{name}={{rule: groups, column: group, value: {both[0]}}}'"
-            yield Finding("error", "leaked groups", text, len(both), tuple(both), remedy)
+    """Groups, such as a skater or a recording, with clips in training and in another split."""
+    for column in {column: None for part in survey.parts for column in part.groups}:
+        members = {part.name: part.groups[column].tolist() for part in survey.parts if column in part.groups}
+        things = UNIT_COLUMNS.get(column, f"groups by {column}")
+        for name, both in on_both_sides(members).items():
+            text = f"{len(both)} {things} of manifest.csv are in train and in {name}; its scores do not speak of others"
+            many = column in UNIT_COLUMNS and len(set().union(*members.values())) >= FOLDS
+            rule = "rule: folds, together: true" if many else f"rule: groups, column: {column}, value: {both[0]}"
+            remedy = f"'data.{name}={{{rule}}}'"
+            yield Finding("error", f"leaked {things.split()[0]}", text, len(both), tuple(both), remedy)
 
 
 def window(survey: Survey) -> Iterator[Finding]:

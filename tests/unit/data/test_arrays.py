@@ -375,16 +375,18 @@ def test_groups_that_are_no_utf8_are_escaped(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "least", "units", "said"),
     [
-        (["a,1", "b,1", "b,2", "c,3"], 2, ["1", "1", "2", "3"], ""),
-        (["a,1", "a,1", "b,2", "c,"], 2, ["1", "1", "2", " 3"], ""),
-        (["a,1", "a,1", "b,1", "c,1"], 3, ["a", "a", "b", "c"], "1 subjects are too few for 3 folds"),
+        (["a,1", "b,1", "c,2", "d,3"], 2, [0, 0, 2, 3], ""),
+        (["a,1", "b,2", "b,1", "c,3"], 2, [0, 0, 0, 3], ""),  # two people of one recording, and one of them elsewhere
+        (["a,1", "a,1", "b,2", "c,"], 2, [0, 0, 2, 3], ""),
+        (["a,", "a,", ",2", ",2"], 2, [0, 0, 2, 2], ""),
+        (["a,1", "a,1", "b,1", "c,1"], 3, [0, 0, 2, 3], "1 subjects and recordings are too few for 3 folds"),
         (["a,1", "a,1", "b,1", "b,1"], 3, None, "2 recordings are too few for 3 folds"),
         (["a,", "b,", "c,", "d,"], 2, None, ""),
-        (["a,", "a,", "c,", "d,"], 3, ["a", "a", "c", "d"], ""),
+        (["a,", "a,", "c,", "d,"], 3, [0, 0, 2, 3], ""),
     ],
 )
-def test_units_are_subjects_or_else_recordings(
-    tmp_path: Path, rows: list[str], least: int, units: list[str] | None, said: str
+def test_units_are_clips_of_one_subject_or_recording(
+    tmp_path: Path, rows: list[str], least: int, units: list[int] | None, said: str
 ) -> None:
     (tmp_path / "manifest.csv").write_text("source,group\n" + "\n".join(rows))
     found, line = read_units(tmp_path / "manifest.csv", 4, least)

@@ -59,10 +59,9 @@ def test_the_splits_are_those_of_training(folder: Path, name: str) -> None:
 def test_groups_come_with_the_clips(folder: Path) -> None:
     parts, _ = open_parts(folder, options(val={"rule": "every", "step": 2, "offset": 0}), XYS, BODY, None)
     for part in parts:
-        assert part.groups is not None
-        assert part.groups.tolist() == ["ab"[i // 10] for i in part.indices]
+        assert {key: of.tolist() for key, of in part.groups.items()} == {"group": ["ab"[i // 10] for i in part.indices]}
     (folder / "manifest.csv").write_text("clip,skater\n1,Ann\n")  # of the user's own, which no rule asks for
-    assert open_parts(folder, options(), XYS, BODY, None)[0][0].groups is None
+    assert open_parts(folder, options(), XYS, BODY, None)[0][0].groups == {}
 
 
 @pytest.mark.parametrize("order", [(0, 2, 3, 1, 4), (0, 1, 3, 2, 4), (0, 4, 2, 3, 1)])

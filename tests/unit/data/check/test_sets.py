@@ -95,12 +95,25 @@ def test_a_group_on_both_sides() -> None:
     assert findings(survey_of(groups=("Ann", "Bo"))) == []
     assert findings(survey_of(groups=("Ann", "Ann"))) == []  # of one group nothing can be held out
     survey = survey_of(groups=("Ann", "Bo"))
-    groups = survey.parts[0].groups
-    assert groups is not None
-    groups[0] = "Bo"
+    survey.parts[0].groups["group"][0] = "Bo"
     (finding,) = findings(survey)
-    assert (finding.severity, finding.name, finding.where) == ("error", "leaked groups", ("Bo",))
+    assert (finding.severity, finding.name, finding.where) == ("error", "leaked subjects", ("Bo",))
     assert "value: Bo" in finding.remedy
+
+
+@pytest.mark.parametrize(("many", "remedy"), [(3, "value: r0"), (5, "together: true")])
+def test_a_recording_on_both_sides(many: int, remedy: str) -> None:
+    """Whose subject is not known."""
+    survey = survey_of(groups=("", ""))
+    for part in survey.parts:
+        count = len(part.labels)
+        part.groups["source"] = np.array([f"{part.name} {i}" for i in range(count)], dtype="<U9")
+        part.groups["source"][:many] = [f"r{i}" for i in range(many)] if part.name == "train" else ""
+        part.groups["source"][many:] = ""
+    survey.parts[1].groups["source"][0] = "r0"
+    (finding,) = findings(survey)
+    assert (finding.severity, finding.name, finding.where) == ("error", "leaked recordings", ("r0",))
+    assert remedy in finding.remedy
 
 
 @pytest.mark.parametrize(("window", "message"), [(6, "it sees few of them"), (300, "most of it is padding")])
