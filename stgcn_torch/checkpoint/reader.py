@@ -132,7 +132,11 @@ def read_checkpoint(path: str | Path, strides: Sequence[int] | None = None) -> C
 
 def _with_strides(checkpoint: Checkpoint, strides: Sequence[int] | None) -> Checkpoint:
     """The checkpoint with the strides that are given, or a sentence on those that are assumed."""
-    if strides:
+    if strides is not None:
+        blocks = len(checkpoint.model["channels"])
+        fine = not isinstance(strides, str) and all(type(stride) is int and stride > 0 for stride in strides)
+        if not fine or len(strides) != blocks:
+            raise ValueError(f"strides must be {blocks} whole numbers from 1 on, a block each, got {strides!r:.60}")
         return replace(checkpoint, model=checkpoint.model | {"strides": list(strides)}, has_strides=True)
     if checkpoint.classes is None and checkpoint.has_strides:  # of bare tensors
         listed = ",".join(map(str, checkpoint.model["strides"]))

@@ -102,11 +102,11 @@ def opened(config: DictConfig, ensemble: Ensemble, command: str) -> Iterator[Sou
             check_told(Path(config.input), ensemble)
             array = open_clips(config.input, ensemble.channels, ensemble.body, single=True)
             clips: ClipSequence = array
-            rate = rate_of(config, Path(config.input).parent)
+            rate = rate_of(config, Path(config.input).parent, command)
             places, columns = [Place(i, end=array.shape[2], rate=rate) for i in range(len(array))], ["index"]
         else:
             clips = collection = read_recordings(config, ensemble, Path(folder))
-            rate = rate_of(config, Path(config.input))
+            rate = rate_of(config, Path(config.input), command)
             places = [
                 Place(i, row.source, row.person, row.start, row.start + row.shape[1], rate)
                 for i, row in enumerate(collection.rows)
@@ -116,10 +116,14 @@ def opened(config: DictConfig, ensemble: Ensemble, command: str) -> Iterator[Sou
         yield Source(ensemble, clips, places, columns, rate)
 
 
-def rate_of(config: DictConfig, folder: Path) -> float | None:
+def rate_of(config: DictConfig, folder: Path, command: str) -> float | None:
     """Frames per second of the clips: as asked for, or as ``prepare`` wrote into their folder; None if unknown."""
-    told = read_origin(folder).get("fps")
-    fps = config.get("fps") or told
+    fps = config.get("fps")
+    if fps is None:
+        try:
+            fps = read_origin(folder).get("fps")
+        except ValueError as error:  # it may be of another program
+            warn(command, [f"{error}: passed over; fps= says the frames per second"])
     return None if fps is None else fps / (config.get("every") or 1)
 
 

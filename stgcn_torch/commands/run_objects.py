@@ -17,7 +17,7 @@ from stgcn_torch.commands.configuration import plain
 from stgcn_torch.data.arrays import read_lines
 from stgcn_torch.data.batch.augmentation import Augmentation
 from stgcn_torch.data.module import SkeletonData
-from stgcn_torch.data.preprocessing.mirroring import needed_image
+from stgcn_torch.data.preprocessing.mirroring import check_mirror, needed_image
 from stgcn_torch.data.preprocessing.steps import Preprocessing
 from stgcn_torch.data.skating import write_skating_set
 from stgcn_torch.data.training_clips import TrainingClips
@@ -40,6 +40,7 @@ def make_data(config: DictConfig, body: Skeleton, module: LitSTGCN | None = None
     if module is None:
         preprocessing = Preprocessing.of(plain(config.preprocessing) | {"channels": channels})
         augmentation = Augmentation.of(augmentation_of(config))
+        check_mirror(augmentation.mirror, body)
         if augmentation.about == "body":
             options["image"] = needed_image(preprocessing, body, augmentation.mirror, augmentation.mirrored)
     else:

@@ -19,6 +19,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionM
 from stgcn_torch.data.batch.augmentation import Augmentation, augment
 from stgcn_torch.data.batch.crops import even_crops
 from stgcn_torch.data.batch.streams import stack_streams
+from stgcn_torch.data.preprocessing.mirroring import check_mirror
 from stgcn_torch.data.preprocessing.steps import Preprocessing, refuse_unknown
 from stgcn_torch.data.training_clips import TrainingClips
 from stgcn_torch.integrity import CARD, DIGEST, check_digest, check_finite, check_records, digest
@@ -74,11 +75,6 @@ class LitSTGCN(pl.LightningModule):
         self.split = self.training_clips.split if self.training_clips else None  # the rules that held clips out
         self.classes = tuple(classes)
         self.body = skeleton(model.get("layout", "fsd10"))
-        if self.augmentation.mirror and self.body.mirror == tuple(range(len(self.body.joints))):
-            raise ValueError(
-                f"augmentation.mirror swaps left and right, and layout {self.body.name} has no pairs of such joints, "
-                "nor names that tell them; give the layout pairs, or augmentation.mirror=0"
-            )
         refuse_unknown("model", model, inspect.signature(STGCN).parameters)
         network = STGCN(**{"in_channels": self.preprocessing.in_channels} | model)
         self.backbone, self.head = network.backbone, network.head
@@ -111,6 +107,10 @@ class LitSTGCN(pl.LightningModule):
             return self.fused(x)
         logits: Tensor = self.head(self.backbone(x))
         return logits
+
+    def on_fit_start(self) -> None:
+        """Refuse to train on what would be torn."""
+        check_mirror(self.augmentation.mirror, self.body)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Loss of an augmented batch."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -104,8 +105,12 @@ def test_a_turn_of_the_image_is_the_image_of_the_turn() -> None:
 def test_a_layout_without_sides_is_refused() -> None:
     rig = {"joints": ["base", "elbow", "tip"], "bones": [["elbow", "base"], ["tip", "elbow"]], "center": "base"}
     model = {"num_classes": 2, "channels": [4], "strides": [1], "layout": rig}
+    optimizer = {"name": "adamw", "lr": 0.01}
+    module = LitSTGCN(model, {"window": 8}, ["a", "b"], optimizer, augmentation={"mirror": 0.5})  # an old run's loads
+    batches = [(torch.rand(1, 3, 8, 3, 1), torch.tensor([0]))]
+    trainer = pl.Trainer(max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False, barebones=True)
     with pytest.raises(ValueError, match=r"^augmentation.mirror swaps left and right, and layout custom has no pairs"):
-        LitSTGCN(model, {"window": 8}, ["a", "b"], augmentation={"mirror": 0.5})
+        trainer.fit(module, batches, batches)
 
 
 @pytest.mark.parametrize(

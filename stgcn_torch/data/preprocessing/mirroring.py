@@ -41,6 +41,15 @@ class MirrorImage:
         return image[:, :, list(self.joints)]
 
 
+def check_mirror(probability: float, body: Skeleton) -> None:
+    """Raise ValueError if training mirrors clips and nothing tells the layout's left from its right."""
+    if probability and body.mirror == tuple(range(len(body.joints))):
+        raise ValueError(
+            f"augmentation.mirror swaps left and right, and layout {body.name} has no pairs of such joints, nor names "
+            "that tell them; give the layout pairs, or augmentation.mirror=0"
+        )
+
+
 def needed_image(preprocessing: Preprocessing, body: Skeleton, probability: float, channel: str) -> MirrorImage | None:
     """The mirror image that training needs of each recording; None where the batch can be mirrored.
 

@@ -76,6 +76,19 @@ def test_what_is_read_is_gone_afterwards(tmp_path: Path) -> None:
         source.clips[0]
 
 
+@pytest.mark.parametrize("text", ["fps: [30]\n", "videos: [walk.mp4]\n", "- walk\n", "\tfps: 30\n"])
+def test_a_file_of_recordings_of_another_kind_is_passed_over(
+    tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "recordings.yaml").write_text(text)
+    with opened(of(clips(tmp_path / "clips.npy", 4, 3, 9, 25, 1)), network(), "ask") as source:
+        assert source.rate is None
+    assert capsys.readouterr().err.endswith("passed over; fps= says the frames per second\n")
+    with opened(of(tmp_path / "clips.npy", fps=25.0), network(), "ask") as source:
+        assert source.rate == 25.0
+    assert capsys.readouterr().err == ""
+
+
 def test_a_clip_of_another_size_is_told(tmp_path: Path) -> None:
     (clip,) = np.load(clips(tmp_path / "clips.npy", 1, 3, 9, 25, 1))
     assert odd_scale(network(center=None), clip) == []
