@@ -65,6 +65,8 @@ def overrides(name: str) -> Iterator[str]:
                 continue  # it would wait for other processes
             yield f"{('', '+')[i % 2 * j]}{option}={value}"
         yield f"~{option}"
+    if name == "train":
+        yield "model.dropout=${seed}"  # a whole number for a float
     yield from ("+colour=red", "nothing=1", "~nothing", "+model.colour=red", "=", "a", "+", "hydra.run.dir=null")
     yield from ("--what", "--multrun")
 
