@@ -3,10 +3,16 @@
 Each network streams over the whole recording as one clip, and gives a final feature every few frames. The answer for a
 moment is the head's output for the mean of the features around it. Unlike in a window that is cut out, these features
 depend on frames beyond both edges of the mean too.
+
+Training padded a clip that is shorter than the window, and its mean is over the features of the padding too. So the
+padding's share of the window has its share of each mean: with the features of the padding behind the recording where
+the mean reaches its end, elsewhere with those of padding alone. A recording of a clip's length is thereby the clip.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -61,17 +67,18 @@ def running_segments(
         clip: (C, T, V, M) as recorded, of any length; memory grows by only a few numbers a frame.
         frames: Width of the mean around each moment, cut off at both ends of the recording.
         name: Name of the clip in error messages.
-        tempo: Which frames the streams take; None for all.
+        tempo: Which frames the streams take, and how much of a window they fill; None for all, without padding.
     """
+    clips = [LongClip(clip, module.preprocessing, module.body, name, module.slots) for module in ensemble.modules]
+    if tempo is not None:
+        tempo = tempo.within(len(clips[0].live()))
     taken = None if tempo is None or tempo.step == 1 else tempo.frames(clip.shape[1])
+    clips = [replace(long, taken=taken) for long in clips]
     step = 1.0 if tempo is None else tempo.step
-    clips = [
-        LongClip(clip, module.preprocessing, module.body, name, module.slots, taken) for module in ensemble.modules
-    ]
     live, stride = clips[0].live(), streams[0].stride
     width = max(1, round(frames / step / stride))
     probabilities = [
-        _probabilities(module, stream, long, width)
+        _probabilities(module, stream, long, len(live), width, None if tempo is None else tempo.taken)
         for module, stream, long in zip(ensemble.modules, streams, clips, strict=True)
     ]
 
@@ -95,22 +102,70 @@ def running_segments(
             yield Segment(first, last, total / (end - start))
 
 
-def _probabilities(module: LitSTGCN, stream: StreamingSTGCN, clip: LongClip, width: int) -> Iterator[Probabilities]:
-    """Class probabilities at each feature, in order."""
-    for means in sliding_mean(_features(module, stream, clip), width):
+def _probabilities(
+    module: LitSTGCN, stream: StreamingSTGCN, clip: LongClip, live: int, width: int, filled: int | None
+) -> Iterator[Probabilities]:
+    """Class probabilities at each feature of the live frames, in order.
+
+    Args:
+        module: The network.
+        stream: Its stream.
+        clip: The recording.
+        live: Frames of it up to the last live one.
+        width: Features around each that its answer is the mean of.
+        filled: Frames of a window that are no padding; None for all.
+    """
+    window, stride = module.preprocessing.window, stream.stride
+    padding = 0 if filled is None else max(0, window - filled)
+    share = 1 - ceil((window - padding) / stride) / ceil(window / stride)  # of the features
+    alone, count, done = _alone(module, stream, clip) if share else None, ceil(live / stride), 0
+    behind: list[Tensor] = []
+    for means in sliding_mean(_features(module, stream, clip, count, padding, behind), width):
+        if alone is not None:
+            ends = torch.arange(done, done + len(means), device=means.device) + width // 2 >= count
+            last = torch.cat([alone[:0], *behind])
+            rest = torch.where(ends[:, None], last.mean(dim=0) if len(last) else alone, alone)
+            means = (1 - share) * means + share * rest
+        done += len(means)
         rows = stream.classify(means).double().softmax(dim=1).cpu().numpy()
         if not np.isfinite(rows).all():
             raise ValueError(f"{clip.name}: an answer is not finite; {OVERFLOW}")
         yield from rows
 
 
-def _features(module: LitSTGCN, stream: StreamingSTGCN, clip: LongClip) -> Iterator[Float[Tensor, "S D"]]:
+def _features(
+    module: LitSTGCN, stream: StreamingSTGCN, clip: LongClip, count: int, padding: int, behind: list[Tensor]
+) -> Iterator[Float[Tensor, "S D"]]:
+    """The first ``count`` features, those of live frames; those of frames of padding after them go into ``behind``."""
     stream.reset()
+    done = 0
+    for features in _all_features(module, stream, clip, padding):
+        behind.append(features[max(0, count - done) :].double())
+        yield features[: max(0, count - done)]
+        done += len(features)
+
+
+def _all_features(
+    module: LitSTGCN, stream: StreamingSTGCN, clip: LongClip, padding: int
+) -> Iterator[Float[Tensor, "S D"]]:
     for part in clip.parts():
         joints = torch.from_numpy(part)[None].to(module.device)
         yield stream.features(stack_streams(joints, module.preprocessing.streams, module.body.parents))[:, 0]
     if stream.frames:
+        if padding:
+            yield stream.features(_zeros(module, clip, padding))[:, 0]
         yield stream.rest()[:, 0]
+
+
+def _alone(module: LitSTGCN, stream: StreamingSTGCN, clip: LongClip) -> Float[Tensor, "1 D"]:
+    """The feature of padding with nothing but padding in its reach."""
+    stream.reset()
+    return stream.features(_zeros(module, clip, 2 * stream.delay + stream.stride))[-1].double()
+
+
+def _zeros(module: LitSTGCN, clip: LongClip, frames: int) -> Tensor:
+    M = clip.slots or clip.clip.shape[3]
+    return torch.zeros(1, module.preprocessing.in_channels, frames, len(module.body.joints), M, device=module.device)
 
 
 def sliding_mean(parts: Iterable[Float[Tensor, "_ D"]], width: int) -> Iterator[Float[Tensor, "_ D"]]:

@@ -5,7 +5,8 @@ only if it spans as many frames as a training clip did, and is squeezed alike.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -32,9 +33,20 @@ class Tempo:
     step: float = 1.0
     source: str = ""
 
+    @property
+    def taken(self) -> int:
+        """Frames of a window that a stream takes from the recording."""
+        return ceil(self.span / self.step)
+
+    def within(self, T: int) -> "Tempo":
+        """The tempo of a recording of T frames: a clip that is shorter than a span is squeezed less, or not at all."""
+        if T >= self.span:
+            return self
+        return replace(self, span=T, step=max(1.0, self.step * T / self.span))
+
     def frames(self, T: int) -> Int[np.ndarray, " n"]:
         """The frames of a recording of T that a stream takes."""
-        return (np.arange(int(np.ceil(T / self.step))) * self.step).astype(np.int64)
+        return (np.arange(ceil(T / self.step)) * self.step).astype(np.int64)
 
 
 def training_of(ensemble: Ensemble) -> TrainingClips | None:

@@ -53,7 +53,7 @@ class RefusedError(Exception):
 
 
 def drawn(seed: int, folder: Path, command: Callable[[list[str]], Said], **wanted: Any) -> Draw:
-    """A random draw; ``wanted`` has what a route needs: a layout, people, or a clip as long as the window."""
+    """A random draw; ``wanted`` has what a route needs: a layout, people, or a clip no longer than the window."""
     rng = np.random.default_rng(seed)
     layout = wanted.get("layout") or str(rng.choice(["coco", "fsd10", "ntu-rgb+d"]))
     channels = ("x", "y", "z") if layout == "ntu-rgb+d" else ("x", "y", "score")
@@ -69,8 +69,8 @@ def drawn(seed: int, folder: Path, command: Callable[[list[str]], Said], **wante
     slots = int(rng.integers(1, 4))
     model = {"num_classes": 3, "layout": layout, "channels": [4, 6], "strides": rng.integers(1, 3, 2).tolist()}
     torch.manual_seed(seed)
-    T = window if wanted.get("whole") or rng.random() < 0.4 else int(rng.integers(5, 2 * window))
-    told = {"slots": slots, "people": "each" if slots == 1 else "together", "frames": [T] * 4}
+    T = window if rng.random() < 0.4 else int(rng.integers(5, window if wanted.get("most_frames") else 2 * window))
+    told = {"slots": slots, "people": "each" if slots == 1 else "together", "frames": [T + int(rng.integers(0, 9))] * 4}
     module = LitSTGCN(model, preprocessing.plain, CLASSES, training_clips=told).eval()
     for name, tensor in module.state_dict().items():
         if tensor.is_floating_point() and not name.endswith("backbone.A"):
@@ -243,12 +243,17 @@ def spelled(value: Any) -> str:
 
 def by_slide(draw: Draw) -> np.ndarray[Any, Any]:
     """One window that spans the clip, whose only segment is the whole of it."""
-    return segment(draw, slide=1, span=draw.clip.shape[1])
+    return segment(draw, slide=1, **spanned(draw))
 
 
 def by_stream(draw: Draw) -> np.ndarray[Any, Any]:
+    return segment(draw, stream=4 * draw.clip.shape[1], **spanned(draw))
+
+
+def spanned(draw: Draw) -> dict[str, int]:
+    """A span that is the clip's length, or none: then it is that of the training's clips, which are no shorter."""
     T = draw.clip.shape[1]
-    return segment(draw, stream=4 * T, span=T)
+    return {"span": T} if T % 2 else {}
 
 
 def segment(draw: Draw, **options: Any) -> np.ndarray[Any, Any]:
@@ -306,7 +311,7 @@ ROUTES: dict[str, tuple[Route, dict[str, Any]]] = {
     "PYSKL": (by_pyskl, {}),
     "half precision": (by_half, {"half": True}),
     "slide": (by_slide, {}),
-    "stream": (by_stream, {"whole": True}),  # as it computes no padding
+    "stream": (by_stream, {"most_frames": True}),  # a longer clip is not sampled quite as a stream is
     "Lightning": (by_module, {}),
     "network": (by_network, {}),
     "files": (by_files, {}),

@@ -146,18 +146,48 @@ def test_a_sliding_mean_is_the_mean_around_each_row_however_the_rows_come(sizes:
 @pytest.mark.parametrize(("frames", "width"), [(1, 1), (5, 1), (6, 2), (10, 2), (11, 3)])
 def test_the_width_of_a_mean_is_the_nearest_number_of_features(frames: int, width: int) -> None:
     """A feature every 4 frames; at a tempo of 2 every 8."""
-    ensemble, clip = Ensemble([module_of()], [1.0]), recording()
-    for factor, tempo in ((1, None), (2, Tempo(120, 2.0))):
+    ensemble = Ensemble([module_of()], [1.0])
+    for factor, tempo in ((2, Tempo(120, 2.0)), (1, None)):
         given = [
             [(part.start, part.end, part.probabilities.tolist()) for part in found]
             for found in (
-                running_segments(ensemble, streams_of(ensemble), clip, n * factor, tempo=tempo)
+                running_segments(ensemble, streams_of(ensemble), recording(60 * factor), n * factor, tempo=tempo)
                 for n in (frames, 4 * width)
             )
         ]
         assert given[0] == given[1]
-    other = list(segments(ensemble, clip, 4 * (width + 1)))
+    other = list(segments(ensemble, recording(), 4 * (width + 1)))
     assert [part.probabilities.tolist() for part in other] != [row[2] for row in given[0]]
+
+
+@pytest.mark.parametrize("T", [1, 2, 17, 40, 59, 60])
+@pytest.mark.parametrize("span", [40, 60, 90])
+def test_a_recording_of_a_clip_s_length_is_padded_as_the_clip(T: int, span: int) -> None:
+    """Of any that is no longer than a span, too, though clips of the training were."""
+    module, clip = module_of(), recording(T)
+    ensemble, tempo = Ensemble([module], [1.0]), Tempo(span, max(1, span / 60))
+    (part,) = running_segments(ensemble, streams_of(ensemble), clip, 1000, tempo=tempo)
+    with torch.inference_mode():
+        x = torch.from_numpy(preprocess(clip, module.preprocessing, module.body))[None].double()
+        expected = module(x).softmax(dim=1)[0].numpy()
+    if T <= span:
+        np.testing.assert_allclose(part.probabilities, expected, atol=ATOL)
+    else:
+        assert np.abs(part.probabilities - expected).max() > 1e-6  # of a part of the recording, and padding
+
+
+def test_far_from_the_end_the_padding_is_nothing_but_padding() -> None:
+    module, clip, tempo = module_of(T=40), recording(200), Tempo(20)
+    module.head.fcn.weight.data.mul_(0.01)  # one segment, whatever is there
+    module.head.fcn.bias.data += torch.tensor([9.0, 0, 0], dtype=torch.float64)
+    alone = features(module_of(T=200), np.zeros_like(clip))[25]
+    deep, behind = features(module_of(T=220), clip).split([50, 5])
+    rest = [alone] * 48 + [behind.mean(dim=0)] * 2
+    expected = [(deep[max(0, j - 1) : j + 3].mean(dim=0) + rest[j]) / 2 for j in range(50)]
+    with torch.inference_mode():
+        rows = module.head(torch.stack(expected)).softmax(dim=1).mean(dim=0).numpy()
+    (part,) = running_segments(Ensemble([module], [1.0]), streams_of(Ensemble([module], [1.0])), clip, 16, tempo=tempo)
+    np.testing.assert_allclose(part.probabilities, rows, atol=ATOL)
 
 
 def test_a_stream_at_a_tempo_is_that_of_the_frames_it_takes() -> None:
