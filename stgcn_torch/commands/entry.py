@@ -53,7 +53,8 @@ def command(name: str) -> Callable[[], None]:
             if lacking := checking.absent(entry, unresolved):  # before others are resolved by it
                 raise ValueError("; ".join(lacking))
             resolved: Any = OmegaConf.to_container(config, resolve=True)
-            checking.check(entry, resolved, line.typed, unresolved)
+            for option, number in checking.check(entry, resolved, line.typed, unresolved).items():
+                OmegaConf.update(config, option, number)
             run = import_module(f"stgcn_torch.tasks.{name}").run
             return run(config)
         except BrokenPipeError:

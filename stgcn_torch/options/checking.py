@@ -1,7 +1,7 @@
 """Whether a configuration is one that a command can work with: every problem in a line, before any work."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,8 +15,12 @@ MISSING = "???"  # how a configuration file marks what must be given
 SHOWN = 80  # characters of a value
 
 
-def check(entry: Entry, config: Mapping[str, Any], typed: Mapping[str, str], unresolved: Any = None) -> None:
+def check(
+    entry: Entry, config: Mapping[str, Any], typed: Mapping[str, str], unresolved: Any = None
+) -> dict[str, float | list[Any]]:
     """Raise ValueError that names every option whose value is not what it is declared to be.
+
+    Returns the numbers that are given as whole ones, such as 0 for 0.0, as what they are.
 
     Args:
         entry: The command.
@@ -26,13 +30,25 @@ def check(entry: Entry, config: Mapping[str, Any], typed: Mapping[str, str], unr
     """
     config = without_missing({name: part for name, part in config.items() if not name.startswith("_")})
     try:
-        entry.options.model_validate(config)
+        values = entry.options.model_validate(config)
     except ValidationError as error:
         lines = problems(entry, config, typed, error)
         own = [line for name, line in lines.items() if f"{_value(unresolved, name)}"[2:-1] not in lines]
         raise ValueError("; ".join(own)) from None
     if idle := of_another_rule(config, typed):
         raise ValueError("; ".join(idle))
+    return dict(whole_numbers(config, values.model_dump(exclude_unset=True)))
+
+
+def whole_numbers(given: Mapping[str, Any], checked: Mapping[str, Any]) -> Iterator[tuple[str, float | list[Any]]]:
+    """The options, by their names, that hold whole numbers where others are declared, and these numbers."""
+    for name, value in checked.items():
+        before = given.get(name)
+        if isinstance(value, Mapping) and isinstance(before, Mapping):
+            for inner, number in whole_numbers(before, value):
+                yield f"{name}.{inner}", number
+        elif isinstance(value, float | list) and repr(value) != repr(before):
+            yield name, value
 
 
 def without_missing(part: Any) -> Any:

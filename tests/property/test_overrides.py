@@ -66,7 +66,7 @@ def overrides(name: str) -> Iterator[str]:
             yield f"{('', '+')[i % 2 * j]}{option}={value}"
         yield f"~{option}"
     if name == "train":
-        yield "model.dropout=${seed}"  # a whole number for a float
+        yield from ("model.dropout=${seed}", "optimizer.weight_decay=99999999999999999999")  # of no float
     yield from ("+colour=red", "nothing=1", "~nothing", "+model.colour=red", "=", "a", "+", "hydra.run.dir=null")
     yield from ("--what", "--multrun")
 

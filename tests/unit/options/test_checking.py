@@ -78,6 +78,16 @@ def test_a_wrong_value_is_named(command: str, changes: dict[str, object], messag
     assert "\n" not in said
 
 
+def test_a_whole_number_is_given_on_as_the_number_that_it_is() -> None:
+    given = changed(changed(TRAIN, "model.dropout", 0), "optimizer.weight_decay", 10**20)
+    numbers = check(COMMANDS["train"], given, {})
+    assert (repr(numbers["model.dropout"]), repr(numbers["optimizer.weight_decay"])) == ("0.0", "1e+20")
+    assert "optimizer.lr" not in numbers  # which is one already
+    assert "epochs" not in numbers  # which is whole
+    given = changed(PREDICT | {"ckpt_path": ["a", "b"], "input": "c"}, "weights", [2, 1.5])
+    assert repr(check(COMMANDS["predict"], given, {})) == "{'weights': [2.0, 1.5]}"
+
+
 def test_what_was_typed_is_quoted_and_comes_first() -> None:
     said = refusal("predict", {"top_k": 0, "slide": 1000.0}, {"slide": "1e3"})
     assert said.startswith("slide must be a whole number from 1 on or null (frames), got 1e3; top_k must be")
