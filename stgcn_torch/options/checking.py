@@ -17,10 +17,10 @@ SHOWN = 80  # characters of a value
 
 def check(
     entry: Entry, config: Mapping[str, Any], typed: Mapping[str, str], unresolved: Any = None
-) -> dict[str, float | list[Any]]:
+) -> dict[str, float]:
     """Raise ValueError that names every option whose value is not what it is declared to be.
 
-    Returns the numbers that are given as whole ones, such as 0 for 0.0, as what they are.
+    Returns the numbers that are too large for torch as whole ones, as it takes them.
 
     Args:
         entry: The command.
@@ -30,25 +30,27 @@ def check(
     """
     config = without_missing({name: part for name, part in config.items() if not name.startswith("_")})
     try:
-        values = entry.options.model_validate(config)
+        entry.options.model_validate(config)
     except ValidationError as error:
         lines = problems(entry, config, typed, error)
         own = [line for name, line in lines.items() if f"{_value(unresolved, name)}"[2:-1] not in lines]
         raise ValueError("; ".join(own)) from None
     if idle := of_another_rule(config, typed):
         raise ValueError("; ".join(idle))
-    return dict(whole_numbers(config, values.model_dump(exclude_unset=True)))
+    return dict(beyond_integers(config))
 
 
-def whole_numbers(given: Mapping[str, Any], checked: Mapping[str, Any]) -> Iterator[tuple[str, float | list[Any]]]:
-    """The options, by their names, that hold whole numbers where others are declared, and these numbers."""
-    for name, value in checked.items():
-        before = given.get(name)
-        if isinstance(value, Mapping) and isinstance(before, Mapping):
-            for inner, number in whole_numbers(before, value):
+def beyond_integers(config: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """The options, by their names, that hold a larger whole number than torch has integers, as a float.
+
+    A float is declared there: no whole number may be so large.
+    """
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            for inner, number in beyond_integers(value):
                 yield f"{name}.{inner}", number
-        elif isinstance(value, float | list) and repr(value) != repr(before):
-            yield name, value
+        elif isinstance(value, int) and abs(value) >= 2**63:
+            yield name, float(value)
 
 
 def without_missing(part: Any) -> Any:

@@ -78,14 +78,10 @@ def test_a_wrong_value_is_named(command: str, changes: dict[str, object], messag
     assert "\n" not in said
 
 
-def test_a_whole_number_is_given_on_as_the_number_that_it_is() -> None:
-    given = changed(changed(TRAIN, "model.dropout", 0), "optimizer.weight_decay", 10**20)
-    numbers = check(COMMANDS["train"], given, {})
-    assert (repr(numbers["model.dropout"]), repr(numbers["optimizer.weight_decay"])) == ("0.0", "1e+20")
-    assert "optimizer.lr" not in numbers  # which is one already
-    assert "epochs" not in numbers  # which is whole
-    given = changed(PREDICT | {"ckpt_path": ["a", "b"], "input": "c"}, "weights", [2, 1.5])
-    assert repr(check(COMMANDS["predict"], given, {})) == "{'weights': [2.0, 1.5]}"
+def test_a_number_beyond_all_integers_is_given_on_as_a_float() -> None:
+    assert check(COMMANDS["train"], changed(TRAIN, "optimizer.weight_decay", 3) | {"seed": 2**32 - 1}, {}) == {}
+    numbers = check(COMMANDS["train"], changed(TRAIN, "optimizer.weight_decay", 10**20 + 1), {})
+    assert repr(numbers) == "{'optimizer.weight_decay': 1e+20}"
 
 
 def test_what_was_typed_is_quoted_and_comes_first() -> None:
