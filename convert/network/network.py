@@ -239,6 +239,8 @@ def _with_strides(
     """The arguments with the strides asked for, else the checkpoint's own, else those of the published network."""
     blocks = len(model["channels"])
     strides, source = (requested, "as asked for") if requested else (checkpoint_strides, "the checkpoint's own")
+    if requested and checkpoint_strides and [*requested] != [*checkpoint_strides]:
+        source = f"as asked for, in place of the checkpoint's own, {','.join(map(str, checkpoint_strides))}"
     if strides and len(strides) != blocks:
         raise MismatchError(f"it has {blocks} blocks, got {len(strides)} strides")
     if strides:

@@ -22,7 +22,6 @@ EPS = 1e-5  # of data_bn
 # hip-centred clips, 0.48 for raw ones, 0.29 for clips centred in the first frame. Between the two limits the weights do
 # not decide.
 CENTRED, RAW = 1e-3, 1e-1
-SCALES = 10  # ratio: sizes of people near and far from the camera differ by less, units by more
 
 
 def centring(state: Mapping[str, Any], joint: int, coordinates: Sequence[int] | None = None) -> Centring:
@@ -89,10 +88,10 @@ def contradiction(state: Mapping[str, Any], preprocessing: Preprocessing, body: 
     )
 
 
-def other_scale(
+def times_as_large(
     state: Mapping[str, Any], preprocessing: Preprocessing, clip: np.ndarray[Any, np.dtype[Any]]
-) -> str | None:
-    """One line on how much larger or smaller a clip is than the training clips; None if sizes are similar.
+) -> float | None:
+    """How many times as large as the training clips a clip is; None if it cannot be told.
 
     The root mean square of the clip's coordinates is compared with that in ``data_bn``: pixels are about a thousand
     times the coordinates of a network trained on fractions of the image width.
@@ -113,12 +112,7 @@ def other_scale(
     # m² + s² as in ``centring``; without the correction, w would look like large clips.
     squares = (mean**2 / (1 - w) + variance - w) / (1 - w)
     trained, scale = (float(np.sqrt(square.mean())) for square in (squares, live.astype(np.float64) ** 2))
-    if not np.isfinite(trained) or 0 in (trained, scale) or 1 / SCALES < scale / trained < SCALES:
-        return None
-    return (
-        f"coordinates are {scale / trained:.2g} times as large as those the weights were trained on; "
-        f"bring them into the same unit, such as unit={trained / scale:.2g} for recordings"
-    )
+    return scale / trained if np.isfinite(trained) and 0 not in (trained, scale) else None
 
 
 def _untrained(state: Mapping[str, Any], variance: np.ndarray[Any, np.dtype[np.float64]]) -> float:

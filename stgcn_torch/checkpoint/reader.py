@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from stgcn_torch.architecture import architecture, is_published, unknown_strides
-from stgcn_torch.checkpoint.card import assumed_parts, read_card
+from stgcn_torch.checkpoint.assumptions import ASSUMED, assumed_lines, replaced
+from stgcn_torch.checkpoint.card import read_card
 from stgcn_torch.checkpoint.weights import State, check_fits, check_head, in_single_precision
 from stgcn_torch.data.preprocessing.steps import PREPROCESSINGS, Preprocessing
 from stgcn_torch.data.training_clips import TrainingClips
@@ -38,7 +39,6 @@ READ_ERRORS = (
     struct.error,
 )
 
-ASSUMED = ("its preprocessing was assumed when it was converted; preprocessing=NAME overrules",)
 # Arguments of ``STGCN`` that no tensor shows.
 STORED = ("strides", "layout", "strategy", "max_hop", "dilation", "dropout", "aggregation")
 
@@ -137,7 +137,12 @@ def _with_strides(checkpoint: Checkpoint, strides: Sequence[int] | None) -> Chec
         fine = not isinstance(strides, str) and all(type(stride) is int and stride > 0 for stride in strides)
         if not fine or len(strides) != blocks:
             raise ValueError(f"strides must be {blocks} whole numbers from 1 on, a block each, got {strides!r:.60}")
-        return replace(checkpoint, model=checkpoint.model | {"strides": list(strides)}, has_strides=True)
+        asked = replace(checkpoint, model=checkpoint.model | {"strides": list(strides)}, has_strides=True)
+        own = list(checkpoint.model["strides"])
+        if checkpoint.classes is None or not checkpoint.has_strides or own == list(strides):
+            return asked
+        line = f"strides= overrules its own strides, {','.join(map(str, own))}: it is another network"
+        return replace(asked, assumed=(*checkpoint.assumed, line))
     if checkpoint.classes is None and checkpoint.has_strides:  # of bare tensors
         listed = ",".join(map(str, checkpoint.model["strides"]))
         line = f"the strides of its blocks are assumed, those of the published network ({listed}); strides= overrules"
@@ -158,7 +163,7 @@ def _checkpoint(path: Path) -> Checkpoint:
         try:
             check_stored(hparams["model"], hparams["preprocessing"], hparams["classes"], complete=True)
             preprocessing = Preprocessing.of(hparams["preprocessing"])
-            clips, assumed = _clips(hparams.get("training_clips")), _assumed(hparams.get("assumed"))
+            clips, assumed = _clips(hparams.get("training_clips")), assumed_lines(hparams.get("assumed"))
         except ValueError as error:
             raise ValueError(f"{path}: its hyperparameters are damaged: {error}") from None
         hparams = {**hparams, "preprocessing": preprocessing.plain}  # with defaults of options newer than the file
@@ -186,7 +191,7 @@ def _described(path: Path, state: State, model: dict[str, Any], card: Mapping[st
     try:
         check_stored(card["model"], card["preprocessing"], card["classes"])
         preprocessing = Preprocessing.of(card["preprocessing"]) if card["preprocessing"] else None
-        clips, assumed = _clips(card.get("training_clips")), _assumed(card.get("assumed"))
+        clips, assumed = _clips(card.get("training_clips")), assumed_lines(card.get("assumed"))
         classes = tuple(map(str, card["classes"]))
         stored = {name: card["model"][name] for name in STORED if name in card["model"]}
     except (LookupError, TypeError, AttributeError, ValueError) as error:
@@ -197,11 +202,6 @@ def _described(path: Path, state: State, model: dict[str, Any], card: Mapping[st
 
 def _clips(stored: object) -> TrainingClips | None:
     return None if stored is None else TrainingClips.of(stored)
-
-
-def _assumed(parts: object) -> tuple[str, ...]:
-    """Sentences on the parts that a file says were assumed."""
-    return ASSUMED if "preprocessing" in assumed_parts(parts) else ()
 
 
 def _check_digest(path: Path, state: State, card: object) -> None:
@@ -242,7 +242,10 @@ def load_module(
     module.load_state_dict(dict(checkpoint.state))
     module.split = split_of(checkpoint)
     told = "window" in (given or {})  # the preprocessing
-    module.assumed = tuple(f"{path}: {line}" for line in checkpoint.assumed if not (told and line in ASSUMED))
+    lines = [line for line in checkpoint.assumed if not (told and line in ASSUMED)]
+    if told and checkpoint.preprocessing and ASSUMED[0] not in checkpoint.assumed:
+        lines += replaced(checkpoint.preprocessing, module.preprocessing)
+    module.assumed = tuple(f"{path}: {line}" for line in lines)
     return module.eval()
 
 

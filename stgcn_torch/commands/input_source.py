@@ -8,18 +8,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 from omegaconf import DictConfig
 from rich.progress import track
 
-from stgcn_torch.checkpoint.clip_evidence import other_scale
+from stgcn_torch.commands.clip_scale import other_origin
 from stgcn_torch.commands.configuration import load_layout
 from stgcn_torch.commands.networks import warn
 from stgcn_torch.data.arrays import open_clips, open_npy
 from stgcn_torch.data.formats import recordings
 from stgcn_torch.data.formats.arrays import told as told_beside
-from stgcn_torch.data.preprocessing.people import crowded, in_slots
-from stgcn_torch.data.preprocessing.steps import Clip, preprocess
+from stgcn_torch.data.formats.registry import format_of
+from stgcn_torch.data.preprocessing.people import crowded
 from stgcn_torch.data.recordings.collection import Collection, collect
 from stgcn_torch.data.recordings.selection import Selection
 from stgcn_torch.data.training_clips import read_origin
@@ -71,6 +70,7 @@ class Source:
         places: What each of them is.
         columns: The attributes of a place that say which it is.
         rate: Frames per second; None if unknown.
+        unit: Factor that the coordinates of recordings were multiplied by; None for clips of an array.
     """
 
     ensemble: Ensemble
@@ -78,6 +78,7 @@ class Source:
     places: Sequence[Place]
     columns: Sequence[str]
     rate: float | None = None
+    unit: float | None = None
 
 
 @contextmanager
@@ -100,8 +101,13 @@ def opened(config: DictConfig, ensemble: Ensemble, command: str) -> Iterator[Sou
                 ensemble = ensemble.of_kept_channels()
                 warn(command, [f"clips of {', '.join(ensemble.channels)} alone"])
             check_told(Path(config.input), ensemble)
+            warn(command, without_effect(config))
+            origin = origin_of(Path(config.input).parent)
+            for module in ensemble.modules[:1]:
+                warn(command, other_origin(module.training_clips, unit=origin.get("unit"), people=origin.get("people")))
             array = open_clips(config.input, ensemble.channels, ensemble.body, single=True)
             clips: ClipSequence = array
+            unit = None
             rate = rate_of(config, Path(config.input).parent, command)
             places, columns = [Place(i, end=array.shape[2], rate=rate) for i in range(len(array))], ["index"]
         else:
@@ -112,19 +118,22 @@ def opened(config: DictConfig, ensemble: Ensemble, command: str) -> Iterator[Sou
                 for i, row in enumerate(collection.rows)
             ]
             columns = ["index", "source", "person", "start", "end"]
+            unit = collection.selection.unit
         warn(command, too_many(clips, ensemble.least_slots))
-        yield Source(ensemble, clips, places, columns, rate)
+        yield Source(ensemble, clips, places, columns, rate, unit)
 
 
 def rate_of(config: DictConfig, folder: Path, command: str) -> float | None:
     """Frames per second of the clips: as asked for, or as ``prepare`` wrote into their folder; None if unknown."""
-    fps = config.get("fps")
+    fps, every = config.get("fps"), config.get("every") or 1
     if fps is None:
         try:
             fps = read_origin(folder).get("fps")
         except ValueError as error:  # it may be of another program
             warn(command, [f"{error}: passed over; fps= says the frames per second"])
-    return None if fps is None else fps / (config.get("every") or 1)
+    if fps is None and every > 1:
+        raise ValueError(f"every={every} counts frames of a video, and nobody says how many it has a second: give fps=")
+    return None if fps is None else fps / every
 
 
 def selection_of(config: DictConfig, **others: Any) -> Selection:
@@ -148,10 +157,13 @@ def selection_of(config: DictConfig, **others: Any) -> Selection:
 def read_recordings(config: DictConfig, ensemble: Ensemble, folder: Path) -> Collection:
     """The clips of a source of any format, in a file in the folder; says on stderr what could not be read."""
     people, most = config.people or ensemble.people or "each", config.most_people or ensemble.slots or MOST
-    selection = selection_of(config, keep=ensemble.channels, to=ensemble.body, people=people, most=most)
+    unit = unit_of(config, ensemble)
+    selection = selection_of(config, keep=ensemble.channels, to=ensemble.body, people=people, most=most, unit=unit)
     found = recordings(config.input, config.input_format, apart=people == "each")
     collection = collect(tracked(found, "reading"), folder / "clips", selection)
     lines = [*(f"left out {line}" for line in collection.left_out), *collection.problems]
+    if config.unit is None and unit != 1:
+        lines.append(f"coordinates are multiplied by {unit:g}, as those of the training were; unit= overrules")
     several = collection.crowd or any(row.shape[3] > 1 or row.person not in ("", "0") for row in collection.rows)
     if config.people is None and several:
         other, effect = {
@@ -160,11 +172,33 @@ def read_recordings(config: DictConfig, ensemble: Ensemble, folder: Path) -> Col
         }[people]
         why = ", as in the clips of the training" if ensemble.people else ""
         lines.append(f"people={people}{why}; people={other} {effect}")
+    if config.people is None and len(ways := ensemble.ways) > 1:
+        lines.append(f"the networks were trained on people={' and people='.join(ways)}; people= says which is taken")
     if collection.crowd:
-        lines.append(f"{collection.crowd} people are in no clip, as clips have room for {most}")
+        are = "person is" if collection.crowd == 1 else "people are"
+        lines.append(f"{collection.crowd} {are} in no clip, as clips have room for {most}")
     for line in lines:
         print(line, file=sys.stderr)
     return collection
+
+
+def unit_of(config: DictConfig, ensemble: Ensemble) -> float:
+    """The factor of recordings' coordinates: as asked for, or what makes them as large as those of the training."""
+    if config.unit is not None:
+        return float(config.unit)
+    if (config.input_format or format_of(Path(config.input))) != "arrays":
+        return ensemble.unit or 1.0
+    path = Path(config.input)  # of an array, which has been multiplied by what prepare wrote beside it
+    done = origin_of(path if path.is_dir() else path.parent).get("unit")
+    return (ensemble.unit or done) / done if done else 1.0
+
+
+def origin_of(folder: Path) -> dict[str, Any]:
+    """What ``prepare`` wrote of a folder's recordings; nothing if the file of that name is of another program."""
+    try:
+        return read_origin(folder)
+    except ValueError:
+        return {}
 
 
 def too_many(clips: ClipSequence, slots: int | None) -> list[str]:
@@ -178,6 +212,16 @@ def too_many(clips: ClipSequence, slots: int | None) -> list[str]:
 def tracked(parts: Iterable[Any], doing: str) -> Iterable[Any]:
     """What there is to go through, with a bar on a terminal that tells how far one is."""
     return track(parts, doing, disable=not sys.stderr.isatty())
+
+
+def without_effect(config: DictConfig) -> list[str]:
+    """A line if options are given that say how recordings are read, and clips of an array are taken as they are."""
+    given = [name for name in ("layout", "unit", "people", "most_people") if config.get(name) is not None]
+    if config.get("min_frames", 1) > 1:
+        given.append("min_frames")
+    words = " and ".join(f"{name}=" for name in given)
+    one = "says how recordings are read, and changes" if len(given) == 1 else "say how recordings are read, and change"
+    return [f"{words} {one} nothing of the clips in {config.input}"] if given else []
 
 
 def has_kept_channels_only(path: str, ensemble: Ensemble) -> bool:
@@ -198,11 +242,3 @@ def check_told(path: Path, ensemble: Ensemble) -> None:
         )
     if channels and channels != ensemble.channels:
         raise ValueError(f"{path} has {', '.join(channels)}, and the network wants {', '.join(ensemble.channels)}")
-
-
-def odd_scale(ensemble: Ensemble, clip: Clip) -> list[str]:
-    """A line if a clip, as recorded, is of quite another size than those the first network was trained on."""
-    module = ensemble.modules[0]
-    processed = preprocess(in_slots(np.asarray(clip), module.slots), module.preprocessing, module.body)
-    line = other_scale(module.state_dict(), module.preprocessing, processed)
-    return [line] if line else []

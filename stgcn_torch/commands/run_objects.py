@@ -1,5 +1,6 @@
 """From a composed configuration to the objects of a run: data, module, trainer."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,9 @@ def data_options(config: DictConfig) -> tuple[dict[str, Any], list[str]]:
     return options, channels
 
 
+PROCESSES = 4  # largest number on a core
+
+
 def augmentation_of(config: DictConfig) -> dict[str, Any]:
     """The augmentation of a configuration; what an old run's does not say is as it was then."""
     return {"about": "origin"} | plain(config.augmentation)  # type: ignore[no-any-return]
@@ -98,7 +102,14 @@ def recipe(config: DictConfig) -> dict[str, Any]:
 
 
 def make_trainer(config: DictConfig, run: Path, history: History, validates: bool) -> pl.Trainer:
-    """Lightning's trainer, with checkpoints and logs in the run's folder."""
+    """Lightning's trainer, with checkpoints and logs in the run's folder.
+
+    Raises:
+        ValueError: So many processes are asked for that the machine would come to a standstill.
+    """
+    devices, cores = config.trainer.devices, os.cpu_count() or 1
+    if isinstance(devices, int) and devices > PROCESSES * cores and not torch.cuda.is_available():
+        raise ValueError(f"trainer.devices={devices} is as many processes, too many for {cores} cores")
     checkpoints = run / "checkpoints"
     best = "min" if config.monitor.endswith("loss") else "max"
     callbacks: list[Callback] = [

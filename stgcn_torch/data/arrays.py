@@ -167,20 +167,21 @@ def read_units(path: str | Path, count: int, least: int) -> tuple[np.ndarray[Any
 
     Returns:
         The number of each clip's unit, by the columns ``group`` and ``source`` together or, if those make too few
-        units, by ``source``; None if every clip is of its own or the file does not say. And a sentence if there are too
-        few subjects or recordings; else nothing.
+        units, by one of them; None if every clip is of its own or the file does not say. And a sentence if there are
+        too few units; else nothing.
     """
     columns = {column: values for column in UNIT_COLUMNS if (values := known_groups(path, column, count)) is not None}
     said = ""
-    for names in (UNIT_COLUMNS, ("source",)):
-        units = joined([columns[column] for column in names if column in columns], count)
+    for names in dict.fromkeys((tuple(columns), *((column,) for column in columns))):
+        units = joined([columns[column] for column in names], count)
         number = len(np.unique(units))
         if number == count:
             continue
         if number >= least:
             return units, said
-        things = " and ".join(UNIT_COLUMNS[column] for column in names if column in columns)
-        said = f"{number} {things} are too few for {least} folds: clips of one are in several"
+        things = [UNIT_COLUMNS[column] for column in names]
+        few = f"{number} {things[0]} are" if len(names) == 1 else f"{' and '.join(things)} join all clips in {number}, "
+        said = said or f"{few.rstrip(', ')} too few for {least} folds: clips of one are in several"
     return None, said
 
 
@@ -210,6 +211,7 @@ def known_groups(path: Path | str, column: str, count: int) -> np.ndarray[Any, A
         values = read_groups(path, column, count)
     except (ValueError, FileNotFoundError):
         return None
+    values = np.where(values == ".", "", values)  # as prepare wrote it before 2026-12
     return values if (values != "").any() else None
 
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from stgcn_torch.options.catalogue import Entry
 from stgcn_torch.options.clips import RULES
-from stgcn_torch.options.declaration import Declared, choices, declared, demand, is_literal_list
+from stgcn_torch.options.declaration import LARGEST, Declared, choices, declared, demand, is_count, is_literal_list
 from stgcn_torch.options.training import TAGS
 
 MISSING = "???"  # how a configuration file marks what must be given
@@ -132,6 +132,8 @@ def wrong(option: Declared, value: object, typed: str | None) -> str:
         and any(isinstance(each, int | float) for each in value)
     ):
         hint = '; quotes make text of a number, as in \'["1","2"]\''
+    if type(value) is int and value > LARGEST and is_count(option.annotation):
+        kind = f"at most {LARGEST}"
     return f"{option.name} must be {kind}{example}, got {shown(value, typed)}{hint}"
 
 

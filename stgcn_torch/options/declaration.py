@@ -76,6 +76,11 @@ LayoutName = Annotated[str, MinLen(1), Noun("layout name", "layout names", liter
 YamlFile = Annotated[str, MinLen(1), Noun("YAML file", "YAML files", literal=True)]
 
 
+def is_count(annotation: Any) -> bool:
+    """Whether an option is a whole number with ``LARGEST`` for a limit, which help does not name."""
+    return any(part == Le(LARGEST) for each in variants(annotation) for part in get_args(each))
+
+
 def is_literal(annotation: Any) -> bool:
     """Whether an option may be a path or other text that is taken as it is typed."""
     return any(isinstance(part, Noun) and part.literal for each in variants(annotation) for part in get_args(each))

@@ -71,6 +71,9 @@ class Source(Recordings):
         "With people=together: most people in a clip, in the order that the format lists them; null: as in training."
     )
 
+    unit: Positive | None = option(  # type: ignore[assignment]
+        "Factor of the coordinates of recordings: 0.001 turns millimetres into metres; null: as in training."
+    )
     input: File = option(
         "Clips: .npy (N, C, T, V, M) or one clip (C, T, V, M); or a file or folder of recordings.",
         example="recordings/",

@@ -67,6 +67,18 @@ class Ensemble:
         return told[0] if told else by_slots
 
     @property
+    def ways(self) -> list[str]:
+        """The ways in which people were put into the clips of the trainings, each once."""
+        told = [clips.people for module in self.modules if (clips := module.training_clips) and clips.people]
+        return [*dict.fromkeys(told)]
+
+    @property
+    def unit(self) -> float | None:
+        """Factor that multiplied the recordings of a training, by the first network that tells it."""
+        told = (clips.unit for module in self.modules if (clips := module.training_clips) and clips.unit)
+        return next(told, None)
+
+    @property
     def window(self) -> int:
         """Number of frames that no network samples down: the smallest of their windows."""
         return min(module.preprocessing.kept_frames for module in self.modules)

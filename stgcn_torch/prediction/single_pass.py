@@ -5,8 +5,8 @@ moment is the head's output for the mean of the features around it. Unlike in a 
 depend on frames beyond both edges of the mean too.
 
 Training padded a clip that is shorter than the window, and its mean is over the features of the padding too. So the
-padding's share of the window has its share of each mean: with the features of the padding behind the recording where
-the mean reaches its end, elsewhere with those of padding alone. A recording of a clip's length is thereby the clip.
+padding's share of the window has its share of each mean, with the features of the padding behind the recording. A
+recording of a clip's length is thereby the clip. (Right frames far from joins, docs/results.md: PADDED)
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -70,8 +70,9 @@ def running_segments(
         tempo: Which frames the streams take, and how much of a window they fill; None for all, without padding.
     """
     clips = [LongClip(clip, module.preprocessing, module.body, name, module.slots) for module in ensemble.modules]
+    whole = len(clips[0].live())
     if tempo is not None:
-        tempo = tempo.within(len(clips[0].live()))
+        tempo = tempo.within(whole)
     taken = None if tempo is None or tempo.step == 1 else tempo.frames(clip.shape[1])
     clips = [replace(long, taken=taken) for long in clips]
     step = 1.0 if tempo is None else tempo.step
@@ -98,7 +99,7 @@ def running_segments(
         if best >= 0:
             first, last = start, end
             if taken is not None:
-                first, last = int(taken[start]), int(taken[end]) if end < len(taken) else clip.shape[1]
+                first, last = int(taken[start]), int(taken[end]) if end < len(live) else whole
             yield Segment(first, last, total / (end - start))
 
 
@@ -118,54 +119,58 @@ def _probabilities(
     window, stride = module.preprocessing.window, stream.stride
     padding = 0 if filled is None else max(0, window - filled)
     share = 1 - ceil((window - padding) / stride) / ceil(window / stride)  # of the features
-    alone, count, done = _alone(module, stream, clip) if share else None, ceil(live / stride), 0
-    behind: list[Tensor] = []
-    for means in sliding_mean(_features(module, stream, clip, count, padding, behind), width):
-        if alone is not None:
-            ends = torch.arange(done, done + len(means), device=means.device) + width // 2 >= count
-            last = torch.cat([alone[:0], *behind])
-            rest = torch.where(ends[:, None], last.mean(dim=0) if len(last) else alone, alone)
-            means = (1 - share) * means + share * rest
-        done += len(means)
-        rows = stream.classify(means).double().softmax(dim=1).cpu().numpy()
+    behind = _behind(module, stream, clip, live, padding)
+    for means in sliding_mean(_features(module, stream, clip, ceil(live / stride), padding), width):
+        mixed = means if behind is None else (1 - share) * means + share * behind
+        rows = stream.classify(mixed).double().softmax(dim=1).cpu().numpy()
         if not np.isfinite(rows).all():
             raise ValueError(f"{clip.name}: an answer is not finite; {OVERFLOW}")
         yield from rows
 
 
 def _features(
-    module: LitSTGCN, stream: StreamingSTGCN, clip: LongClip, count: int, padding: int, behind: list[Tensor]
+    module: LitSTGCN, stream: StreamingSTGCN, clip: LongClip, count: int, padding: int
 ) -> Iterator[Float[Tensor, "S D"]]:
-    """The first ``count`` features, those of live frames; those of frames of padding after them go into ``behind``."""
+    """The first ``count`` features, those of the live frames; the last of them see the padding behind."""
     stream.reset()
     done = 0
-    for features in _all_features(module, stream, clip, padding):
-        behind.append(features[max(0, count - done) :].double())
-        yield features[: max(0, count - done)]
-        done += len(features)
-
-
-def _all_features(
-    module: LitSTGCN, stream: StreamingSTGCN, clip: LongClip, padding: int
-) -> Iterator[Float[Tensor, "S D"]]:
     for part in clip.parts():
-        joints = torch.from_numpy(part)[None].to(module.device)
-        yield stream.features(stack_streams(joints, module.preprocessing.streams, module.body.parents))[:, 0]
+        features = stream.features(_input(module, part))[:, 0]
+        done += len(features)
+        yield features
     if stream.frames:
-        if padding:
-            yield stream.features(_zeros(module, clip, padding))[:, 0]
-        yield stream.rest()[:, 0]
+        yield _ending(module, stream, clip, padding)[: count - done]
 
 
-def _alone(module: LitSTGCN, stream: StreamingSTGCN, clip: LongClip) -> Float[Tensor, "1 D"]:
-    """The feature of padding with nothing but padding in its reach."""
+def _behind(
+    module: LitSTGCN, stream: StreamingSTGCN, clip: LongClip, live: int, padding: int
+) -> Float[Tensor, " D"] | None:
+    """The mean of the features of the padding behind a recording; None without any. They depend on its last frames."""
+    start = max(0, live - stream.delay) // stream.stride * stream.stride
+    if not padding or not live:
+        return None
     stream.reset()
-    return stream.features(_zeros(module, clip, 2 * stream.delay + stream.stride))[-1].double()
+    end, done = 0, 0
+    for part in clip.parts():
+        if end + part.shape[1] > start:
+            done += len(stream.features(_input(module, part[:, max(0, start - end) :])))
+        end += part.shape[1]
+    features = _ending(module, stream, clip, padding)[ceil(live / stream.stride) - start // stream.stride - done :]
+    return features.double().mean(dim=0) if len(features) else None
 
 
-def _zeros(module: LitSTGCN, clip: LongClip, frames: int) -> Tensor:
+def _ending(module: LitSTGCN, stream: StreamingSTGCN, clip: LongClip, padding: int) -> Float[Tensor, "S D"]:
+    """The features that are left once so many frames of padding have followed."""
     M = clip.slots or clip.clip.shape[3]
-    return torch.zeros(1, module.preprocessing.in_channels, frames, len(module.body.joints), M, device=module.device)
+    zeros = torch.zeros(1, module.preprocessing.in_channels, padding, len(module.body.joints), M, device=module.device)
+    parts = [stream.features(zeros)] if padding else []
+    return torch.cat([*parts, stream.rest()])[:, 0]
+
+
+def _input(module: LitSTGCN, part: Clip) -> Tensor:
+    """Preprocessed frames as the network takes them."""
+    joints = torch.from_numpy(part)[None].to(module.device)
+    return stack_streams(joints, module.preprocessing.streams, module.body.parents)
 
 
 def sliding_mean(parts: Iterable[Float[Tensor, "_ D"]], width: int) -> Iterator[Float[Tensor, "_ D"]]:

@@ -90,6 +90,8 @@ def tempo_of(ensemble: Ensemble, span: int | None = None, rate: float | None = N
     else:
         ratio = rate / clips.fps if rate and clips.fps else 1.0
         span, source = max(1, round(clips.typical * ratio)), "the median of its training clips"
+        if ratio != 1:
+            source += f", which is {clips.typical} at {clips.fps:g} frames a second"
     return Tempo(span, max(1.0, span / ensemble.window), source)
 
 
@@ -113,7 +115,8 @@ def long_clips(ensemble: Ensemble, clips: Any, numbers: Sequence[int], rate: flo
         return []
     first = min(long)
     compared = f"clip {first} has {long[first]} frames, those have {training.frames[2]} at most"
+    are = "clip is" if len(long) == 1 else "clips are"
     return [
-        f"{len(long)} clips are over {LONG:g} times as long as 95 % of the training's ({compared}): one class for all "
-        "of it says little; slide= makes a timeline"
+        f"{len(long)} {are} over {LONG:g} times as long as 95 % of the training's ({compared}): one class for all of "
+        "it says little; predict slide= makes a timeline"
     ]

@@ -12,9 +12,11 @@ import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
-from stgcn_torch.commands.input_source import tracked
+from stgcn_torch.commands.clip_scale import other_origin
+from stgcn_torch.commands.input_source import origin_of, tracked
 from stgcn_torch.commands.networks import networks, warn
 from stgcn_torch.commands.run_objects import make_data, quiet_trainer
+from stgcn_torch.data.fingerprints import Fingerprints
 from stgcn_torch.data.module import SkeletonData
 from stgcn_torch.data.splits import RULES
 from stgcn_torch.drawing.report import one_line, summarize, write_report
@@ -73,6 +75,19 @@ def _words(rule: Mapping[str, Any]) -> str:
     return f"{rule.get('rule')} ({words})"
 
 
+def unlike_training(data: SkeletonData, module: LitSTGCN) -> list[str]:
+    """Lines on what the evaluated clips are, unlike those of the training: their people, unit and size."""
+    (split,) = data.datasets
+    if module.training_clips is None:
+        return []
+    told = {key: value for key, value in origin_of(data.root).items() if key in ("people", "unit")}
+    return other_origin(module.training_clips, **told, scale=_prints(data, split).scale)
+
+
+def _prints(data: SkeletonData, split: str) -> Fingerprints:
+    return data.fingerprints_of(split, partial(tracked, doing="looking at the clips"))
+
+
 def leave_out_seen(data: SkeletonData, module: LitSTGCN) -> list[str]:
     """Take clips out of the evaluated split that the network was trained on; returns a line about them.
 
@@ -83,7 +98,7 @@ def leave_out_seen(data: SkeletonData, module: LitSTGCN) -> list[str]:
     if clips is None or not clips.hashes:
         return []
     (split,) = data.datasets
-    seen = clips.seen(data.fingerprints_of(split, partial(tracked, doing="looking for clips of the training")).hashes)
+    seen = clips.seen(_prints(data, split).hashes)
     if not seen.any():
         return []
     dataset = data.datasets[split]
@@ -113,6 +128,7 @@ def run(config: DictConfig) -> None:
             f"{config.ckpt_path} knows the classes {', '.join(module.classes)}; "
             f"those of {data.root} are {', '.join(data.classes)}"
         )
+    warn("evaluate", unlike_training(data, module))
     if not config.allow_seen:
         warn("evaluate", leave_out_seen(data, module))
     results = evaluate(module, data, config.split, quiet_trainer(config.accelerator, config.precision))

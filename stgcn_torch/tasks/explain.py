@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from omegaconf import DictConfig
 
+from stgcn_torch.commands.clip_scale import names, odd_scale
 from stgcn_torch.commands.configuration import plain
-from stgcn_torch.commands.input_source import Place, odd_scale, opened, tracked
+from stgcn_torch.commands.input_source import Place, opened, tracked
 from stgcn_torch.commands.networks import networks, warn
 from stgcn_torch.data.arrays import validate_clip
 from stgcn_torch.data.preprocessing.steps import Clip, live_frames
@@ -68,7 +69,8 @@ def run(config: DictConfig) -> None:
         for i in indices(plain(config.index), len(source.places)):
             clip = np.array(source.clips[i])  # its file goes before the page is written
             validate_clip(clip, i, module.preprocessing)
-            scale = [*odd_scale(source.ensemble, clip), *long_clips(source.ensemble, source.clips, [i], source.rate)]
+            scale = odd_scale(source.ensemble, source.clips, [i], names(source.places), source.unit)
+            scale += long_clips(source.ensemble, source.clips, [i], source.rate)
             warn(f"explain: clip {i}", scale)
             explanations.append(
                 explain(

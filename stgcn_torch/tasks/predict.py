@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from stgcn_torch.commands.clip_scale import names, odd_scale
 from stgcn_torch.commands.configuration import plain
-from stgcn_torch.commands.input_source import Place, odd_scale, opened
+from stgcn_torch.commands.input_source import Place, opened, tracked
 from stgcn_torch.commands.networks import networks, warn
 from stgcn_torch.data.arrays import validate_clip
 from stgcn_torch.data.preprocessing.steps import live_frames, without_nan
@@ -161,12 +162,12 @@ def run(config: DictConfig) -> None:
         streams_of(ensemble)  # or an error, before anything is read
     options = {name: config[name] for name in ("top_k", "slide", "stream", "batch_size")}
     with opened(config, ensemble, "predict") as source:
-        warn("predict", odd_scale(source.ensemble, source.clips[0]))  # the others are as that one
+        numbers = tracked(range(len(source.places)), "looking at the clips")
+        warn("predict", odd_scale(source.ensemble, source.clips, numbers, names(source.places), source.unit))
         tempo = None
         if config.slide or config.stream:
             tempo = tempo_of(ensemble, config.span, source.rate)
-            if config.span is None:
-                warn("predict", [f"a window spans {tempo.span} frames, {tempo.source}; span= overrules"])
+            warn("predict", tempo_lines(config, tempo))
         else:
             warn("predict", long_clips(ensemble, source.clips, range(len(source.places)), source.rate))
         classes, places, columns = ensemble.classes, source.places, [*source.columns]
@@ -180,6 +181,23 @@ def run(config: DictConfig) -> None:
         write_answers(config.out, results, classes, columns)
     _show(results, classes, columns)
     print(f"{len(places)} clips, {len(results)} answers" + (f", all in {config.out}" if config.out else ""))
+
+
+def tempo_lines(config: DictConfig, tempo: Tempo) -> list[str]:
+    """What a timeline is made of, where the user did not say it, and what is odd about it."""
+    lines = []
+    if config.span is None and config.slide:
+        lines.append(f"a window spans {tempo.span} frames, {tempo.source}; span= overrules")
+    elif config.span is None:
+        lines.append(f"the tempo is that of clips of {tempo.span} frames, {tempo.source}; span= overrules")
+    if config.slide and config.slide > tempo.span:
+        lines.append(f"windows of {tempo.span} frames begin {config.slide} apart: between them no frame has an answer")
+    if config.stream and config.stream > 2 * tempo.span:
+        lines.append(
+            f"an answer is the mean over {config.stream} frames, in which several clips of {tempo.span} have room: "
+            f"stream={max(1, tempo.span // 2)} tells them apart better"
+        )
+    return lines
 
 
 def _show(results: Sequence[Answer], classes: Sequence[str], columns: Sequence[str]) -> None:

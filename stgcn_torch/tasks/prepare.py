@@ -12,8 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 from rich.progress import track
 
 from stgcn_torch.commands.configuration import load_layout, plain
-from stgcn_torch.commands.input_source import selection_of
+from stgcn_torch.commands.input_source import origin_of, selection_of
 from stgcn_torch.data.formats import Label, Recording, recordings
+from stgcn_torch.data.formats.registry import format_of
 from stgcn_torch.data.recordings.collection import Collection, classes_of, collect, leave_out_unlabelled
 from stgcn_torch.data.recordings.joint_mapping import mapping
 from stgcn_torch.data.recordings.pyskl_writer import write_pyskl
@@ -50,8 +51,7 @@ def write_arrays(collection: Collection, folder: Path) -> None:
         (folder / "classes.txt").write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
     (folder / "channels.txt").write_text("".join(f"{name}\n" for name in channels), encoding="utf-8")
     OmegaConf.save(OmegaConf.create(_mapping(body)), folder / "layout.yaml")
-    origin = {"people": collection.selection.people, "unit": collection.selection.unit, "fps": collection.fps}
-    OmegaConf.save(OmegaConf.create(origin), folder / ORIGIN)
+    OmegaConf.save(OmegaConf.create(collection.origin), folder / ORIGIN)
     _write_manifest(collection, folder / "manifest.csv")
 
 
@@ -134,6 +134,15 @@ def without(entries: Sequence[Recording], skip: str | None) -> list[Recording]:
     return [each for each, of in zip(entries, called, strict=True) if of.isdisjoint(names)]
 
 
+def origin_before(config: DictConfig) -> dict[str, Any]:
+    """What was told of the recordings of arrays that are prepared once more."""
+    path = Path(config.input)
+    folder = path if path.is_dir() else path.parent
+    if (config.input_format or format_of(path)) != "arrays":
+        return {}
+    return {name: value for name, value in origin_of(folder).items() if value is not None}
+
+
 def _say(doing: str, lines: Sequence[str]) -> None:
     for line in lines[:SHOWN]:
         print(f"{doing} {line}", file=sys.stderr)
@@ -159,7 +168,12 @@ def run(config: DictConfig) -> None:
         steps = track(entries, "reading", disable=not sys.stderr.isatty())
         collection = collect(steps, aside / "clips", selection)
         leave_out_unlabelled(collection)
-        collection.fps = config.fps
+        before = origin_before(config)
+        collection.origin = {
+            "people": "each" if before.get("people") == "each" else selection.people,
+            "unit": before.get("unit", 1.0) * selection.unit,
+            "fps": config.fps or before.get("fps"),
+        }
         write = write_pyskl if out.suffix in (".pkl", ".pickle") else write_arrays
         write(collection, aside / "whole")
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -177,8 +191,10 @@ def _report(collection: Collection, listed: int, entries: int, out: Path) -> Non
     print(f"{len(collection.rows)} clips in {out}: {', '.join(channels)} of {body.name}")
     _say_built(collection.selection)
     if collection.crowd:
-        print(f"{collection.crowd} people are in no clip; most_people=N puts more into one, people=each every one")
+        are = "person is" if collection.crowd == 1 else "people are"
+        print(f"{collection.crowd} {are} in no clip; most_people=N puts more into one, people=each every one")
     if out.is_dir() and collection.rows[0].label:
+        print(f"look at them: python -m stgcn_torch.check data=arrays data.root={out}")
         print(f"train on them: python -m stgcn_torch.train data=arrays data.root={out}")
     elif out.is_dir():
         print(f"classify them: python -m stgcn_torch.predict ckpt_path=CHECKPOINT input={out}/data.npy")

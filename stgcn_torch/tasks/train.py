@@ -18,10 +18,12 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
+from stgcn_torch.architecture import sizes
 from stgcn_torch.checkpoint.clip_evidence import contradiction
 from stgcn_torch.checkpoint.reader import Checkpoint, read_checkpoint, split_of
 from stgcn_torch.checkpoint.resume import check_resumes
 from stgcn_torch.checkpoint.weights import take_weights
+from stgcn_torch.commands.clip_scale import other_origin
 from stgcn_torch.commands.configuration import load_layout
 from stgcn_torch.commands.input_source import tracked
 from stgcn_torch.commands.run_objects import make_data, make_module, make_trainer, quiet_trainer, recipe
@@ -46,7 +48,7 @@ def train(config: DictConfig, run: Path, overrides: Sequence[str] = ()) -> dict[
     clips = data.training_clips(partial(tracked, doing="looking at the training clips"))
     module = make_module(config, layout, data, clips)
     if config.init_from:
-        for line in start_from(module, config.init_from):
+        for line in start_from(module, config.init_from, data):
             log.info("%s", line)
     if config.ckpt_path:
         check_resumes(config.ckpt_path, module, recipe(config))
@@ -80,14 +82,26 @@ def keep_what_was(config: DictConfig, checkpoint: Checkpoint) -> None:
                 del rule["together"]
 
 
-def start_from(module: LitSTGCN, path: str) -> list[str]:
-    """Copy a checkpoint's weights into a module; returns lines on what they are, and on what was left or differs."""
+def start_from(module: LitSTGCN, path: str, data: SkeletonData) -> list[str]:
+    """Copy a checkpoint's weights into a module; returns lines on what they are, and on what was left or differs.
+
+    Args:
+        module: Gets the weights.
+        path: Of the checkpoint.
+        data: What the module is trained on: clips that it holds out may be some that the weights were trained on.
+
+    Raises:
+        ValueError: The weights are another network's.
+    """
     checkpoint = read_checkpoint(path)
     before, now = checkpoint.preprocessing, module.preprocessing
     # Numbers name no classes.
     named = checkpoint.classes is not None and list(checkpoint.classes) != [*map(str, range(len(checkpoint.classes)))]
     same = not named or checkpoint.classes == module.classes
-    left = take_weights(module, checkpoint.state, head=same)
+    try:
+        left = take_weights(module, checkpoint.state, head=same)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}{_architecture_of(checkpoint, module)}") from None
     without = f", but not {', '.join(left)}" if left else ""
     lines = [f"weights from {path}{without}"]
     if left and not same:
@@ -97,7 +111,29 @@ def start_from(module: LitSTGCN, path: str) -> list[str]:
         lines.append(f"{path} was trained on {old}, and this network sees {new}: its weights mean something else here")
     if doubt := contradiction(checkpoint.state, now, module.body):
         lines.append(f"{path}: {doubt}")
+    strides = list(module.backbone.strides)
+    if named and list(checkpoint.model["strides"]) != strides:
+        lines.append(f"{path} has the strides {_listed(checkpoint.model['strides'])}, this network {_listed(strides)}")
+    if clips := checkpoint.clips:
+        here = module.training_clips.plain if module.training_clips else {}
+        lines += [f"{path}: {line}" for line in other_origin(clips, **here)]
+        for split in data.datasets.keys() - {"train"} if clips.hashes else ():
+            seen = int(clips.seen(data.fingerprints_of(split).hashes).sum())
+            if seen:
+                lines.append(f"{path} was trained on {seen} clips of {split}: scores on them do not speak of others")
     return lines
+
+
+def _architecture_of(checkpoint: Checkpoint, module: LitSTGCN) -> str:
+    """How the network of a checkpoint is asked for, if this one is another."""
+    widths, strides = list(checkpoint.model["channels"]), list(checkpoint.model["strides"])
+    if widths == sizes(module.state_dict())["channels"]:
+        return ""
+    return f"; widths=[{_listed(widths)}] model.strides=[{_listed(strides)}] has its blocks"
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ",".join(map(str, numbers))
 
 
 def _introduce(data: SkeletonData, module: LitSTGCN, trainer: pl.Trainer) -> None:

@@ -240,7 +240,7 @@ def test_clips_of_a_recording_stay_together(here: Here) -> None:
     line = here("evaluate", "ckpt_path=now/checkpoints/best.ckpt", *SET).out.splitlines()[-2]
     assert "together=true" in line
     said = here("train", *SET, *TINY, "epochs=1", "~data.val.together").out
-    assert "subjects or recordings of manifest.csv are in train and in val, such as v" in said
+    assert "recordings of manifest.csv are in train and in val, such as v" in said
     said = here("train", *SET, *TINY, "epochs=1", "ckpt_path=run/checkpoints/last.ckpt").out
     assert "data.val: the folds are those of the run that goes on, of single clips" in said
     said = here("evaluate", BEST, *SET)
@@ -250,4 +250,4 @@ def test_clips_of_a_recording_stay_together(here: Here) -> None:
         "source,group\n" + "".join(f"{name},{i % 2}\n" for i, name in enumerate(recordings))
     )
     said = here("train", *SET, *TINY, "epochs=1", "hydra.run.dir=two").out
-    assert "2 subjects are too few for 5 folds: clips of one subject are in several" in said
+    assert "subjects and recordings join all clips in 1, too few for 5 folds: clips of one are in several" in said

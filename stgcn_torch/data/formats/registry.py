@@ -61,7 +61,14 @@ def recordings(root: str | Path, form: str | None = None, *, apart: bool = False
 
 
 def format_of(root: Path) -> str:
-    """The format, a key of ``FORMATS``, of a file or of most files in a folder; ValueError if it cannot be detected."""
+    """The format, a key of ``FORMATS``, of a file or of most files in a folder.
+
+    Raises:
+        FileNotFoundError: There is no such file or folder.
+        ValueError: It cannot be detected.
+    """
+    if not root.exists():
+        raise FileNotFoundError(f"no file or folder {root}")
     if root.suffix == ".npy" or (root.is_dir() and any(map(arrays.is_array, root.glob("*data*.npy")))):
         return "arrays"
     for suffix, form in SUFFIXES.items():

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +48,7 @@ class Collection:
         left_out: Recordings that could not be used, a line each.
         problems: Ignored faults of the other recordings, a line each.
         crowd: Number of people left out because their clip was full.
-        fps: Frames per second; None if unknown.
+        origin: What is told of the recordings beside their clips: people, unit, fps.
     """
 
     selection: Selection
@@ -56,7 +57,7 @@ class Collection:
     left_out: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     crowd: int = 0
-    fps: float | None = None
+    origin: dict[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)

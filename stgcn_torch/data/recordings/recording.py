@@ -93,14 +93,14 @@ class Recording:
         source: Its path, relative to the root.
         read: Function that reads it; raises ValueError or OSError if it cannot be read.
         label: The class, where the folders name it.
-        group: Name of the group that no split may divide: a skater, a subject, a camera.
+        group: Name of the group that no split may divide: a skater, a subject, a camera; empty if unknown.
         columns: Other facts by name: the publisher's split, the camera.
     """
 
     source: str
     read: Callable[[], Scene]
     label: Label | None = None
-    group: str = "."
+    group: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -110,7 +110,8 @@ def recording(path: Path, root: Path, read: Callable[[Path], Scene]) -> Recordin
         return Recording(shown(Path(path.name)), lambda: read(path))
     place = path.relative_to(root)
     label = Label(shown(Path(place.parent.name))) if place.parent.name else None
-    return Recording(shown(place), lambda: read(path), label, shown(place.parent.parent))
+    above = place.parent.parent
+    return Recording(shown(place), lambda: read(path), label, shown(above) if above.name else "")
 
 
 def files_in(root: Path, suffix: str) -> list[Path]:

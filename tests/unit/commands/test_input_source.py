@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from stgcn_torch.commands.input_source import odd_scale, opened, selection_of, tracked
+from stgcn_torch.commands.input_source import opened, selection_of, tracked
 from stgcn_torch.data.recordings.selection import Selection
+from stgcn_torch.data.training_clips import TrainingClips
 from stgcn_torch.prediction.ensemble import Ensemble
 from stgcn_torch.skeleton import LAYOUTS
 from stgcn_torch.training.lit import LitSTGCN
@@ -18,10 +19,10 @@ OPTIONS = {
     "layout": None,
     "channels": None,
     "absent": "refuse",
-    "people": "each",
-    "most_people": 2,
+    "people": None,
+    "most_people": None,
     "min_frames": 1,
-    "unit": 1.0,
+    "unit": None,
 }
 
 
@@ -89,11 +90,57 @@ def test_a_file_of_recordings_of_another_kind_is_passed_over(
     assert capsys.readouterr().err == ""
 
 
-def test_a_clip_of_another_size_is_told(tmp_path: Path) -> None:
-    (clip,) = np.load(clips(tmp_path / "clips.npy", 1, 3, 9, 25, 1))
-    assert odd_scale(network(center=None), clip) == []
-    (line,) = odd_scale(network(center=None), 1000 * clip)
-    assert line.startswith("coordinates are ")
+def of_unit(unit: float) -> Ensemble:
+    (module,) = network().modules
+    module.training_clips = TrainingClips(1, people="each", unit=unit)
+    return Ensemble([module], [1.0])
+
+
+def test_recordings_are_multiplied_as_those_of_the_training_were(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video(tmp_path / "walk")
+    whole = []
+    for options in ({"unit": 1.0}, {"unit": None}, {"unit": 0.01}):
+        with opened(of(tmp_path, **options), of_unit(0.01), "ask") as source:
+            whole.append(np.array(source.clips[0]))
+            said = capsys.readouterr().err
+            assert ("coordinates are multiplied by 0.01, as those of the training were" in said) == (
+                options["unit"] is None
+            )
+    np.testing.assert_allclose(whole[1][:2], 0.01 * whole[0][:2], rtol=1e-6)
+    np.testing.assert_array_equal(whole[1], whole[2])
+
+
+@pytest.mark.parametrize(("done", "factor"), [(0.01, 1.0), (0.1, 0.1), (None, 1.0)])
+def test_arrays_have_been_multiplied_by_what_stands_beside_them(
+    tmp_path: Path, done: float | None, factor: float
+) -> None:
+    clips(tmp_path / "data.npy", 2, 3, 9, 25, 1)
+    (tmp_path / "channels.txt").write_text("x\ny\nscore\n")
+    if done:
+        (tmp_path / "recordings.yaml").write_text(f"unit: {done}\n")
+    options: dict[str, object] = {"unit": None, "input_format": "arrays", "layout": "fsd10"}
+    with opened(of(tmp_path, **options), of_unit(0.01), "ask") as source:
+        np.testing.assert_allclose(source.clips[0][0], factor * np.load(tmp_path / "data.npy")[0, 0], rtol=1e-6)
+
+
+def test_what_changes_nothing_of_an_array_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = clips(tmp_path / "clips.npy", 4, 3, 9, 25, 1)
+    with opened(of(path), network(), "ask"):
+        assert capsys.readouterr().err == ""
+    with opened(of(path, unit=0.1, min_frames=3), network(), "ask"):
+        assert capsys.readouterr().err == (
+            f"ask: unit= and min_frames= say how recordings are read, and change nothing of the clips in {path}\n"
+        )
+
+
+def test_frames_of_a_video_are_counted_only_with_its_rate(tmp_path: Path) -> None:
+    path = clips(tmp_path / "clips.npy", 4, 3, 9, 25, 1)
+    with pytest.raises(ValueError, match=r"^every=2 counts frames of a video, .*: give fps="):
+        opened(of(path, every=2), network(), "ask").__enter__()
+    with opened(of(path, every=2, fps=50), network(), "ask") as source:
+        assert source.rate == 25
 
 
 def test_parts_are_passed_on_as_they_are() -> None:

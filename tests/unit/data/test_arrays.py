@@ -379,8 +379,13 @@ def test_groups_that_are_no_utf8_are_escaped(tmp_path: Path) -> None:
         (["a,1", "b,2", "b,1", "c,3"], 2, [0, 0, 0, 3], ""),  # two people of one recording, and one of them elsewhere
         (["a,1", "a,1", "b,2", "c,"], 2, [0, 0, 2, 3], ""),
         (["a,", "a,", ",2", ",2"], 2, [0, 0, 2, 2], ""),
-        (["a,1", "a,1", "b,1", "c,1"], 3, [0, 0, 2, 3], "1 subjects and recordings are too few for 3 folds"),
-        (["a,1", "a,1", "b,1", "b,1"], 3, None, "2 recordings are too few for 3 folds"),
+        (
+            ["a,1", "a,1", "b,1", "c,1"],
+            3,
+            [0, 0, 2, 3],
+            "subjects and recordings join all clips in 1, too few for 3 folds: ",
+        ),
+        (["a,1", "a,1", "b,1", "b,1"], 3, None, "subjects and recordings join all clips in 1, too few"),
         (["a,", "b,", "c,", "d,"], 2, None, ""),
         (["a,", "a,", "c,", "d,"], 3, [0, 0, 2, 3], ""),
     ],

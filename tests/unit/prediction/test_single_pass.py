@@ -176,18 +176,21 @@ def test_a_recording_of_a_clip_s_length_is_padded_as_the_clip(T: int, span: int)
         assert np.abs(part.probabilities - expected).max() > 1e-6  # of a part of the recording, and padding
 
 
-def test_far_from_the_end_the_padding_is_nothing_but_padding() -> None:
-    module, clip, tempo = module_of(T=40), recording(200), Tempo(20)
+@pytest.mark.parametrize("T", [200, 199, 201, 20, 23])
+def test_padding_behind_a_recording_has_its_share_of_each_mean(T: int) -> None:
+    """Half a window of 40."""
+    module, clip, tempo, count = module_of(T=40), recording(T), Tempo(20), -(-T // 4)
     module.head.fcn.weight.data.mul_(0.01)  # one segment, whatever is there
     module.head.fcn.bias.data += torch.tensor([9.0, 0, 0], dtype=torch.float64)
-    alone = features(module_of(T=200), np.zeros_like(clip))[25]
-    deep, behind = features(module_of(T=220), clip).split([50, 5])
-    rest = [alone] * 48 + [behind.mean(dim=0)] * 2
-    expected = [(deep[max(0, j - 1) : j + 3].mean(dim=0) + rest[j]) / 2 for j in range(50)]
+    padded = features(module_of(T=T + 20), clip)
+    deep, behind = padded[:count], padded[count:].mean(dim=0)
+    expected = [(deep[max(0, j - 1) : j + 3].mean(dim=0) + behind) / 2 for j in range(count)]
     with torch.inference_mode():
-        rows = module.head(torch.stack(expected)).softmax(dim=1).mean(dim=0).numpy()
-    (part,) = running_segments(Ensemble([module], [1.0]), streams_of(Ensemble([module], [1.0])), clip, 16, tempo=tempo)
-    np.testing.assert_allclose(part.probabilities, rows, atol=ATOL)
+        rows = module.head(torch.stack(expected)).softmax(dim=1).numpy()
+    frames = np.minimum(4, T - 4 * np.arange(count))[:, None]  # of each feature
+    ensemble = Ensemble([module], [1.0])
+    (part,) = running_segments(ensemble, streams_of(ensemble), clip, 16, tempo=tempo)
+    np.testing.assert_allclose(part.probabilities, (frames * rows).sum(axis=0) / T, atol=ATOL)
 
 
 def test_a_stream_at_a_tempo_is_that_of_the_frames_it_takes() -> None:

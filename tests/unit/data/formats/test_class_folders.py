@@ -24,7 +24,7 @@ def test_clips_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     saved(tmp_path, "outside.npy")
     sources = recordings(tmp_path)
     assert [each.source for each in sources] == [*(f"Ann/spin/clip_{i}.npy" for i in (1, 2, 10)), "jump/a.npy"]
-    assert [(each.label, each.group) for each in sources[2:]] == [(Label("spin"), "Ann"), (Label("jump"), ".")]
+    assert [(each.label, each.group) for each in sources[2:]] == [(Label("spin"), "Ann"), (Label("jump"), "")]
 
 
 @pytest.mark.parametrize(("C", "channels"), [(2, ("x", "y")), (3, ("x", "y", "z")), (4, ("x", "y", "z", "score"))])
@@ -51,6 +51,6 @@ def test_without_folders_there_are_no_classes(tmp_path: Path) -> None:
         saved(tmp_path, name)
     sources = recordings(tmp_path)
     assert [(each.source, each.label, each.group) for each in sources] == [
-        (name, None, ".") for name in ("a_9.npy", "a_10.npy", "b.npy")
+        (name, None, "") for name in ("a_9.npy", "a_10.npy", "b.npy")
     ]
     assert sources[0].read().frames == 6

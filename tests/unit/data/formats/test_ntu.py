@@ -68,7 +68,7 @@ def test_the_name_tells_class_group_and_splits(tmp_path: Path) -> None:
 def test_another_name_tells_nothing(tmp_path: Path) -> None:
     (tmp_path / "mine.skeleton").write_text(text([(STILL, 0)]))
     (found,) = recordings(tmp_path)
-    assert (found.label, found.group, found.columns) == (None, ".", {})
+    assert (found.label, found.group, found.columns) == (None, "", {})
     assert found.read().frames == 1
 
 

@@ -142,9 +142,9 @@ def test_refuses_numbers_that_run_too_far(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "source", "label", "group"),
     [
-        (".", "root", None, "."),
-        ("one", "one", None, "."),
-        ("spin/one", "spin/one", "spin", "."),
+        (".", "root", None, ""),
+        ("one", "one", None, ""),
+        ("spin/one", "spin/one", "spin", ""),
         ("Ann/spin/one", "Ann/spin/one", "spin", "Ann"),
     ],
 )

@@ -67,7 +67,7 @@ def test_numbers_sort_by_value() -> None:
 
 def test_a_root_that_is_the_recording_has_its_name(tmp_path: Path) -> None:
     found = recording(tmp_path, tmp_path, lambda _: Scene(0, [], CHANNELS))
-    assert (found.source, found.label, found.group) == (tmp_path.name, None, ".")
+    assert (found.source, found.label, found.group) == (tmp_path.name, None, "")
 
 
 def test_hidden_files_are_no_source(tmp_path: Path) -> None:
