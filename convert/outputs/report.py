@@ -11,6 +11,8 @@ import numpy as np
 from convert.formats.kinds import START, File, Folder
 from convert.network.graphs import layout_name
 from convert.network.network import Network
+from convert.outputs.writer import clips_of
+from stgcn_torch.data.training_clips import DIGITS, TrainingClips
 
 COLUMN_ERROR = 1e-5  # a graph normalised in float32 has 1e-7
 PICKLES = {
@@ -82,6 +84,7 @@ def report(source: File | Folder, network: Network) -> dict[str, Any]:
         "names": network.dialect,
         "model": network.model,
         "strides_from": network.strides_from,
+        "training_clips": clips.plain if (clips := clips_of(network)) else None,
         "tensors": {
             name: {
                 "shape": list(value.shape),
@@ -114,6 +117,7 @@ def table(summary: Mapping[str, Any]) -> str:
         f"{model['num_classes'] or 'no'} classes{without}",
         "strides": f"{','.join(map(str, model['strides']))} ({summary['strides_from']})",
         "layout": f"{layout_name(model['layout'])}, {model['strategy']}",
+        "trained on": _clips(summary["training_clips"]),
         "centring": summary.get("centring"),
         "preprocessing": summary.get("preprocessing_text"),
         "checks": _checked(results),
@@ -122,6 +126,20 @@ def table(summary: Mapping[str, Any]) -> str:
         "output": summary.get("output_text"),
     }
     return "\n".join(f"{name:14}{value}" for name, value in lines.items() if value)
+
+
+def _clips(told: Mapping[str, Any] | None) -> str:
+    """What the file tells of the clips that the network was trained on."""
+    if told is None:
+        return ""
+    clips = TrainingClips.of(told)
+    people = "people" if clips.people is None else f"people ({clips.people})"
+    parts = [f"{len(clips.hashes) // DIGITS} clips"] if clips.hashes else []
+    parts.append(f"room for {clips.slots} {people}")
+    if clips.frames:
+        parts.append(f"{', '.join(map(str, clips.frames))} frames (5, 50, 95 and 100 %)")
+    rates = {"fps": clips.fps, "unit": clips.unit, "scale": clips.scale}
+    return "; ".join(parts + [f"{name} {value:.4g}" for name, value in rates.items() if value])
 
 
 def _checked(results: Mapping[str, Any]) -> str:

@@ -71,7 +71,7 @@ def preprocessing_of(network: Network, name: str | None) -> tuple[Preprocessing 
     if C == 3:
         channels = ("x", "y", "score") if LAYOUTS.get(body.name, body).scored else COORDINATES[C]
         preprocessing = replace(preprocessing, channels=channels, keep=channels)
-    return preprocessing, f"{name}, window {preprocessing.window}, {source}"
+    return preprocessing, f"{name} (window {preprocessing.window}), {source}"
 
 
 def write(

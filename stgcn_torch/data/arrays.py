@@ -180,8 +180,8 @@ def read_units(path: str | Path, count: int, least: int) -> tuple[np.ndarray[Any
         if number >= least:
             return units, said
         things = [UNIT_COLUMNS[column] for column in names]
-        few = f"{number} {things[0]} are" if len(names) == 1 else f"{' and '.join(things)} join all clips in {number}, "
-        said = said or f"{few.rstrip(', ')} too few for {least} folds: clips of one are in several"
+        few = f"{number} {things[0]} are" if len(names) == 1 else f"{' and '.join(things)} make {number} of all clips,"
+        said = said or f"{few} too few for {least} folds: clips of one are in several"
     return None, said
 
 

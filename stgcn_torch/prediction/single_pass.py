@@ -6,7 +6,7 @@ depend on frames beyond both edges of the mean too.
 
 Training padded a clip that is shorter than the window, and its mean is over the features of the padding too. So the
 padding's share of the window has its share of each mean, with the features of the padding behind the recording. A
-recording of a clip's length is thereby the clip. (Right frames far from joins, docs/results.md: PADDED)
+recording of a clip's length is thereby the clip. (What that is worth: docs/streaming.md.)
 """
 
 from collections.abc import Iterable, Iterator, Sequence

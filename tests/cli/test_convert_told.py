@@ -72,7 +72,7 @@ def test_centring_is_assumed_from_the_weights_and_told(convert: Convert, tmp_pat
     made.backbone.data_bn.running_var.view(25, 2)[8] = 0
     for_paddle(made, tmp_path / "in.pdparams")
     _, told, _ = convert(tmp_path / "in.pdparams", tmp_path / "out.ckpt")
-    assert "paddlevideo, assumed: the weights are centred" in told
+    assert "paddlevideo (window 350), assumed: the weights are centred" in told
     assert load_module(tmp_path / "out.ckpt").preprocessing.center == 8
     code, _, error = convert(tmp_path / "in.pdparams", tmp_path / "other.ckpt", "--preprocessing", "article")
     assert code == 0

@@ -250,4 +250,4 @@ def test_clips_of_a_recording_stay_together(here: Here) -> None:
         "source,group\n" + "".join(f"{name},{i % 2}\n" for i, name in enumerate(recordings))
     )
     said = here("train", *SET, *TINY, "epochs=1", "hydra.run.dir=two").out
-    assert "subjects and recordings join all clips in 1, too few for 5 folds: clips of one are in several" in said
+    assert "subjects and recordings make 1 of all clips, too few for 5 folds: clips of one are in several" in said
