@@ -206,7 +206,8 @@ def too_many(clips: ClipSequence, slots: int | None) -> list[str]:
     if slots is None:
         return []
     count = sum(crowded(clips[i], slots) for i in range(len(clips)))
-    return [f"{count} clips show more people than the {slots} of the training; the first are taken"] if count else []
+    show = "1 clip shows" if count == 1 else f"{count} clips show"
+    return [f"{show} more people than the {slots} of the training; the first are taken"] if count else []
 
 
 def tracked(parts: Iterable[Any], doing: str) -> Iterable[Any]:

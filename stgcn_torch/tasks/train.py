@@ -112,7 +112,7 @@ def start_from(module: LitSTGCN, path: str, data: SkeletonData) -> list[str]:
     if doubt := contradiction(checkpoint.state, now, module.body):
         lines.append(f"{path}: {doubt}")
     strides = list(module.backbone.strides)
-    if named and list(checkpoint.model["strides"]) != strides:
+    if checkpoint.classes is not None and list(checkpoint.model["strides"]) != strides:
         lines.append(f"{path} has the strides {_listed(checkpoint.model['strides'])}, this network {_listed(strides)}")
     if clips := checkpoint.clips:
         here = module.training_clips.plain if module.training_clips else {}

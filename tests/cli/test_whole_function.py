@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from stgcn_torch.checkpoint.reader import read_checkpoint
+from stgcn_torch.yaml_files import load_yaml
 from tests.cli.test_prepare import video
 from tests.in_process import Said, line_of, run
 
@@ -145,6 +146,73 @@ def test_weights_that_mean_something_else_are_told_of(here: Here) -> None:
     assert "the weights were trained with MidHip at the origin in every frame" in said
 
 
+def test_weights_of_another_size_or_other_blocks_are_told_of(here: Here) -> None:
+    clips = write_set(60)
+    Path("set/recordings.yaml").write_text("people: each\nunit: 0.01\n")
+    here("train", *SET, *TINY, "epochs=1", "hydra.run.dir=first")
+    start = "init_from=first/checkpoints/best.ckpt"
+    said = here("train", *SET, *TINY, "epochs=1", start, "data.val.fold=1").out
+    assert "first/checkpoints/best.ckpt was trained on 12 clips of val: scores on them do not speak of others" in said
+    said = here("train", *SET, *TINY, "epochs=1", start, "model.strides=[1,1]").out
+    assert "has the strides 1,3, this network 1,1" in said
+    line = line_of(
+        "train", here("train", *SET, *TINY, "epochs=1", start, "widths=[4,8,8]", "model.strides=[1,3,1]", code=1)
+    )
+    assert line.endswith("; widths=[4,8] model.strides=[1,3] has its blocks")
+    np.save("set/data.npy", clips * [[[[[100]]], [[[100]]], [[[1]]]]])
+    Path("set/recordings.yaml").write_text("people: together\nunit: 1\n")
+    origin = [
+        "was trained on clips of people=each, and these are of people=together",
+        "was trained on clips of unit=0.01, and these are of unit=1",
+        "coordinates are 1e+02 times as large as those of the training clips",
+    ]
+    said = here("train", *SET, *TINY, "epochs=1", start).out
+    assert all(line in said for line in origin)
+    said = here("evaluate", "ckpt_path=first/checkpoints/best.ckpt", *SET).err
+    assert all(line in said for line in origin)
+
+
+def test_what_replaces_what_a_file_says_is_told(here: Here) -> None:
+    write_set()
+    here("train", *SET, *TINY, "epochs=1")
+    said = here("predict", BEST, "input=set/data.npy").err
+    assert said == ""
+    said = here("predict", BEST, "input=set/data.npy", "preprocessing=paddlevideo").err
+    assert "the preprocessing asked for replaces its own: window=350 for 16, " in said
+    assert "center=8 for layout" in said
+    given = ["preprocessing=fixed", "preprocessing.window=16"]
+    assert here("predict", BEST, "input=set/data.npy", *given).err == ""  # it is the same
+    said = here("predict", BEST, "input=set/data.npy", "strides=[1,1]").err
+    assert said == (
+        "predict: run/checkpoints/best.ckpt: strides= overrules its own strides, 1,3: it is another network\n"
+    )
+    assert here("predict", BEST, "input=set/data.npy", "strides=[1,3]").err == ""
+
+
+def test_arrays_that_are_prepared_again_keep_what_is_known_of_their_recordings(here: Here) -> None:
+    video(Path("raw") / "jump" / "v", people=2)
+    here("prepare", "input=raw", "out=first", "fps=25", "unit=0.01", "people=each")
+    here("prepare", "input=first", "out=second", "unit=10")
+    told = load_yaml("second/recordings.yaml")
+    assert told == {"people": "each", "unit": pytest.approx(0.1), "fps": 25.0}
+    here("prepare", "input=first/data.npy", "out=third", "fps=30")
+    assert load_yaml("third/recordings.yaml") == {"people": "each", "unit": 0.01, "fps": 30.0}
+
+
+def test_what_a_timeline_is_made_of_is_told(here: Here) -> None:
+    clips = write_set()
+    here("train", *SET, *TINY, "epochs=1")
+    np.save("long.npy", np.concatenate([*clips[:8], np.zeros_like(clips[0])], axis=1)[None])
+    said = here("predict", BEST, "input=long.npy", "slide=50").err
+    assert "windows of 20 frames begin 50 apart: between them no frame has an answer" in said
+    said = here("predict", BEST, "input=long.npy", "stream=50").err
+    assert "the tempo is that of clips of 20 frames, the median of its training clips; span= overrules" in said
+    assert "in which several clips of 20 have room: stream=10 tells them apart better" in said
+    said = here("predict", BEST, "input=long.npy", "stream=20", "span=90", "out=line.csv").err
+    assert said == ""
+    assert int(rows_of("line.csv")[-1]["end"]) == 160  # where the recording ends, and not its padding
+
+
 def test_a_window_of_nan_alone_shows_nobody(here: Here) -> None:
     write_set()
     here("train", *SET, *TINY, "epochs=1", "preprocessing.nan=missing")
@@ -190,7 +258,7 @@ def test_people_rates_and_tempo_follow_the_training(here: Here) -> None:
     assert "show more people" not in said.err
     video(Path("crowd") / "v", people=3)
     said = here("predict", BEST, "input=crowd", "people=together", "most_people=3")
-    assert "1 clips show more people than the 2 of the training; the first are taken" in said.err
+    assert "1 clip shows more people than the 2 of the training; the first are taken" in said.err
     long = np.concatenate(list(np.load("set/data.npy")), axis=1)[None]
     np.save("long.npy", long)
     said = here("predict", BEST, "input=long.npy", "slide=2", "fps=50", "every=2", "out=line.csv")
