@@ -14,7 +14,7 @@ Stride = Annotated[int, Ge(1), Le(1024)]
 
 
 class GivenPreprocessing(Preprocessing):
-    """Preprocessing, in place of the checkpoint's own."""
+    """Preprocessing, in place of the checkpoint's own: parts of the one that preprocessing=NAME names."""
 
     nan: Literal["refuse", "missing"] | None = option(  # type: ignore[assignment]
         "NaN or infinite values: an error, or the joint is undetected; null: the checkpoint's."
@@ -101,7 +101,7 @@ class Predict(Checkpoints, Source):
         unit="frames",
     )
     fps: Positive | None = option("Frames per second, for times in seconds; null: as prepare was told, or unknown.")
-    every: Count = option("With fps: frames of the video from one frame of the input to the next.", unit="frames")
+    every: Count = option("With fps, the video's: 2 if only every other frame of it is in the input.", unit="frames")
     top_k: Count = option("Classes in an answer, the most likely first.")
     out: File | None = option("File of the answers, .csv or .json; null: only a table on the terminal.")
     out_format: Literal["probabilities", "submission"] = option(

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from stgcn_torch.data.preprocessing.steps import Clip
 
@@ -81,26 +81,36 @@ class Pieces:
         return np.pad(cut, [(0, 0)] * 3 + [(0, self.shape[4] - cut.shape[3])])
 
 
-def timeline(starts: Sequence[int], length: int, T: int, probabilities: Probabilities) -> list[Segment]:
+def near(there: Bool[np.ndarray, " T"], reach: int) -> Bool[np.ndarray, " T"]:
+    """Frames with one of ``there`` at most ``reach`` frames away."""
+    T, count = len(there), np.concatenate([[0], np.cumsum(there)])
+    frames = np.arange(T)
+    return np.asarray(count[np.minimum(frames + reach + 1, T)] > count[np.maximum(frames - reach, 0)])
+
+
+def timeline(
+    starts: Sequence[int], length: int, probabilities: Probabilities, there: Bool[np.ndarray, " T"]
+) -> list[Segment]:
     """The segments of a recording, in order.
 
     A frame's probabilities are the mean over its windows, each weighted by how near the frame is to its middle: a
     window says most about its middle (right frames of the synthetic set's recordings, docs/results.md: 0.857, and 0.827
-    with equal weights). Frames without a window belong to no segment.
+    with equal weights). Frames without a window, and those with nobody within a quarter of one, belong to no segment.
 
     Args:
         starts: First frame of each window.
         length: Frames of a window.
-        T: Frames of the recording.
         probabilities: Of each class, for each window.
+        there: Frames of the recording that show somebody.
     """
+    T, around = len(there), near(there, length // 4)
     length = min(length, T)
     weight = np.sin((np.arange(length)[:, None] + 0.5) / max(length, 1) * np.pi)
     total, count = np.zeros((T, probabilities.shape[1])), np.zeros((T, 1))
     for start, row in zip(starts, probabilities, strict=True):
         total[start : start + length] += weight * row
         count[start : start + length] += weight
-    best = np.where(count[:, 0] > 0, total.argmax(axis=1), -1)
+    best = np.where((count[:, 0] > 0) & around, total.argmax(axis=1), -1)
     edges = [0, *(np.flatnonzero(np.diff(best)) + 1).tolist(), T] if T else []
     mean = total / np.where(count > 0, count, 1)
     return [Segment(start, end, mean[start:end].mean(axis=0)) for start, end in pairwise(edges) if best[start] >= 0]

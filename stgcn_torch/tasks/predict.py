@@ -97,7 +97,8 @@ def answers(
             validate_clip(clip, i, module.preprocessing)
         pieces = [Piece(i, start, min(start + tempo.span, T)) for start in starts]
         probabilities = ensemble.probabilities(Pieces(clips, pieces), range(len(pieces)), batch_size)
-        for part in timeline(starts, tempo.span, T, probabilities):
+        there = (clip[:, :T] != 0).any(axis=(0, 2, 3))
+        for part in timeline(starts, tempo.span, probabilities, there):
             yield _of_segment(place, part, top_k)
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stgcn_torch.prediction.sliding import Piece, Pieces, timeline, window_starts
+from stgcn_torch.prediction.sliding import Piece, Pieces, near, timeline, window_starts
 
 sizes = st.integers(1, 60)
 
@@ -35,7 +35,7 @@ def test_pieces_are_cut_out_of_their_clips_and_as_wide_as_the_widest() -> None:
 def test_overlapping_windows_vote_on_each_frame() -> None:
     """Windows 0-3, 2-5, 4-7 answer a, b, b: of frames 2 and 3 each goes to the window whose middle is nearer."""
     a, b = [0.75, 0.25], [0.25, 0.75]
-    first, second = timeline([0, 2, 4], 4, 8, np.array([a, b, b]))
+    first, second = timeline([0, 2, 4], 4, np.array([a, b, b]), np.ones(8, bool))
     assert (first.start, first.end, second.start, second.end) == (0, 3, 3, 8)
     # Weights in a window of 4: sin of 1/8, 3/8, 5/8 and 7/8 of a half turn; frame 2 is the third of one, first of next.
     near, far = np.sin(np.pi * 3 / 8), np.sin(np.pi / 8)
@@ -46,11 +46,26 @@ def test_overlapping_windows_vote_on_each_frame() -> None:
 
 
 def test_frames_without_a_window_belong_to_no_segment() -> None:
-    segments = timeline([0, 6], 2, 8, np.array([[1.0, 0.0], [1.0, 0.0]]))
+    segments = timeline([0, 6], 2, np.array([[1.0, 0.0], [1.0, 0.0]]), np.ones(8, bool))
     assert [(segment.start, segment.end) for segment in segments] == [(0, 2), (6, 8)]
 
 
+def test_frames_with_nobody_near_belong_to_no_segment() -> None:
+    """A gap in detection of less than half a window does not divide it."""
+    there = np.ones(40, bool)
+    there[10:13] = there[20:30] = False
+    segments = timeline([0, 16, 24], 16, np.array([[1.0, 0.0]] * 3), there)
+    assert [(segment.start, segment.end) for segment in segments] == [(0, 24), (26, 40)]
+
+
+@settings(deadline=None, derandomize=True, database=None)
+@given(there=st.lists(st.booleans(), max_size=20), reach=st.integers(0, 25))
+def test_near_is_within_reach(there: list[bool], reach: int) -> None:
+    expected = [any(there[max(0, t - reach) : t + reach + 1]) for t in range(len(there))]
+    assert near(np.array(there, bool), reach).tolist() == expected
+
+
 def test_one_short_window_is_one_segment() -> None:
-    (segment,) = timeline([0], 10, 3, np.array([[0.25, 0.75]]))
+    (segment,) = timeline([0], 10, np.array([[0.25, 0.75]]), np.ones(3, bool))
     assert (segment.start, segment.end, segment.probabilities.tolist()) == (0, 3, [0.25, 0.75])
-    assert timeline([], 10, 0, np.zeros((0, 2))) == []
+    assert timeline([], 10, np.zeros((0, 2)), np.ones(0, bool)) == []
