@@ -20,6 +20,7 @@ from stgcn_torch.data.formats.arrays import told as told_beside
 from stgcn_torch.data.formats.registry import format_of
 from stgcn_torch.data.preprocessing.people import crowded
 from stgcn_torch.data.recordings.collection import Collection, collect
+from stgcn_torch.data.recordings.frame_names import Pattern
 from stgcn_torch.data.recordings.selection import Selection
 from stgcn_torch.data.training_clips import read_origin
 from stgcn_torch.prediction.ensemble import Ensemble
@@ -159,7 +160,8 @@ def read_recordings(config: DictConfig, ensemble: Ensemble, folder: Path) -> Col
     people, most = config.people or ensemble.people or "each", config.most_people or ensemble.slots or MOST
     unit = unit_of(config, ensemble)
     selection = selection_of(config, keep=ensemble.channels, to=ensemble.body, people=people, most=most, unit=unit)
-    found = recordings(config.input, config.input_format, apart=people == "each")
+    apart, pattern = people == "each", pattern_of(config)
+    found = recordings(config.input, config.input_format, apart=apart, pattern=pattern)
     collection = collect(tracked(found, "reading"), folder / "clips", selection)
     lines = [*(f"left out {line}" for line in collection.left_out), *collection.problems]
     if config.unit is None and unit != 1:
@@ -180,6 +182,11 @@ def read_recordings(config: DictConfig, ensemble: Ensemble, folder: Path) -> Col
     for line in lines:
         print(line, file=sys.stderr)
     return collection
+
+
+def pattern_of(config: DictConfig) -> Pattern | None:
+    """How the names of recordings are made, if a user says it."""
+    return Pattern(config.pattern) if config.get("pattern") else None
 
 
 def unit_of(config: DictConfig, ensemble: Ensemble) -> float:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from annotated_types import Ge, Le, MinLen
 from pydantic import AfterValidator, model_validator
 
+from stgcn_torch.data.recordings.frame_names import Pattern
 from stgcn_torch.options.declaration import (
     LARGEST,
     Count,
@@ -16,6 +17,7 @@ from stgcn_torch.options.declaration import (
     Positive,
     Seed,
     Share,
+    Text,
     YamlFile,
     option,
 )
@@ -53,6 +55,12 @@ def _distinct(names: list[str]) -> list[str]:
     return names
 
 
+def _fields(pattern: str) -> str:
+    Pattern(pattern)
+    return pattern
+
+
+PatternText = Annotated[Text, AfterValidator(_fields)]
 Channels = Annotated[list[Name], AfterValidator(_distinct)]
 
 
@@ -66,6 +74,10 @@ class Reading(Options):
     layout: Layout | None = option("Layout of the recordings' joints; null: the format's own.")
     channels: Channels | None = option(
         "Names of each joint's values in the recordings, in their order; null: the format's own.", example="[x,y,score]"
+    )
+    pattern: PatternText | None = option(
+        "How names without suffix are made, of {frame}, {recording}, {class}, {group}, {subject}, {view}; null: told.",
+        example="'{class}/{recording}_{frame}'",
     )
     most_people: Count = option("With people=together: most people in a clip, in the order that the format lists them.")
 

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.progress import track
 
 from stgcn_torch.commands.configuration import load_layout, plain
-from stgcn_torch.commands.input_source import origin_of, selection_of
+from stgcn_torch.commands.input_source import origin_of, pattern_of, selection_of
 from stgcn_torch.data.formats import Label, Recording, recordings
 from stgcn_torch.data.formats.registry import format_of
 from stgcn_torch.data.recordings.collection import Collection, classes_of, collect, leave_out_unlabelled
@@ -162,7 +162,7 @@ def run(config: DictConfig) -> None:
     selection = selection_of(config, to=skeleton(load_layout(config.to)) if config.to else None)
     if out.exists():
         raise FileExistsError(f"{out} exists; name another, or remove it")
-    listed = recordings(config.input, config.input_format, apart=config.people == "each")
+    listed = recordings(config.input, config.input_format, apart=config.people == "each", pattern=pattern_of(config))
     entries = relabelled(without(listed, config.skip), corrections(config.relabel))
     with folder_beside(out) as aside:  # so that a failure leaves no folders
         steps = track(entries, "reading", disable=not sys.stderr.isatty())

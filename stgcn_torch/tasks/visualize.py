@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 
 from stgcn_torch.checkpoint.reader import Checkpoint, read_checkpoint
 from stgcn_torch.commands.configuration import given_preprocessing, load_layout, plain
-from stgcn_torch.commands.input_source import selection_of
+from stgcn_torch.commands.input_source import pattern_of, selection_of
 from stgcn_torch.commands.past_run import answers_of, checkpoint_of, read_history, read_results, recognitions_of
 from stgcn_torch.data.arrays import read_lines
 from stgcn_torch.data.formats import Label, recordings
@@ -180,7 +180,7 @@ def film_given(config: DictConfig) -> Film:
         FileNotFoundError: There is no such file or folder.
         ValueError: It cannot be read, its layout or channels are not told, or it has no clip of that index.
     """
-    listed = recordings(config.input, config.input_format)
+    listed = recordings(config.input, config.input_format, pattern=pattern_of(config))
     if config.index >= len(listed):
         raise ValueError(
             f"index must be one of the {len(listed)} clips of {config.input}, from 0, got {config.index!r}"

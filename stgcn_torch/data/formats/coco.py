@@ -1,28 +1,29 @@
 """Reader of COCO keypoint JSON: ``images`` and ``annotations``, or a detector's bare list of results.
 
-Images of one ``video_id``, or else of one folder, are the frames of one recording, in the order of ``frame_id`` or else
-of their file names, numbers by value. A list of results lacks the images that show nobody: if names end in numbers,
-missing numbers are empty frames. If every annotation has a ``track_id``, it identifies the people; otherwise poses are
-linked into tracks. A file in a class folder, as in ``class_folders``, has that class.
+Images of one ``video_id``, or else those of one folder whose names differ by the number of the frame alone
+(``frame_names``), are the frames of one recording, in the order of ``frame_id`` or else of that number. A list of
+results lacks the images that show nobody: missing numbers are empty frames. If every annotation has a ``track_id``, it
+identifies the people; otherwise poses are linked into tracks. A file in a class folder, as in ``class_folders``, has
+that class.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
-from pathlib import Path, PureWindowsPath
-from typing import Any
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from stgcn_torch.data.formats.json_files import load_json, numbers, part
+from stgcn_torch.data.recordings.frame_names import Pattern, Series, series_of, with_fields
 from stgcn_torch.data.recordings.recording import (
     MAX_FRAMES,
     Recording,
     Scene,
     Track,
-    by_number,
     files_in,
     recording,
     shown,
@@ -30,28 +31,40 @@ from stgcn_torch.data.recordings.recording import (
 )
 from stgcn_torch.data.recordings.tracking import tracks
 
-Images = list[Any]  # of one recording: their ids, in the order of frames
+
+class Images(NamedTuple):
+    """Those of one recording: ids in the order of frames, None for a frame without; and sentences on the choice."""
+
+    ids: list[Any]
+    told: tuple[str, ...] = ()
+    fields: Mapping[str, str] = {}
+
+
+Frame = tuple[str, int | None, Any]  # name of an image, its frame_id, its id
 Annotations = Mapping[Any, list[Mapping[str, Any]]]  # of each image
 
 
-def recordings(root: Path) -> list[Recording]:
+def recordings(root: Path, pattern: Pattern | None = None) -> list[Recording]:
     """The recordings of a file, or of every file under a folder; errors of an unreadable file come when it is read."""
-    return [video for path in files_in(root, ".json") for video in _recordings(path, root)]
+    return [video for path in files_in(root, ".json") for video in _recordings(path, root, pattern)]
 
 
-def _recordings(path: Path, root: Path) -> list[Recording]:
-    whole = recording(path, root, lambda path: _scene(path, None))
+def _recordings(path: Path, root: Path, pattern: Pattern | None) -> list[Recording]:
+    whole = recording(path, root, lambda path: _scene(path, None, pattern))
     try:
-        videos = list(_contents(path, path.stat().st_mtime_ns)[0])
+        videos = _contents(path, path.stat().st_mtime_ns, pattern)[0]
     except (ValueError, OSError):
         return [whole]
-    if len(videos) == 1:
-        return [replace(whole, read=partial(_scene, path, videos[0]))]
-    return [replace(whole, source=f"{whole.source}:{video}", read=partial(_scene, path, video)) for video in videos]
+    found = []
+    for video, images in videos.items():
+        source = whole.source if len(videos) == 1 else f"{whole.source}:{video}"
+        read = partial(_scene, path, video, pattern)
+        found.append(with_fields(replace(whole, source=source, read=read), images.fields))
+    return found
 
 
 @lru_cache(maxsize=1)  # the recordings of a file are read one after the other
-def _contents(path: Path, _written: int) -> tuple[dict[str, Images], Annotations]:
+def _contents(path: Path, _written: int, pattern: Pattern | None) -> tuple[dict[str, Images], Annotations]:
     """The images of each recording in a file, and the annotations by image; ``_written`` is the file's time."""
     data = load_json(path)
     annotations = data if isinstance(data, list) else part(data, "annotations", list)
@@ -61,46 +74,61 @@ def _contents(path: Path, _written: int) -> tuple[dict[str, Images], Annotations
             raise ValueError(f"it has {str(annotation)[:40]} where an annotation with an image_id belongs")
         by_image[annotation["image_id"]].append(annotation)
     images = [{"id": name} for name in by_image] if isinstance(data, list) else part(data, "images", list)
-    videos: dict[str, list[tuple[tuple[Any, ...], Any]]] = defaultdict(list)
+    folders: dict[str, list[Frame]] = defaultdict(list)
     for image in images:
         if not isinstance(image, dict) or not isinstance(image.get("id"), int | str):
             raise ValueError(f"it has {str(image)[:40]} where an image with an id belongs")
         # Windows' paths may have either slash.
         name = PureWindowsPath(str(image.get("file_name", image["id"])))
-        moment = (float(part(image, "frame_id", int)),) if "frame_id" in image else by_number(Path(name.name))
-        videos[shown(Path(str(image.get("video_id", name.parent.as_posix()))))].append((moment, image["id"]))
-    try:
-        ordered = {video: sorted(frames) for video, frames in videos.items()}
-    except TypeError:
-        raise ValueError("only some of its images have a frame_id, or ids of one kind") from None
-    if isinstance(data, list):
-        return {video: _with_gaps(frames) for video, frames in ordered.items()}, by_image
-    return {video: [name for _, name in frames] for video, frames in ordered.items()}, by_image
+        moment = part(image, "frame_id", int) if "frame_id" in image else None
+        folder = shown(Path(str(image.get("video_id", "." if pattern else name.parent.as_posix()))))
+        folders[folder].append((name.as_posix() if pattern else name.name, moment, image["id"]))
+    by_name = {
+        name: found
+        for folder, frames in folders.items()
+        for name, found in _videos(folder, frames, isinstance(data, list), pattern)
+    }
+    return by_name, by_image
 
 
-def _with_gaps(frames: list[tuple[tuple[Any, ...], Any]]) -> Images:
-    """The names of frames in order, with None for each missing number if the names differ by number alone.
+def _videos(
+    folder: str, frames: list[Frame], is_results: bool, pattern: Pattern | None
+) -> Iterator[tuple[str, Images]]:
+    """The recordings of a folder's images, by their names.
 
     Raises:
-        ValueError: The numbers span more than ``MAX_FRAMES``.
+        ValueError: Only some have a ``frame_id``, or the numbers span more than ``MAX_FRAMES``.
     """
-    names, numbers = [name for _, name in frames], [moment[2] for moment, _ in frames]
-    first, last = numbers[0], numbers[-1]
-    if len({moment[1] for moment, _ in frames}) > 1 or len(set(numbers)) < len(names):
-        return names
-    if last - first >= MAX_FRAMES:
-        raise ValueError(f"images are numbered from {first} to {last}; at most {MAX_FRAMES} are allowed")
-    at = dict(zip(numbers, names, strict=True))
-    return [at.get(number) for number in range(first, last + 1)]
+    moments = [moment for _, moment, _ in frames if moment is not None]
+    if moments and len(moments) < len(frames):
+        raise ValueError("only some of its images have a frame_id")
+    if moments:
+        yield folder, Images([name for *_, name in sorted(frames, key=lambda frame: frame[1] or 0)])
+        return
+    found, others = series_of([str(PurePosixPath(name).with_suffix("")) for name, *_ in frames], pattern)
+    if others and pattern is None:
+        found = [*found, Series("without a number", list(enumerate(others)))]
+    for series in found:
+        numbers, rows = [number for number, _ in series.frames], [frames[i][2] for _, i in series.frames]
+        at = dict(zip(numbers, rows, strict=True))
+        if is_results and len(at) == len(rows):
+            if numbers[-1] - numbers[0] >= MAX_FRAMES:
+                raise ValueError(
+                    f"images are numbered from {numbers[0]} to {numbers[-1]}; at most {MAX_FRAMES} are allowed"
+                )
+            rows = [at.get(number) for number in range(numbers[0], numbers[-1] + 1)]
+        parts = [part for part in (folder if folder != "." else "", shown(Path(series.name or "."))) if part != "."]
+        yield "/".join(filter(None, parts)) or ".", Images(rows, series.told, series.fields)
 
 
-def _scene(path: Path, video: str | None) -> Scene:
-    videos, annotations = _contents(path, path.stat().st_mtime_ns)
-    images = videos[video] if video is not None else []
+def _scene(path: Path, video: str | None, pattern: Pattern | None) -> Scene:
+    videos, annotations = _contents(path, path.stat().st_mtime_ns, pattern)
+    found = videos[video] if video is not None else Images([])
+    images = found.ids
     poses = [[(_track(each), _pose(each)) for each in annotations.get(image, [])] for image in images]
     numbered = all(number is not None for frame in poses for number, _ in frame)
     people = _numbered(poses) if numbered else tracks((t, _stacked(frame)) for t, frame in enumerate(poses) if frame)
-    return Scene(len(images), people, ("x", "y", "score"), "coco")
+    return Scene(len(images), people, ("x", "y", "score"), "coco", problems=found.told)
 
 
 def _numbered(poses: list[list[tuple[Any, np.ndarray]]]) -> list[Track]:

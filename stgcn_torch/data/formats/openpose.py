@@ -3,12 +3,11 @@
 A person of 75 numbers is in the order of BODY_25 or of BODY_25B, which ``joint_order`` detects from the bones.
 Each folder is one recording, its people linked into tracks. ``GROUP/CLASS/VIDEO/..._000000000012_keypoints.json``: the
 folder above a video's is its class; videos right in the root, and the root as a single video, have no class. Several
-videos in one folder, ``GROUP/CLASS/VIDEO_000000000012_keypoints.json``, are separated by their names.
+videos in one folder, ``GROUP/CLASS/VIDEO_000000000012_keypoints.json``, are separated by their names, wherever the
+number of the frame stands (``frame_names``).
 """
 
-import re
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from stgcn_torch.data.formats.json_files import load_json, numbers, part
+from stgcn_torch.data.recordings.frame_names import Pattern, missing_frames, series_of, with_fields
 from stgcn_torch.data.recordings.joint_order import LONGER, bone_length_ratio
 from stgcn_torch.data.recordings.recording import (
     MAX_FRAMES,
@@ -32,24 +32,45 @@ from stgcn_torch.data.recordings.tracking import tracks
 
 SIZES = {75: "BODY_25", 54: "COCO"}
 LAYOUTS = {25: "fsd10", 18: "openpose"}
-NUMBER = re.compile(r"(\d+)(?:_keypoints)?$")
 
 
 Frames = list[tuple[int, Path]]  # number and file, in order
 
 
-def recordings(root: Path) -> list[Recording]:
+def recordings(root: Path, pattern: Pattern | None = None) -> list[Recording]:
     """The videos of a folder and its subfolders, in the order of their paths."""
+    if pattern is not None and root.is_dir():
+        paths = files_in(root, ".json")
+        return [video for video, _ in _videos(root, root, paths, pattern)]
     folders = sorted({path.parent for path in files_in(root, ".json")}) if root.is_dir() else [root]
-    return [video for folder in folders for video in _videos(folder, root)]
+    return [video for folder in folders for video, _ in _videos(folder, root, frames_in(folder))]
 
 
-def _videos(folder: Path, root: Path) -> list[Recording]:
-    frames = videos(folder)
-    if len(frames) < 2:
-        return [recording(folder, root, read_folder)]
-    paths = {name: folder / (name.rstrip(" _.-") or name) for name in frames}
-    return [replace(recording(paths[name], root, read_folder), read=partial(read, frames[name])) for name in frames]
+def _videos(
+    folder: Path, root: Path, paths: Sequence[Path], pattern: Pattern | None = None
+) -> list[tuple[Recording, Frames]]:
+    """The videos whose frames are these files, and the frames; files that are no frames are told of with the first."""
+    names = [path.relative_to(folder).with_suffix("").as_posix() if path != folder else path.stem for path in paths]
+    found, others = series_of(names, pattern)
+    videos = []
+    for k, series in enumerate(found):
+        frames = [(number, paths[i]) for number, i in series.frames]
+        notes = (*series.told, *_not_frames([paths[i] for i in others] if k == 0 else []))
+        video = recording(folder / series.name if series.name else folder, root, partial(_read, frames, notes))
+        videos.append((with_fields(video, series.fields), frames))
+    return videos
+
+
+def _read(frames: Frames, notes: tuple[str, ...], _: Path) -> Scene:
+    scene = read(frames)
+    return replace(scene, problems=(*scene.problems, *notes))
+
+
+def _not_frames(others: Sequence[Path]) -> tuple[str, ...]:
+    if not others:
+        return ()
+    first = shown(Path(min(others, key=by_number).name))
+    return (f"{len(others)} files without a number in their names are no frames, such as {first}",)
 
 
 def read_folder(folder: Path) -> Scene:
@@ -58,38 +79,15 @@ def read_folder(folder: Path) -> Scene:
     Raises:
         ValueError: No frame can be read, the numbers span more than ``MAX_FRAMES``, or there are several videos.
     """
-    by_name = videos(folder)
-    if len(by_name) != 1:
-        raise ValueError(f"it holds {len(by_name)} videos" if by_name else "it holds no .json")
-    (frames,) = by_name.values()
-    scene = read(frames)
-    others = sorted(set(frames_in(folder)) - {path for _, path in frames})
-    if not others:
-        return scene
-    note = f"{len(others)} files without a number in their names are no frames, such as {shown(Path(others[0].name))}"
-    return replace(scene, problems=(*scene.problems, note))
+    videos = _videos(folder, folder, frames_in(folder))
+    if len(videos) != 1:
+        raise ValueError(f"it holds {len(videos)} videos" if videos else "it holds no .json")
+    return videos[0][0].read()
 
 
 def frames_in(folder: Path) -> list[Path]:
     """The JSON files of a folder, or the single file."""
     return [path for path in folder.glob("*.json") if not hidden(path, folder)] if folder.is_dir() else [folder]
-
-
-def videos(folder: Path) -> dict[str, Frames]:
-    """The videos of a folder, by the common start of their frames' names.
-
-    The number of a frame is the last one in its name; frames without numbers in their names are counted. There are
-    several videos only if frames whose names differ before the number have the same number.
-    """
-    paths = sorted(frames_in(folder), key=by_number)
-    numbered = [(match, path) for path in paths if (match := NUMBER.search(path.stem)) and len(match[1]) < 19]
-    if not numbered:
-        return {"": list(enumerate(paths))} if paths else {}
-    single = len({int(match[1]) for match, _ in numbered}) == len(numbered)
-    by_name: dict[str, Frames] = defaultdict(list)
-    for match, path in numbered:
-        by_name["" if single else path.stem[: match.start()]].append((int(match[1]), path))
-    return {name: sorted(frames) for name, frames in by_name.items()}
 
 
 def read(frames: Frames) -> Scene:
@@ -103,9 +101,9 @@ def read(frames: Frames) -> Scene:
     people = tracks((frame - first, poses) for frame, poses in reader)
     if len(reader.unreadable) == len(frames):
         raise ValueError(f"none of its {len(frames)} frames can be read; the first: {reader.unreadable[0]}")
-    problems: tuple[str, ...] = ()
+    problems: tuple[str, ...] = missing_frames([number for number, _ in frames])
     if reader.unreadable:
-        problems = (f"{len(reader.unreadable)} of {len(frames)} frames are taken as empty; {reader.unreadable[0]}",)
+        problems += (f"{len(reader.unreadable)} of {len(frames)} frames are taken as empty; {reader.unreadable[0]}",)
     layout, reason = LAYOUTS.get(reader.joints or 0), ""
     if layout == "fsd10" and (times := bone_length_ratio(people)) > LONGER:
         layout = "body_25b"

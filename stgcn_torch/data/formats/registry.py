@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from stgcn_torch.data.formats import arrays, class_folders, coco, kinetics, ntu, openpose, pyskl, tables
+from stgcn_torch.data.recordings.frame_names import Pattern, with_fields
 from stgcn_torch.data.recordings.recording import Recording
 
 FORMATS: dict[str, Callable[[Path], list[Recording]]] = {
@@ -33,7 +34,12 @@ START = 1 << 16  # bytes
 LOOKED_AT = 100  # largest number of files of a suffix that are examined
 
 
-def recordings(root: str | Path, form: str | None = None, *, apart: bool = False) -> list[Recording]:
+BY_FRAME = {"openpose": openpose.recordings, "coco": coco.recordings}  # whose frames have names
+
+
+def recordings(
+    root: str | Path, form: str | None = None, *, apart: bool = False, pattern: Pattern | None = None
+) -> list[Recording]:
     """The recordings of a source.
 
     Args:
@@ -41,6 +47,7 @@ def recordings(root: str | Path, form: str | None = None, *, apart: bool = False
         form: A key of ``FORMATS``; None to detect it from the files.
         apart: Whether each person must be followed over the whole recording: a detected format is then replaced as
             in ``APART``.
+        pattern: How names are made; None to tell frames from what varies in them, and classes from folders.
 
     Raises:
         FileNotFoundError: There is no such file or folder.
@@ -54,10 +61,19 @@ def recordings(root: str | Path, form: str | None = None, *, apart: bool = False
         form = APART.get(form, form) if apart else form
     if form not in FORMATS:
         raise ValueError(f"format {form!r} is unknown; choose one of {', '.join(FORMATS)}")
-    sources = FORMATS[form](root)
+    sources = BY_FRAME[form](root, pattern) if form in BY_FRAME else FORMATS[form](root)
+    if pattern is not None and form not in BY_FRAME:
+        sources = [with_fields(each, _fields(each, pattern)) for each in sources]
     if not sources:
         raise ValueError(f"{root} holds nothing of format {form}")
     return sources
+
+
+def _fields(recording: Recording, pattern: Pattern) -> dict[str, str]:
+    name = PurePosixPath(recording.source)
+    if (fields := pattern.fields(str(name.with_suffix("")))) is None:
+        raise ValueError(f"pattern {pattern.text} does not fit {recording.source}")
+    return fields
 
 
 def format_of(root: Path) -> str:

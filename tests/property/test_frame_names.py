@@ -1,0 +1,126 @@
+"""Random schemes of names: frames come in order and together with those of their recording, or it is said."""
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stgcn_torch.data.formats.coco import recordings as of_coco
+from stgcn_torch.data.formats.openpose import recordings as of_openpose
+from stgcn_torch.data.recordings.frame_names import Pattern, natural, series_of
+from tests.unit.data.formats.test_openpose import BODY_25, frame
+
+WORDS = ["walk", "fall", "Sit-up", "a b", "Ann", "jump", "x", "é"]
+FRAME = ["", "frame", "Frame_", "img", "f", "rgb-"]
+OTHERS = ["cam", "take", "video_", "S", "P"]
+ENDS = ["", "_keypoints", "_pose", "_rgb_keypoints", ".jpg", "_keypoints_2d", "_cam1", " (1)"]
+SETTINGS = settings(deadline=None, derandomize=True, database=None, max_examples=200)
+
+
+@st.composite
+def schemes(draw: st.DrawFn) -> tuple[dict[str, list[str]], bool]:
+    """Names of each recording's frames in order, and whether numbers of recordings vary too."""
+    width, first = draw(st.sampled_from([1, 2, 4, 12])), draw(st.sampled_from([0, 1, 7, 95]))
+    length = draw(st.integers(2, 14))
+    word, end, separator = (draw(st.sampled_from(each)) for each in (FRAME, ENDS, "_-. "))
+    numbers = [f"{word}{t:0{width}}" for t in range(first, first + length)]
+    kind = draw(st.sampled_from(["one", "words", "numbers"]))
+    if kind == "numbers":  # with a word that tells the frame or the recording
+        before = draw(st.sampled_from(OTHERS))
+        heads = [f"{before}{k}" for k in draw(st.sets(st.integers(0, 120), min_size=2, max_size=4))]
+    else:
+        heads = draw(st.permutations(WORDS))[: 1 if kind == "one" else draw(st.integers(2, 4))]
+    behind = draw(st.booleans()) and not word  # the frame's number first
+    parts = {
+        head: [f"{n}{separator}{head}{end}" if behind else f"{head}{separator}{n}{end}" for n in numbers]
+        for head in heads
+    }
+    return parts, kind == "numbers"
+
+
+@SETTINGS
+@given(schemes(), st.randoms(use_true_random=False))
+def test_frames_are_with_those_of_their_recording_in_order(
+    scheme: tuple[dict[str, list[str]], bool], rng: random.Random
+) -> None:
+    by_recording, numbered = scheme
+    names = [name for each in by_recording.values() for name in each]
+    rng.shuffle(names)
+    found, others = series_of(names)
+    assert others == []
+    assert sorted([names[i] for _, i in each.frames] for each in found) == sorted(by_recording.values())
+    assert all(bool(each.told) == numbered for each in found)
+    assert len({each.name for each in found}) == len(found)
+
+
+@pytest.mark.parametrize(
+    ("names", "recordings", "told"),
+    [
+        (["walk_1", "walk_2", "fall_3", "fall_4"], [["fall_3", "fall_4"], ["walk_1", "walk_2"]], "pattern= joins them"),
+        (["b2", "a10", "a9c"], [["a9c", "a10", "b2"]], "3 names differ by more than a number"),
+        (["10", "9", "1"], [["1", "9", "10"]], ""),
+        (["a", "c", "b"], [["a", "b", "c"]], ""),
+        (
+            ["1_2", "1_10", "2_2", "2_10"],
+            [["1_2", "1_10"], ["2_2", "2_10"]],
+            "taken to be 1_{frame}, pattern= overrules",
+        ),
+        (["0001_2", "0002_2", "0001_3", "0002_3"], [["0001_2", "0002_2"], ["0001_3", "0002_3"]], "{frame}_2"),
+        (["cam1_7", "cam2_7", "cam1_8", "cam2_8"], [["cam1_7", "cam1_8"], ["cam2_7", "cam2_8"]], "cam1_{frame}"),
+        (["7_cam1", "7_cam2", "8_cam1", "8_cam2"], [["7_cam1", "8_cam1"], ["7_cam2", "8_cam2"]], "{frame}_cam1"),
+        (["S1P2_f3", "S1P3_f3", "S1P2_f4"], [["S1P2_f3", "S1P2_f4"], ["S1P3_f3"]], "S1P2_f{frame}"),
+    ],
+)
+def test_what_is_chosen_is_told(names: list[str], recordings: list[list[str]], told: str) -> None:
+    found, _ = series_of(names)
+    assert [[names[i] for _, i in each.frames] for each in found] == recordings
+    assert all(told in " ".join(each.told) for each in found)
+    assert any(each.told for each in found) == bool(told)
+
+
+def test_a_pattern_says_it() -> None:
+    names = ["walk/Ann_left_0007", "walk/Ann_left_0008", "fall/Bo_left_1", "notes"]
+    found, others = series_of(names, Pattern("{class}/{subject}_{view}_{frame}"))
+    assert [(dict(each.fields), [number for number, _ in each.frames]) for each in found] == [
+        ({"class": "fall", "subject": "Bo", "view": "left"}, [1]),
+        ({"class": "walk", "subject": "Ann", "view": "left"}, [7, 8]),
+    ]
+    assert others == [3]
+    joined, _ = series_of(["walk_1", "fall_2"], Pattern("_{frame}"))
+    assert [number for each in joined for number, _ in each.frames] == [1, 2]
+    for text in ("frame", "{frame}{frame}", "{colour}_{frame}", ""):
+        with pytest.raises(ValueError, match=r"^pattern must hold some of \{frame\}, "):
+            Pattern(text)
+    with pytest.raises(ValueError, match=r"^pattern x_\{frame\} fits none of 4 names, such as fall/Bo_left_1$"):
+        series_of(names, Pattern("x_{frame}"))
+
+
+@SETTINGS
+@given(st.lists(st.text("ab1_", min_size=1, max_size=6), unique=True))
+def test_natural_order_is_total_and_by_value(names: list[str]) -> None:
+    order = sorted(names, key=natural)
+    assert sorted(order[::-1], key=natural) == order
+    numbers = [name for name in order if name.isdecimal()]
+    assert [int(name) for name in numbers] == sorted(map(int, numbers))
+
+
+@pytest.mark.parametrize("name", ["{}_rgb", "frame{}.jpg", "{}_pose", "{}_keypoints_2d", "{:05}_cam1", "a1_{}_b2"])
+def test_both_readers_put_them_in_order(tmp_path: Path, name: str) -> None:
+    """Frame 10 after frame 9."""
+    results = []
+    for t in range(12):
+        pose = np.add(BODY_25, (t, 0, 0))
+        (tmp_path / "wave").mkdir(exist_ok=True)
+        (tmp_path / "wave" / f"{name.format(t)}.json").write_text(frame([pose]))
+        keypoints = np.concatenate([pose[:17, :2], np.full((17, 1), 0.9)], axis=1).ravel().tolist()
+        results.append(f'{{"image_id": "{name.format(t)}.png", "category_id": 1, "keypoints": {keypoints}}}')
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "r.json").write_text(f"[{','.join(sorted(results))}]")
+    for found in (of_openpose(tmp_path / "wave"), of_coco(tmp_path / "results")):
+        (recording,) = found
+        scene = recording.read()
+        np.testing.assert_allclose(scene.together()[0, :, 0, 0], BODY_25[0, 0] + np.arange(12), atol=1e-4)
+        assert scene.problems == ()
