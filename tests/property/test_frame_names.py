@@ -102,7 +102,8 @@ def test_a_pattern_says_it() -> None:
 @given(st.lists(st.text("ab1_", min_size=1, max_size=6), unique=True))
 def test_natural_order_is_total_and_by_value(names: list[str]) -> None:
     order = sorted(names, key=natural)
-    assert sorted(order[::-1], key=natural) == order
+    backwards = order[::-1]
+    assert sorted(backwards, key=natural) == order
     numbers = [name for name in order if name.isdecimal()]
     assert [int(name) for name in numbers] == sorted(map(int, numbers))
 

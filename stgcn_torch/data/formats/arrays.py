@@ -5,6 +5,7 @@ competition (``train_data.npy``) and PaddleVideo's NTU arrays; NAME becomes the 
 ``layout.yaml`` and ``channels.txt`` in the same folder, which ``prepare`` writes; without them both are unknown.
 """
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -69,4 +70,4 @@ def _clips(path: Path) -> list[Recording]:
 
 def _scene(array: Clips, index: int, body: Skeleton | None, channels: tuple[str, ...] | None) -> Scene:
     clip = np.asarray(array[index])
-    return scene_of(clip, channels or (UNNAMED,) * len(clip), body)
+    return replace(scene_of(clip, channels or (UNNAMED,) * len(clip), body), as_stored=True)

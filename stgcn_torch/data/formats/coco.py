@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from stgcn_torch.data.formats.json_files import load_json, numbers, part
+from stgcn_torch.data.formats.json_files import detected, load_json, numbers, part
 from stgcn_torch.data.recordings.frame_names import Pattern, Series, series_of, with_fields
 from stgcn_torch.data.recordings.recording import (
     MAX_FRAMES,
@@ -157,4 +157,4 @@ def _pose(annotation: Mapping[str, Any]) -> Float[np.ndarray, "17 3"]:
     except ValueError as error:
         raise ValueError(f"image {annotation['image_id']}: {error}") from None
     pose[:, 2] = np.clip(pose[:, 2], 0, 1)
-    return np.where(pose[:, 2:] > 0, pose, 0)
+    return detected(pose)

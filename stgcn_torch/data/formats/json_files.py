@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 
 def load_json(path: Path) -> Any:
@@ -30,28 +31,47 @@ def part(parent: Any, key: str, kind: type) -> Any:
 
 
 def numbers(values: Any, allowed: Mapping[int, str]) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """A list of finite numbers, float32.
+    """A list of numbers, float32, some of them finite: the others are of joints that are missing.
 
     Args:
         values: The value in the file.
         allowed: Allowed lengths, each with the name of its format.
 
     Raises:
-        ValueError: The value is no list of finite numbers, or of another length.
+        ValueError: The value is no list of numbers, of another length, or none of them is finite.
     """
     if not isinstance(values, list):
         raise ValueError(f"it has {str(values)[:40]} where a list of numbers belongs")
+    values = [_of_text(value) if isinstance(value, str) else value for value in values]
     strays = [value for value in values if isinstance(value, bool) or not isinstance(value, int | float)]
     if strays:
         raise ValueError(f"it has {strays[0]!r:.40} where a number belongs")
     if len(values) not in allowed:
         kinds = " or ".join(f"{size} ({name})" for size, name in allowed.items())
         raise ValueError(f"it has {len(values)} numbers for a person, must be {kinds}")
-    try:
-        with np.errstate(over="ignore"):
-            array = np.array(values, np.float32)
-    except OverflowError:  # a whole number beyond any float
-        array = np.array([np.inf], np.float32)
-    if not np.isfinite(array).all():
+    with np.errstate(over="ignore"):
+        array = np.array([_float(value) for value in values], np.float32)
+    if not np.isfinite(array).any():
         raise ValueError("it has NaN or infinite values")
     return array
+
+
+def _of_text(value: str) -> float | str:
+    """A number that a program wrote as text; other text as it is."""
+    try:
+        return float(value)
+    except ValueError:
+        return value
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # a whole number beyond any float
+        return np.inf
+
+
+def detected(pose: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "V 3"]:
+    """A pose of x, y and score with zeros for joints whose score is 0 or below, or of which a value is not finite."""
+    fine = np.isfinite(pose).all(axis=1) & (pose[:, 2] > 0)
+    return np.where(fine[:, None], pose, pose.dtype.type(0))

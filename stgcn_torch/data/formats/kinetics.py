@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from stgcn_torch.data.formats.json_files import load_json, numbers, part
+from stgcn_torch.data.formats.json_files import detected, load_json, numbers, part
 from stgcn_torch.data.recordings.recording import (
     MAX_FRAMES,
     Label,
@@ -109,4 +109,5 @@ def _pose(skeleton: Any, frame: int) -> Float[np.ndarray, "18 3"]:
         score = numbers(part(skeleton, "score", list), {18: "18 joints"})
     except ValueError as error:
         raise ValueError(f"frame {frame}: {error}") from None
-    return np.column_stack([np.where(score[:, None] > 0, xy, 0), score])
+    pose = np.column_stack([xy, score])
+    return np.column_stack([detected(pose)[:, :2], np.where(np.isfinite(score), score, 0)])  # as in ST-GCN's data

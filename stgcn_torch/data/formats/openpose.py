@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from stgcn_torch.data.formats.json_files import load_json, numbers, part
+from stgcn_torch.data.formats.json_files import detected, load_json, numbers, part
 from stgcn_torch.data.recordings.frame_names import Pattern, missing_frames, series_of, with_fields
 from stgcn_torch.data.recordings.joint_order import LONGER, bone_length_ratio
 from stgcn_torch.data.recordings.recording import (
@@ -118,7 +118,7 @@ def people_of(path: Path) -> list[Float[np.ndarray, "V 3"]]:
         for person in part(load_json(path), "people", list):
             values = person.get("pose_keypoints_2d", person.get("pose_keypoints")) if isinstance(person, dict) else None
             if values != []:  # only a hand or a face
-                poses.append(numbers(values, SIZES).reshape(-1, 3))
+                poses.append(detected(numbers(values, SIZES).reshape(-1, 3)))
     except ValueError as error:
         raise ValueError(f"{shown(Path(path.name))}: {error}") from None
     return poses

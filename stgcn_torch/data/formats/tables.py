@@ -106,7 +106,10 @@ def _scene(
 
 def _total_score(track: Track, channels: tuple[str, ...]) -> float:
     """The sum of a person's scores, or without scores the number of its detected joints."""
-    return float(track.poses[..., -1].sum() if "score" in channels else track.poses.any(axis=2).sum())
+    if "score" not in channels:
+        return float(track.poses.any(axis=2).sum())
+    scores = track.poses[..., -1]
+    return float(scores[np.isfinite(scores)].sum())
 
 
 def _poses(

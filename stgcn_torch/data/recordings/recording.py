@@ -60,6 +60,7 @@ class Scene:
         label: The class, where the recording itself names it.
         problems: Ignored faults of the files, a line each.
         told: Reason for a layout that was detected from the poses; empty for the format's usual layout.
+        as_stored: Whether the values are an array's, which stay as they are, and not an estimator's or a sensor's.
     """
 
     frames: int
@@ -70,6 +71,7 @@ class Scene:
     label: Label | None = None
     problems: tuple[str, ...] = ()
     told: str = ""
+    as_stored: bool = False
 
     def together(self) -> Clip:
         """The people side by side: (C, T, V, M) float32."""

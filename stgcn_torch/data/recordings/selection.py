@@ -6,6 +6,7 @@ import numpy as np
 
 from stgcn_torch.data.preprocessing.steps import Clip
 from stgcn_torch.data.recordings.joint_mapping import mapped
+from stgcn_torch.data.recordings.missing import without_missing
 from stgcn_torch.data.recordings.recording import UNNAMED, Scene, Track
 from stgcn_torch.skeleton import Skeleton, skeleton
 
@@ -89,6 +90,8 @@ def fitted(scene: Scene, selection: Selection) -> Scene:
     """
     body, channels = selection.body, selection.told[1]
     assert body is not None, "a selection is completed first"
+    if not scene.as_stored and len(told := _names(scene, selection)) == scene.people[0].poses.shape[2]:
+        scene = without_missing(scene, told)
     V, joints = len(body.joints), scene.people[0].poses.shape[1]
     names, rows = _names(scene, selection), _rows(scene, selection)
     if (rows is None and len(names) != len(channels)) or (not scene.joints and joints != V):

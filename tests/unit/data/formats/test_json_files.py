@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from stgcn_torch.data.formats.json_files import load_json, numbers, part
+from stgcn_torch.data.formats.json_files import detected, load_json, numbers, part
 
 
 @pytest.mark.parametrize("content", [b'{"a": 1}', b'\xef\xbb\xbf{"a": 1}', b'{"a":\r\n1}\r\n'])
@@ -34,15 +35,25 @@ def test_a_part_has_its_type(content: Any) -> None:
     ("values", "message"),
     [
         (None, "it has None where a list of numbers belongs"),
-        ([2, "1"], "it has '1' where a number belongs"),
+        ([2, "one"], "it has 'one' where a number belongs"),
         ([True, 2], "it has True where a number belongs"),
         ([1], r"it has 1 numbers for a person, must be 2 \(one joint\) or 4 \(two\)"),
-        ([1, float("nan")], "it has NaN or infinite values"),
-        ([1, 10**400], "it has NaN or infinite values"),
-        ([1, 1e300], "it has NaN or infinite values"),
+        ([float("nan"), float("nan")], "it has NaN or infinite values"),
+        ([10**400, 1e300], "it has NaN or infinite values"),
     ],
     ids=lambda value: str(value)[:20],
 )
 def test_numbers_are_numbers(values: Any, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}$"):
         numbers(values, {2: "one joint", 4: "two"})
+
+
+def test_numbers_may_be_written_as_text() -> None:
+    assert numbers(["2", "-1.5e1"], {2: "one joint"}).tolist() == [2, -15]
+
+
+def test_a_joint_is_detected_by_its_score_and_finite_values() -> None:
+    pose = np.array(
+        [[1, 2, 0.5], [1, 2, 0], [1, 2, -1], [np.nan, 2, 0.5], [1, np.inf, 0.5], [1, 2, np.nan]], np.float32
+    )
+    assert detected(pose).tolist() == [[1, 2, 0.5], *[[0, 0, 0]] * 5]

@@ -110,7 +110,7 @@ BAD = {
     "mixed": (frame([BODY_25, BODY_25[:18]]), r"it has people of 18 and 25 joints"),
     "other": (frame([BODY_25[:18]]), r"it has people of 18 and 25 joints"),
     "nan": (frame([BODY_25 * np.nan]), r"it has NaN or infinite values"),
-    "huge": (frame([BODY_25]).replace("0.1", "1" + "0" * 400, 1), r"it has NaN or infinite values"),
+    "huge": (frame([BODY_25 * 0]).replace("0.0", "1" + "0" * 400), r"it has NaN or infinite values"),
 }
 
 
@@ -125,6 +125,16 @@ def test_a_frame_that_cannot_be_read_is_empty_and_told_of(tmp_path: Path, name: 
     assert problem.startswith("1 of 10 frames are taken as empty; video_000000000004_keypoints.json: ")
     with pytest.raises(ValueError, match=f"^{reason}$"):
         raise ValueError(problem.split("keypoints.json: ")[1])
+
+
+def test_a_joint_without_a_score_or_a_number_is_missing_and_costs_no_other(tmp_path: Path) -> None:
+    folder, poses = video(tmp_path / "one"), np.array(BODY_25)
+    poses[4], poses[5], poses[6] = (-1, -1, 0), (900, 900, -0.1), (np.nan, 1, 0.9)
+    (folder / "video_000000000004_keypoints.json").write_text(frame([poses]))
+    scene = read_folder(folder)
+    assert scene.problems == ()
+    there = scene.together()[:, 4, :, 0].any(axis=0)
+    assert np.flatnonzero(~there).tolist() == [4, 5, 6]
 
 
 def test_a_folder_of_which_no_frame_can_be_read_is_refused(tmp_path: Path) -> None:
