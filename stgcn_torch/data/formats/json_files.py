@@ -8,15 +8,18 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from stgcn_torch.data.formats.text_files import bytes_of, encoding_of
+
 
 def load_json(path: Path) -> Any:
-    """The object in a JSON file, with or without a byte order mark.
+    """The object in a JSON file: UTF-8, or UTF-16 or 32 with a byte order mark; gzipped if its name ends so.
 
     Raises:
-        ValueError: The file is truncated, no JSON, or nested too deeply.
+        ValueError: The file is truncated, no JSON, nested too deeply, or too large when it is unpacked.
     """
+    content = bytes_of(path)
     try:
-        return json.loads(path.read_bytes().decode("utf-8-sig"))
+        return json.loads(content.decode(encoding_of(content)))
     except (ValueError, RecursionError) as error:
         reason = "it nests too deeply" if isinstance(error, RecursionError) else str(error).split("\n")[0]
         raise ValueError(f"it is no JSON: {reason}") from None

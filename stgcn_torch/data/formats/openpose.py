@@ -24,7 +24,7 @@ from stgcn_torch.data.recordings.recording import (
     Scene,
     by_number,
     files_in,
-    hidden,
+    kind_of,
     recording,
     shown,
 )
@@ -87,7 +87,10 @@ def read_folder(folder: Path) -> Scene:
 
 def frames_in(folder: Path) -> list[Path]:
     """The JSON files of a folder, or the single file."""
-    return [path for path in folder.glob("*.json") if not hidden(path, folder)] if folder.is_dir() else [folder]
+    if not folder.is_dir():
+        return [folder]
+    paths = (path for path in folder.iterdir() if kind_of(path) == ".json" and path.is_file())
+    return sorted(path for path in paths if not path.name.startswith("."))
 
 
 def read(frames: Frames) -> Scene:

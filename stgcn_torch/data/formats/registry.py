@@ -1,15 +1,15 @@
 """Detection of a source's format, by the content of its files rather than by their names where possible."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import partial
-from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from stgcn_torch.data.formats import arrays, class_folders, coco, kinetics, ntu, openpose, pyskl, tables
+from stgcn_torch.data.formats.text_files import start_of
 from stgcn_torch.data.recordings.frame_names import Pattern, with_fields
-from stgcn_torch.data.recordings.recording import Recording
+from stgcn_torch.data.recordings.recording import Recording, kind_of, walk
 
 FORMATS: dict[str, Callable[[Path], list[Recording]]] = {
     "arrays": arrays.recordings,
@@ -27,8 +27,8 @@ APART = {"kinetics": "kinetics_tracked", "ntu": "ntu_active"}  # readers that fo
 SUFFIXES = {".skeleton": "ntu", ".json": None, ".csv": "csv", ".pkl": "pyskl", ".pickle": "pyskl"}
 JSON = {  # patterns near the start of a file, each in one format only
     "openpose": re.compile(rb'"people"\s*:'),
-    "kinetics": re.compile(rb'"(?:frame_index|skeleton)"\s*:|"data"\s*:\s*\['),
-    "coco": re.compile(rb'"(?:annotations|images|image_id)"\s*:'),
+    "kinetics": re.compile(rb'"frame_index"\s*:|"data"\s*:\s*\['),
+    "coco": re.compile(rb'"(?:annotations|images|image_id|categories)"\s*:'),
 }
 START = 1 << 16  # bytes
 LOOKED_AT = 100  # largest number of files of a suffix that are examined
@@ -87,20 +87,21 @@ def format_of(root: Path) -> str:
         raise FileNotFoundError(f"no file or folder {root}")
     if root.suffix == ".npy" or (root.is_dir() and any(map(arrays.is_array, root.glob("*data*.npy")))):
         return "arrays"
+    files: dict[str, list[Path]] = defaultdict(list)
+    for path in walk(root) if root.is_dir() else [root]:
+        files[kind_of(path)].append(path)
     for suffix, form in SUFFIXES.items():
-        files = root.rglob(f"*{suffix}") if root.is_dir() else [root] * (root.suffix == suffix)
-        votes = Counter(vote for path in islice(files, LOOKED_AT) if (vote := form or _json_format(path)))
+        votes = Counter(vote for path in files[suffix][:LOOKED_AT] if (vote := form or _json_format(path)))
         if votes:
             return votes.most_common(1)[0][0]
-    if root.is_dir() and next(root.rglob("*.npy"), None):
+    if root.is_dir() and files[".npy"]:
         return "class_folders"
     raise ValueError(f"{root} is of no format known; give input_format= one of {', '.join(FORMATS)}")
 
 
 def _json_format(path: Path) -> str | None:
     try:
-        with path.open("rb") as file:
-            start = file.read(START)
-    except OSError:
+        start = start_of(path, START)
+    except (OSError, ValueError):
         return None
     return next((form for form, pattern in JSON.items() if pattern.search(start)), None)

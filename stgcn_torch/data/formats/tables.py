@@ -6,12 +6,14 @@ undetected joints. A file in a class folder, as in ``class_folders``, has that c
 """
 
 import csv
+import io
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from stgcn_torch.data.formats.text_files import bytes_of, encoding_of
 from stgcn_torch.data.recordings.recording import (
     MAX_FRAMES,
     Recording,
@@ -36,7 +38,8 @@ def recordings(root: Path) -> list[Recording]:
 def read_table(path: Path) -> Scene:
     """The people of one file, in falling order of their sums of scores; ValueError names the wrong line."""
     people: dict[str, dict[int, dict[str, list[float]]]] = defaultdict(lambda: defaultdict(dict))
-    with path.open(newline="", encoding="utf-8-sig", errors="backslashreplace") as file:
+    content = bytes_of(path)
+    with io.StringIO(content.decode(encoding_of(content), "backslashreplace"), newline="") as file:
         delimiter = max(",;\t", key=file.readline(1 << 16).count)
         file.seek(0)
         rows = csv.DictReader(file, delimiter=delimiter, skipinitialspace=True, strict=True)

@@ -22,7 +22,7 @@ OF_RECORDINGS: Final = re.compile(
     r"c|cam|camera|view|v|vid|video|clip|take|trial|try|rep|r|set|part|scene|seq|sequence|session|s|sub|subj|subject|p"
     r"|person|id|player|actor|a|action|class|label"
 )
-ENDING: Final = re.compile(r"(?:_keypoints(?:_[23]d)?|\.(?:jpe?g|png|bmp))+$", re.IGNORECASE)  # of every frame
+ENDING: Final = re.compile(r"(?:_keypoints(?:_[23]d)?|\.(?:jpe?g|png|bmp|json))+$", re.IGNORECASE)  # of every frame
 WIDE: Final = 3  # digits of a number with leading zeros, as programs number frames
 FIELDS: Final = {  # of a pattern, and what each matches
     "frame": r"\d+",

@@ -1,7 +1,7 @@
 """Results of a reader: a recording that has not been read yet, and the scene in it."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -119,12 +119,35 @@ def recording(path: Path, root: Path, read: Callable[[Path], Scene]) -> Recordin
 def files_in(root: Path, suffix: str) -> list[Path]:
     """The files with a suffix under a folder, in the order of their paths; the root if it is a file itself.
 
-    Hidden files are ignored: macOS puts a ``._NAME`` beside each NAME on foreign disks.
+    The suffix may be written in capitals, and ``.gz`` behind it.
     """
     if not root.is_dir():
         return [root]
-    paths = (path for path in root.rglob(f"*{suffix}") if not hidden(path, root))
-    return sorted(paths, key=by_number)
+    return sorted((path for path in walk(root) if kind_of(path) == suffix), key=by_number)
+
+
+def kind_of(path: Path) -> str:
+    """The suffix of a path in small letters, without ``.gz`` behind it."""
+    return Path(path.name.lower().removesuffix(".gz")).suffix
+
+
+def walk(root: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    """The files under a folder. Links to folders are followed, but not into a folder that they lie in.
+
+    Hidden files are ignored: macOS puts a ``._NAME`` beside each NAME on foreign disks.
+
+    Args:
+        root: The folder.
+        above: The folders that it was reached through, without links.
+    """
+    above |= {root.resolve()}
+    for path in sorted(root.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_file():
+            yield path
+        elif path.is_dir() and path.resolve() not in above:
+            yield from walk(path, above)
 
 
 def hidden(path: Path, root: Path) -> bool:

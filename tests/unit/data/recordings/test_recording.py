@@ -76,3 +76,19 @@ def test_hidden_files_are_no_source(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     assert files_in(tmp_path, ".json") == [tmp_path / "a.json", tmp_path / "deep" / "c.json"]
     assert files_in(tmp_path / "d.txt", ".json") == [tmp_path / "d.txt"]
+
+
+def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
+    for name in ("set/sit/1.json", "elsewhere/wave/2.json", "elsewhere/3.JSON", "set/.hidden/4.json", "set/5.json.gz"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    root = tmp_path / "set"
+    (root / "linked").symlink_to(tmp_path / "elsewhere")
+    (root / "6.json").symlink_to(root / "sit" / "1.json")
+    (root / "nowhere.json").symlink_to(root / "none")
+    (root / "sit" / "up").symlink_to(root)
+    (tmp_path / "elsewhere" / "wave" / "back").symlink_to(root)
+    found = [path.relative_to(root).as_posix() for path in files_in(root, ".json")]
+    once = ["5.json.gz", "6.json", "linked/3.JSON", "linked/wave/2.json", "sit/1.json"]
+    assert sorted(name for name in found if "back" not in name) == once
+    assert not any("up/" in name or name.count("linked") > 1 for name in found)
