@@ -2,6 +2,7 @@
 
 import csv
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -183,12 +184,25 @@ def run(config: DictConfig) -> None:
     _report(collection, len(listed), len(entries), out)
 
 
+def found_in(collection: Collection) -> str:
+    """Which classes and splits the recordings have, in a line."""
+    classes, _ = classes_of([row.label for row in collection.rows])
+    named = ", ".join(classes[:SHOWN]) + (", ..." if len(classes) > SHOWN else "")
+    parts = [f"{len(classes)} {'class' if len(classes) == 1 else 'classes'}: {named}" if classes else "no classes"]
+    for column in dict.fromkeys(name for row in collection.rows for name in row.columns):
+        values = Counter(value for row in collection.rows if (value := row.columns.get(column)))
+        if {*values} <= {"train", "val", "test", "in"}:
+            parts.append(f"{column}: {', '.join(f'{count} {value}' for value, count in sorted(values.items()))}")
+    return "; ".join(parts)
+
+
 def _report(collection: Collection, listed: int, entries: int, out: Path) -> None:
     body, channels = collection.selection.told
     used = entries - len(collection.left_out)
     skipped = f", {listed - entries} skipped" if listed > entries else ""
     print(f"{used} of {entries} recordings{skipped}")
     print(f"{len(collection.rows)} clips in {out}: {', '.join(channels)} of {body.name}")
+    print(found_in(collection))
     _say_built(collection.selection)
     if collection.crowd:
         are = "person is" if collection.crowd == 1 else "people are"

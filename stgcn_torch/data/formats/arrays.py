@@ -1,7 +1,8 @@
 """Reader of arrays of clips (N, C, T, V, M), or of one (C, T, V, M) or (C, T, V), with their labels if there are any.
 
-Labels of ``NAMEdata.npy`` are in ``NAMElabel.npy``, ``NAMElabels.npy`` or the same in ``.pkl``, as in the skating
-competition (``train_data.npy``) and PaddleVideo's NTU arrays; NAME becomes the split. Layout and channels come from
+Labels of ``NAMEdataREST.npy`` are in ``NAMElabelREST.npy``, ``NAMElabelsREST.npy`` or the same in ``.pkl``, as in the
+skating competition (``train_data.npy``), PaddleVideo's NTU arrays and PP-Human's (``train_data_ur_fall_50.npy``); NAME
+becomes the split. Layout and channels come from
 ``layout.yaml`` and ``channels.txt`` in the same folder, which ``prepare`` writes; without them both are unknown.
 """
 
@@ -52,8 +53,8 @@ def _clips(path: Path) -> list[Recording]:
         array = array[None] if array.ndim == 4 else array[None, ..., None]
     if array.ndim != 5 or array.dtype.kind not in "fiu":
         raise ValueError(f"{shown(path)} must hold numbers (N, C, T, V, M), got {array.dtype} {array.shape}")
-    prefix, word_data, _ = path.stem.partition("data")
-    names = [f"{prefix}{word}{suffix}" for word in ("label", "labels") for suffix in (".npy", ".pkl")]
+    prefix, word_data, rest = path.stem.partition("data")
+    names = [f"{prefix}{word}{rest}{suffix}" for word in ("label", "labels") for suffix in (".npy", ".pkl")]
     label_files = [file for name in names if word_data and (file := path.with_name(name)).is_file()]
     labels = read_labels(label_files[0], len(array)).tolist() if label_files else [None] * len(array)
     columns = {"split": prefix.strip("_")} if word_data and prefix.strip("_") else {}

@@ -69,10 +69,15 @@ def _contents(path: Path, _written: int, pattern: Pattern | None) -> tuple[dict[
     data = load_json(path)
     annotations = data if isinstance(data, list) else part(data, "annotations", list)
     by_image: dict[Any, list[Mapping[str, Any]]] = defaultdict(list)
+    without = 0  # annotations without keypoints, such as boxes
     for annotation in annotations:
         if not isinstance(annotation, dict) or not isinstance(annotation.get("image_id"), int | str):
             raise ValueError(f"it has {str(annotation)[:40]} where an annotation with an image_id belongs")
-        by_image[annotation["image_id"]].append(annotation)
+        if annotation.get("keypoints"):
+            by_image[annotation["image_id"]].append(annotation)
+        elif isinstance(data, list):
+            by_image.setdefault(annotation["image_id"], [])
+        without += not annotation.get("keypoints")
     images = [{"id": name} for name in by_image] if isinstance(data, list) else part(data, "images", list)
     folders: dict[str, list[Frame]] = defaultdict(list)
     for image in images:
@@ -88,6 +93,10 @@ def _contents(path: Path, _written: int, pattern: Pattern | None) -> tuple[dict[
         for folder, frames in folders.items()
         for name, found in _videos(folder, frames, isinstance(data, list), pattern)
     }
+    if without and by_name:
+        has = "1 annotation has" if without == 1 else f"{without} annotations have"
+        first = next(iter(by_name))
+        by_name[first] = by_name[first]._replace(told=(*by_name[first].told, f"{has} no keypoints, and left out"))
     return by_name, by_image
 
 

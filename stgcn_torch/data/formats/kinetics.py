@@ -1,6 +1,6 @@
 """Reader of Kinetics-skeleton: one JSON file per clip, OpenPose's 18 joints, its label inside or in a file.
 
-The label of ``kinetics_train/CLIP.json`` is in ``kinetics_train_label.json`` beside the folder, or in the clip. As in
+The label of ``kinetics_train/CLIP.json`` is in ``kinetics_train_label.json`` beside the folder or in it, or in the clip. As in
 the data of the released ST-GCN, the people of a frame are the two of the first five with the largest sum of scores, the
 larger first, so that one place may show different people over time; a joint of score zero is at zero. Unlike in those
 data, coordinates are not shifted by 0.5 (``preprocessing.center`` does better), and a clip starts at its first frame.
@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from stgcn_torch.data.formats.json_files import detected, load_json, numbers, part
+from stgcn_torch.data.recordings.labels import number_of
 from stgcn_torch.data.recordings.recording import (
     MAX_FRAMES,
     Label,
@@ -56,14 +57,14 @@ def recordings(root: Path, people: Callable[[Frames], list[Track]] = surest) -> 
     files = files_in(root, ".json")
     clips, labels = [], {folder: _labels(folder) for folder in {path.parent for path in files}}
     for path in files:
-        if path.stem.endswith("_label") and path != root:
+        if path.stem.endswith(("_label", "_labels")) and path != root:
             continue
         split = SPLIT.search(path.parent.name)
         clips.append(
             Recording(
                 recording(path, root, read_clip).source,
                 partial(read_clip, path, people),
-                labels[path.parent].get(path.stem),
+                labels[path.parent].get(path.stem) or labels[path.parent].get(path.name),
                 columns={"split": split[1]} if split and path != root else {},
             )
         )
@@ -71,8 +72,11 @@ def recordings(root: Path, people: Callable[[Frames], list[Track]] = surest) -> 
 
 
 def _labels(folder: Path) -> dict[str, Label]:
-    file = folder.with_name(f"{folder.name}_label.json")
-    if not file.is_file():
+    """The labels of a folder's clips, from the file beside it or else from the only one inside; keys are names."""
+    inside = [path for path in sorted(folder.glob("*.json")) if path.stem.endswith(("_label", "_labels"))]
+    beside = [path for end in ("label", "labels") if (path := folder.with_name(f"{folder.name}_{end}.json")).is_file()]
+    file = next(iter(beside or inside), None)
+    if file is None:
         return {}
     try:
         labels = load_json(file)
@@ -84,7 +88,9 @@ def _labels(folder: Path) -> dict[str, Label]:
 
 
 def _label(entry: Mapping[str, Any]) -> Label | None:
-    name, number = part(entry, "label", str), part(entry, "label_index", int)
+    name, number = part(entry, "label", str), number_of(entry.get("label_index"))
+    if number is None:
+        raise ValueError("it has no 'label_index' that is a whole number")
     return Label(" ".join(name.split()) or str(number), number) if number >= 0 else None
 
 

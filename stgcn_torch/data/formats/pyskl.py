@@ -1,8 +1,9 @@
 """Reader of PYSKL's and MMAction2's pickles: ``annotations``, one a clip, and ``split``, names of clips.
 
-A pickle is read as data, without running code. A clip's ``keypoint`` is (M, T, V, C); ``keypoint_score`` is (M, T, V)
-where joints come from a detector. The splits ``xsub_train`` and ``xsub_val`` become ``train`` and ``val`` in the column
-``xsub`` of the manifest; a split of the plain name ``train`` becomes ``train`` in the column ``split``.
+A pickle is read as data, without running code. A clip's ``keypoint`` is (M, T, V, C), or (T, V, C) of one person;
+``keypoint_score`` is (M, T, V) where joints come from a detector. Labels are numbers or names of classes. The splits
+``xsub_train`` and ``xsub_val`` become ``train`` and ``val`` in the column ``xsub`` of the manifest, ``train`` in the column
+``split``, ``train2`` in the column ``split2``; of any other name a column has ``in``.
 """
 
 import re
@@ -17,9 +18,11 @@ import numpy as np
 from convert.pickle.errors import about
 from convert.pickle.files import contents
 from convert.pickle.unpickle import unpickle_views
-from stgcn_torch.data.recordings.recording import Label, Recording, Scene, scene_of, shown
+from stgcn_torch.data.recordings.labels import labels_of
+from stgcn_torch.data.recordings.recording import Recording, Scene, files_in, scene_of, shown, shown_text
 
-SPLIT = re.compile(r"(?:(.+)_)?(train|val|test)")
+SPLIT = re.compile(r"(?:(.+)_)?(train|val|test)(\d*)")
+SHAPES = ("img_shape", "original_shape")  # height and width of the images, in pixels
 CHANNELS = {(2, False): ("x", "y"), (2, True): ("x", "y", "score"), (3, False): ("x", "y", "z")}
 CHANNELS[3, True] = (*CHANNELS[3, False], "score")
 LAYOUTS = {(17, "2D"): "coco", (18, "2D"): "openpose", (25, "2D"): "fsd10", (25, "3D"): "ntu-rgb+d"}
@@ -31,7 +34,7 @@ def recordings(root: Path) -> list[Recording]:
     Raises:
         ValueError: A pickle is unsafe, unreadable, or holds something else.
     """
-    files = sorted(path for path in root.iterdir() if path.suffix in (".pkl", ".pickle")) if root.is_dir() else [root]
+    files = [*files_in(root, ".pkl"), *files_in(root, ".pickle")] if root.is_dir() else [root]
     return [clip for path in files for clip in _clips(path)]
 
 
@@ -40,15 +43,32 @@ def _clips(path: Path) -> list[Recording]:
         data = contents(path)
     content = unpickle_views(data, source=shown(path))
     annotations = content.get("annotations") if isinstance(content, Mapping) else content
+    if isinstance(content, Mapping) and "keypoint" in content:
+        annotations = [content]  # of one clip, as a demo writes it
     if not isinstance(annotations, list) or not all(isinstance(clip, Mapping) for clip in annotations):
         raise ValueError(f"{shown(path)} must hold a list of annotations, got {type(annotations).__name__}")
     splits = content.get("split") or {} if isinstance(content, Mapping) else {}
     columns = _columns(splits, shown(path))
+    names = content.get("classes") if isinstance(content, Mapping) else None
+    labels = labels_of([clip.get("label") for clip in annotations], names)
     clips = []
-    for i, clip in enumerate(annotations):
+    for i, (clip, label) in enumerate(zip(annotations, labels, strict=True)):
         name = str(clip.get("frame_dir", clip.get("filename", i)))
-        clips.append(Recording(name, partial(_scene, clip), _label(clip), columns=columns.get(name, {})))
+        shapes = {key: "x".join(map(str, clip[key])) for key in SHAPES if _is_shape(clip.get(key))}
+        facts = columns.get(name, {}) | shapes
+        if isinstance(label, str):
+            clips.append(Recording(shown_text(name), partial(_refused, label), columns=facts))
+        else:
+            clips.append(Recording(shown_text(name), partial(_scene, clip), label, columns=facts))
     return clips
+
+
+def _refused(reason: str) -> Scene:
+    raise ValueError(reason)
+
+
+def _is_shape(value: object) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 2 and all(type(size) is int for size in value)
 
 
 def _columns(splits: object, source: str) -> dict[str, dict[str, str]]:
@@ -57,23 +77,19 @@ def _columns(splits: object, source: str) -> dict[str, dict[str, str]]:
     columns: dict[str, dict[str, str]] = defaultdict(dict)
     for split, names in splits.items():
         match = SPLIT.fullmatch(str(split))
-        column, value = (match[1] or "split", match[2]) if match else ("split", str(split))
+        column, value = (f"{match[1] or 'split'}{match[3]}", match[2]) if match else (shown_text(str(split)), "in")
         for name in names:
             columns[str(name)][column] = value
     return columns
 
 
-def _label(clip: Mapping[Any, Any]) -> Label | None:
-    label = clip.get("label")
-    if isinstance(label, bool) or not isinstance(label, int | np.integer) or label < 0:
-        return None
-    return Label(str(label), int(label))
-
-
 def _scene(clip: Mapping[Any, Any]) -> Scene:
     keypoint, score = clip.get("keypoint"), clip.get("keypoint_score")
-    if not isinstance(keypoint, np.ndarray) or keypoint.dtype.kind != "f" or keypoint.ndim != 4:
-        raise ValueError(f"keypoint must be an array (M, T, V, C), got {_kind(keypoint)}")
+    if isinstance(keypoint, np.ndarray) and keypoint.ndim == 3:  # of one person
+        keypoint = keypoint[None]
+        score = score[None] if isinstance(score, np.ndarray) and score.ndim == 2 else score
+    if not isinstance(keypoint, np.ndarray) or keypoint.dtype.kind not in "fiu" or keypoint.ndim != 4:
+        raise ValueError(f"keypoint must be an array (M, T, V, C) or (T, V, C), got {_kind(keypoint)}")
     M, T, V, C = keypoint.shape
     if score is not None and (not isinstance(score, np.ndarray) or score.dtype.kind != "f" or score.shape != (M, T, V)):
         raise ValueError(f"keypoint_score must be an array (M, T, V) = {(M, T, V)}, got {_kind(score)}")

@@ -1,6 +1,5 @@
 """Results of a reader: a recording that has not been read yet, and the scene in it."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -157,7 +156,12 @@ def hidden(path: Path, root: Path) -> bool:
 
 def shown(path: Path) -> str:
     """A path as printable text: bytes that are not UTF-8, and characters that cannot be printed, are escaped."""
-    text = os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+    return shown_text(path.as_posix())
+
+
+def shown_text(text: str) -> str:
+    """A name from a file as printable text, as in ``shown``."""
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

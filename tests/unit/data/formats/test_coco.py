@@ -123,7 +123,11 @@ def test_a_folder_above_is_the_class(tmp_path: Path) -> None:
     [
         ([7], [], r"it has 7 where an image with an id belongs"),
         ([image(0, "0.jpg")], [7], r"it has 7 where an annotation with an image_id belongs"),
-        ([image(0, "0.jpg")], [{"image_id": 0}], r"image 0: it has None where a list of numbers belongs"),
+        (
+            [image(0, "0.jpg")],
+            [{"image_id": 0, "keypoints": "x"}],
+            r"image 0: it has x where a list of numbers belongs",
+        ),
         ([image(0, "0.jpg")], [person(0) | {"keypoints": [1] * 54}], r"image 0: it has 54 numbers for a person, .*"),
         ([image(0, "0.jpg", frame_id="x")], [], r"it has no 'frame_id' that is a int"),
         ([image(0, "0.jpg", frame_id=0), image(1, "1.jpg")], [], r"only some of its images have a frame_id.*"),
@@ -133,6 +137,15 @@ def test_refuses_what_is_no_annotation(tmp_path: Path, images: list[Any], annota
     (video,) = recordings(saved(tmp_path, images, annotations))
     with pytest.raises(ValueError, match=f"^{message}$"):
         video.read()
+
+
+def test_an_annotation_without_keypoints_is_passed_over_and_told(tmp_path: Path) -> None:
+    boxes = [{"image_id": 0, "category_id": 2, "bbox": [0, 0, 9, 9]}, {"image_id": 1, "keypoints": []}]
+    images = [image(0, "0.jpg"), image(1, "1.jpg")]
+    (video,) = recordings(saved(tmp_path, images, [person(0), *boxes, person(1)]))
+    scene = video.read()
+    assert (scene.frames, scene.problems) == (2, ("2 annotations have no keypoints, and left out",))
+    assert scene.together().any(axis=(0, 2, 3)).all()
 
 
 def test_one_bad_file_leaves_the_others(tmp_path: Path) -> None:
