@@ -1,9 +1,10 @@
 """Reader of Kinetics-skeleton: one JSON file per clip, OpenPose's 18 joints, its label inside or in a file.
 
-The label of ``kinetics_train/CLIP.json`` is in ``kinetics_train_label.json`` beside the folder or in it, or in the clip. As in
-the data of the released ST-GCN, the people of a frame are the two of the first five with the largest sum of scores, the
-larger first, so that one place may show different people over time; a joint of score zero is at zero. Unlike in those
-data, coordinates are not shifted by 0.5 (``preprocessing.center`` does better), and a clip starts at its first frame.
+The label of ``kinetics_train/CLIP.json`` is in ``kinetics_train_label.json`` beside the folder or in it, or in the
+clip. As in the data of the released ST-GCN, the people of a frame are the two of the first five with the largest sum of
+scores, the larger first, so that one place may show different people over time; a joint of score zero is at zero.
+Unlike in those data, coordinates are not shifted by 0.5 (``preprocessing.center`` does better), and a clip starts at
+its first frame.
 """
 
 import re

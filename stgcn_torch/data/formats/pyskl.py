@@ -2,8 +2,8 @@
 
 A pickle is read as data, without running code. A clip's ``keypoint`` is (M, T, V, C), or (T, V, C) of one person;
 ``keypoint_score`` is (M, T, V) where joints come from a detector. Labels are numbers or names of classes. The splits
-``xsub_train`` and ``xsub_val`` become ``train`` and ``val`` in the column ``xsub`` of the manifest, ``train`` in the column
-``split``, ``train2`` in the column ``split2``; of any other name a column has ``in``.
+``xsub_train`` and ``xsub_val`` become ``train`` and ``val`` in the column ``xsub`` of the manifest, ``train`` in the
+column ``split``, ``train2`` in the column ``split2``; of any other name a column has ``in``.
 """
 
 import re

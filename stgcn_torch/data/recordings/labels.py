@@ -37,8 +37,10 @@ def number_of(value: object) -> int | None:
     """A whole number, which may be a text or a float; None for anything else."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating | str):
         return None
+    if isinstance(value, int):
+        return int(value)
     try:
         number = float(value)
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
-    return int(value) if isinstance(value, int) else int(number) if number.is_integer() else None
+    return int(number) if number.is_integer() else None

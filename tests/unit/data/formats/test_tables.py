@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from stgcn_torch.data.formats.tables import read_table, recordings
+from stgcn_torch.data.formats.tables import COLUMNS, read_table, recordings
 from stgcn_torch.data.recordings.recording import Label
 
 
@@ -102,3 +104,64 @@ def test_a_folder_above_is_the_class(tmp_path: Path) -> None:
     found = recordings(tmp_path)
     assert [each.source for each in found] == ["Ann/spin/clip_9.csv", "Ann/spin/clip_10.csv"]
     assert {(each.label, each.group) for each in found} == {(Label("spin"), "Ann")}
+
+
+@st.composite
+def headers(draw: st.DrawFn) -> dict[str, str]:
+    """A name that programs use for each column, in random order, some with capitals or blanks."""
+    names = {column: draw(st.sampled_from(aliases)) for column, aliases in COLUMNS.items() if column != "time"}
+    forms = [str, str.upper, lambda name: name.replace("_", " ").title()]
+    return {column: draw(st.sampled_from(forms))(names[column]) for column in draw(st.permutations(sorted(names)))}
+
+
+@settings(deadline=None, derandomize=True, database=None, max_examples=100)
+@given(names=headers(), joints=st.permutations(["Hip", "Knee", "Foot"]))
+def test_columns_of_any_usual_name_and_order(
+    names: dict[str, str], joints: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Two videos of two people each."""
+    rows = [",".join([*names.values(), "note"])]
+    for video, person, frame in np.ndindex(2, 2, 4):
+        for v, joint in enumerate(joints):
+            row = {"frame": frame, "person": f"p{person}", "joint": joint, "x": 10 * video + person + 1, "y": frame + 1}
+            row |= {"z": v + 1, "score": 0.9 - person / 2, "label": ("walk", "fall")[video], "video": f"v{video}"}
+            rows.append(",".join(str(row[column]) for column in names) + ",hello")
+    path = saved(tmp_path_factory.mktemp("tables"), *rows)
+    for video, found in enumerate(recordings(path)):
+        scene = found.read()
+        assert (found.source, scene.label) == (f"a.csv:v{video}", Label(("walk", "fall")[video]))
+        assert scene.problems == ("columns that are not used: note",)
+        assert (scene.channels, scene.joints) == (("x", "y", "z", "score"), tuple(joints))
+        clip = scene.together()
+        assert clip.shape == (4, 4, 3, 2)
+        for person, frame, v in np.ndindex(2, 4, 3):
+            expected = [10 * video + person + 1, frame + 1, v + 1, 0.9 - person / 2]
+            np.testing.assert_allclose(clip[:, frame, v, person], expected, rtol=1e-6)
+
+
+def test_times_are_counted_and_told(tmp_path: Path) -> None:
+    scene = read_table(saved(tmp_path, "timestamp,joint,x,y", "0.08,Hip,3,1", "0.00,Hip,1,1", "0.04,Hip,2,1"))
+    assert scene.together()[0, :, 0, 0].tolist() == [1, 2, 3]
+    assert scene.problems == ("frames are counted in the order of timestamp",)
+    with pytest.raises(ValueError, match=r"^line 2: time must be a number, got ''$"):
+        read_table(saved(tmp_path, "time,joint,x,y", ",Hip,3,1", name="b.csv"))
+
+
+def test_joints_from_one_are_told(tmp_path: Path) -> None:
+    (line,) = read_table(saved(tmp_path, "frame,joint,x,y", "0,1,3,1", "0,2,1,1")).problems
+    assert line.startswith("no joint has the number 0")
+    assert read_table(saved(tmp_path, "frame,joint,x,y", "0,0,3,1", "0,2,1,1", name="b.csv")).problems == ()
+
+
+def test_a_recording_is_of_one_class(tmp_path: Path) -> None:
+    lines = ("frame,joint,x,y,label", "0,Hip,3,1,walk", "1,Hip,3,1,fall")
+    with pytest.raises(ValueError, match=r"^it is of the classes walk, fall, must be of one$"):
+        read_table(saved(tmp_path, *lines))
+    (found,) = recordings(saved(tmp_path, "frame,joint,x,y,class", "0,Hip,3,1,4", name="b.csv"))
+    assert found.read().label == Label("4", 4)
+
+
+def test_a_file_that_cannot_be_read_is_one_recording_that_says_so(tmp_path: Path) -> None:
+    (bad,) = recordings(saved(tmp_path, "frame,joint,x,y,video", "0,Hip,3,1,a", "x,Hip,3,1,b"))
+    with pytest.raises(ValueError, match=r"^line 3: "):
+        bad.read()
