@@ -1,5 +1,7 @@
 """Reader of COCO keypoint JSON: ``images`` and ``annotations``, or a detector's bare list of results.
 
+Joints are those that ``categories`` name, in their order, or else COCO's 17.
+
 Images of one ``video_id``, or else those of one folder whose names differ by the number of the frame alone
 (``frame_names``), are the frames of one recording, in the order of ``frame_id`` or else of that number. A list of
 results lacks the images that show nobody: missing numbers are empty frames. If every annotation has a ``track_id``, it
@@ -19,6 +21,7 @@ from jaxtyping import Float
 
 from stgcn_torch.data.formats.json_files import detected, load_json, numbers, part
 from stgcn_torch.data.recordings.frame_names import Pattern, Series, series_of, with_fields
+from stgcn_torch.data.recordings.named_joints import layout_of
 from stgcn_torch.data.recordings.recording import (
     MAX_FRAMES,
     Recording,
@@ -44,6 +47,14 @@ Frame = tuple[str, int | None, Any]  # name of an image, its frame_id, its id
 Annotations = Mapping[Any, list[Mapping[str, Any]]]  # of each image
 
 
+class Contents(NamedTuple):
+    """A file: the images of each recording, the annotations, and names of the joints if it has them."""
+
+    videos: dict[str, Images]
+    annotations: Annotations
+    joints: tuple[str, ...]
+
+
 def recordings(root: Path, pattern: Pattern | None = None) -> list[Recording]:
     """The recordings of a file, or of every file under a folder; errors of an unreadable file come when it is read."""
     return [video for path in files_in(root, ".json") for video in _recordings(path, root, pattern)]
@@ -52,7 +63,7 @@ def recordings(root: Path, pattern: Pattern | None = None) -> list[Recording]:
 def _recordings(path: Path, root: Path, pattern: Pattern | None) -> list[Recording]:
     whole = recording(path, root, lambda path: _scene(path, None, pattern))
     try:
-        videos = _contents(path, path.stat().st_mtime_ns, pattern)[0]
+        videos = _contents(path, path.stat().st_mtime_ns, pattern).videos
     except (ValueError, OSError):
         return [whole]
     found = []
@@ -64,8 +75,8 @@ def _recordings(path: Path, root: Path, pattern: Pattern | None) -> list[Recordi
 
 
 @lru_cache(maxsize=1)  # the recordings of a file are read one after the other
-def _contents(path: Path, _written: int, pattern: Pattern | None) -> tuple[dict[str, Images], Annotations]:
-    """The images of each recording in a file, and the annotations by image; ``_written`` is the file's time."""
+def _contents(path: Path, _written: int, pattern: Pattern | None) -> Contents:
+    """What a file holds; ``_written`` is its time."""
     data = load_json(path)
     annotations = data if isinstance(data, list) else part(data, "annotations", list)
     by_image: dict[Any, list[Mapping[str, Any]]] = defaultdict(list)
@@ -97,7 +108,30 @@ def _contents(path: Path, _written: int, pattern: Pattern | None) -> tuple[dict[
         has = "1 annotation has" if without == 1 else f"{without} annotations have"
         first = next(iter(by_name))
         by_name[first] = by_name[first]._replace(told=(*by_name[first].told, f"{has} no keypoints, and left out"))
-    return by_name, by_image
+    return Contents(by_name, by_image, _joints(data, by_image))
+
+
+def _joints(data: Any, annotations: Annotations) -> tuple[str, ...]:
+    """The names of joints in the categories of annotations that have keypoints; empty if there are none.
+
+    Raises:
+        ValueError: They have joints of several categories.
+    """
+    categories = data.get("categories") if isinstance(data, dict) else None
+    if not isinstance(categories, list):
+        return ()
+    used = {each.get("category_id") for image in annotations.values() for each in image}
+    lists = {
+        tuple(map(str, names))
+        for each in categories
+        if isinstance(each, dict) and (names := each.get("keypoints")) and isinstance(names, list)
+        if each.get("id") in used or len(categories) == 1
+    }
+    if len(lists) > 1:
+        raise ValueError(
+            f"its categories have {' and '.join(str(len(names)) for names in lists)} joints of other names"
+        )
+    return next(iter(lists), ())
 
 
 def _videos(
@@ -131,13 +165,16 @@ def _videos(
 
 
 def _scene(path: Path, video: str | None, pattern: Pattern | None) -> Scene:
-    videos, annotations = _contents(path, path.stat().st_mtime_ns, pattern)
+    videos, annotations, joints = _contents(path, path.stat().st_mtime_ns, pattern)
     found = videos[video] if video is not None else Images([])
     images = found.ids
-    poses = [[(_track(each), _pose(each)) for each in annotations.get(image, [])] for image in images]
+    poses = [
+        [(_track(each), _pose(each, len(joints) or 17)) for each in annotations.get(image, [])] for image in images
+    ]
     numbered = all(number is not None for frame in poses for number, _ in frame)
     people = _numbered(poses) if numbered else tracks((t, _stacked(frame)) for t, frame in enumerate(poses) if frame)
-    return Scene(len(images), people, ("x", "y", "score"), "coco", problems=found.told)
+    layout, told = layout_of(joints) if joints else ("coco", "")
+    return Scene(len(images), people, ("x", "y", "score"), layout, joints, problems=found.told, told=told)
 
 
 def _numbered(poses: list[list[tuple[Any, np.ndarray]]]) -> list[Track]:
@@ -150,7 +187,7 @@ def _numbered(poses: list[list[tuple[Any, np.ndarray]]]) -> list[Track]:
     return sorted(people, key=lambda track: -float(track.poses[..., 2].sum()))
 
 
-def _stacked(frame: list[tuple[Any, np.ndarray]]) -> Float[np.ndarray, "P 17 3"]:
+def _stacked(frame: list[tuple[Any, np.ndarray]]) -> Float[np.ndarray, "P V 3"]:
     return np.stack([pose for _, pose in frame])
 
 
@@ -159,10 +196,10 @@ def _track(annotation: Mapping[str, Any]) -> int | str | None:
     return number if isinstance(number, int | str) else None
 
 
-def _pose(annotation: Mapping[str, Any]) -> Float[np.ndarray, "17 3"]:
+def _pose(annotation: Mapping[str, Any], V: int) -> Float[np.ndarray, "V 3"]:
     """x, y and score; in ground truth the score is 1 for a labelled joint, hidden (1) or visible (2), else 0."""
     try:
-        pose = numbers(annotation.get("keypoints"), {51: "17 joints"}).reshape(17, 3)
+        pose = numbers(annotation.get("keypoints"), {3 * V: f"{V} joints"}).reshape(V, 3)
     except ValueError as error:
         raise ValueError(f"image {annotation['image_id']}: {error}") from None
     pose[:, 2] = np.clip(pose[:, 2], 0, 1)

@@ -63,7 +63,8 @@ def completed(selection: Selection, scene: Scene) -> Selection:
         raise ValueError("it shows nobody")
     if selection.body is None:
         if scene.layout is None and selection.to is None:
-            raise ValueError("its layout cannot be told; give layout=NAME")
+            why = f": {scene.told}" if scene.told else ""
+            raise ValueError(f"its layout cannot be told{why}; give layout=NAME")
         if scene.layout is None and selection.to and _other_numbering(scene, selection.to):
             raise ValueError(
                 f"it numbers {len(scene.joints)} joints, and {selection.to.name} has {len(selection.to.joints)}; "
