@@ -24,21 +24,23 @@ SETTINGS = settings(deadline=None, derandomize=True, database=None, max_examples
 def schemes(draw: st.DrawFn) -> tuple[dict[str, list[str]], bool]:
     """Names of each recording's frames in order, and whether numbers of recordings vary too."""
     width, first = draw(st.sampled_from([1, 2, 4, 12])), draw(st.sampled_from([0, 1, 7, 95]))
-    length = draw(st.integers(2, 14))
     word, end, separator = (draw(st.sampled_from(each)) for each in (FRAME, ENDS, "_-. "))
+    kind = draw(st.sampled_from(["one", "words", "numbers", "bare"]))
+    length = draw(st.integers(17 if kind == "bare" else 2, 24))
     numbers = [f"{word}{t:0{width}}" for t in range(first, first + length)]
-    kind = draw(st.sampled_from(["one", "words", "numbers"]))
-    if kind == "numbers":  # with a word that tells the frame or the recording
+    if kind == "bare":  # with nothing that tells it but how many there are
+        before, wide = draw(st.sampled_from(["", "x", "rgb", "image", "t"])), draw(st.sampled_from([1, 4]))
+        heads = [f"{before}{k:0{wide}}" for k in range(draw(st.integers(2, 4)))]
+    elif kind == "numbers":  # with a word that tells the recording
         before = draw(st.sampled_from(OTHERS))
         heads = [f"{before}{k}" for k in draw(st.sets(st.integers(0, 120), min_size=2, max_size=4))]
     else:
         heads = draw(st.permutations(WORDS))[: 1 if kind == "one" else draw(st.integers(2, 4))]
     behind = draw(st.booleans()) and not word  # the frame's number first
-    parts = {
-        head: [f"{n}{separator}{head}{end}" if behind else f"{head}{separator}{n}{end}" for n in numbers]
-        for head in heads
-    }
-    return parts, kind == "numbers"
+    names = {head: [f"{n}{separator}{head}{end}" for n in numbers] for head in heads}
+    if not behind:
+        names = {head: [f"{head}{separator}{n}{end}" for n in numbers] for head in heads}
+    return names, kind in ("numbers", "bare")
 
 
 @SETTINGS
@@ -52,7 +54,7 @@ def test_frames_are_with_those_of_their_recording_in_order(
     found, others = series_of(names)
     assert others == []
     assert sorted([names[i] for _, i in each.frames] for each in found) == sorted(by_recording.values())
-    assert all(bool(each.told) == numbered for each in found)
+    assert [bool(each.told) for each in found] == [numbered, *[False] * (len(found) - 1)]
     assert len({each.name for each in found}) == len(found)
 
 
@@ -77,18 +79,51 @@ def test_frames_are_with_those_of_their_recording_in_order(
 def test_what_is_chosen_is_told(names: list[str], recordings: list[list[str]], told: str) -> None:
     found, _ = series_of(names)
     assert [[names[i] for _, i in each.frames] for each in found] == recordings
-    assert all(told in " ".join(each.told) for each in found)
+    assert told in " ".join(found[0].told)
     assert any(each.told for each in found) == bool(told)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"walk_1": 0, "walk_2": 0, "walk-1": 1, "walk-2": 1},
+        {"anna_0_keypoints": 0, "bob_0_keypoints": 1, "carl_0_keypoints": 2},
+        {f"image{k}_{t:06}": k for k in (2, 3) for t in range(20)},
+        {f"{k:04}_{t}": k for k in range(4) for t in range(30)},
+        {f"{t}_{k}": k for k in range(2) for t in range(30)},
+        {f"run{k}_t{n}_{t:05}": (k, n) for k in (1, 2) for n in (1, 2) for t in range(9)},
+    ],
+    ids=lambda names: next(iter(names)),
+)
+def test_recordings_keep_apart_and_have_names_of_their_own(names: dict[str, object]) -> None:
+    found, _ = series_of([*names])
+    of = [*names.values()]
+    assert all(len({of[i] for _, i in each.frames}) == 1 for each in found)
+    assert len(found) == len({*of}) == len({each.name for each in found})
+
+
+def test_times_of_a_clock_are_counted() -> None:
+    names = [str(1690000000000000000 + 40_000_000 * t) for t in range(5)]
+    (series,), _ = series_of(names)
+    assert series.frames == [(t, t) for t in range(5)]
+    assert "are no frames': they are taken in their order" in series.told[0]
 
 
 def test_a_pattern_says_it() -> None:
     names = ["walk/Ann_left_0007", "walk/Ann_left_0008", "fall/Bo_left_1", "notes"]
     found, others = series_of(names, Pattern("{class}/{subject}_{view}_{frame}"))
-    assert [(dict(each.fields), [number for number, _ in each.frames]) for each in found] == [
-        ({"class": "fall", "subject": "Bo", "view": "left"}, [1]),
-        ({"class": "walk", "subject": "Ann", "view": "left"}, [7, 8]),
+    assert [(each.name, dict(each.fields), [number for number, _ in each.frames]) for each in found] == [
+        ("fall/Bo/left", {"class": "fall", "subject": "Bo", "view": "left"}, [1]),
+        ("walk/Ann/left", {"class": "walk", "subject": "Ann", "view": "left"}, [7, 8]),
     ]
     assert others == [3]
+    assert found[0].told == (
+        "1 names do not fit pattern {class}/{subject}_{view}_{frame}, such as notes: they are left out",
+    )
+    apart, _ = series_of(["a/1", "a/2", "b/1", "b/2_keypoints"], Pattern("{frame}"))
+    assert [(each.name, [number for number, _ in each.frames]) for each in apart] == [("a", [1, 2]), ("b", [1, 2])]
+    counted, _ = series_of(["x1_a", "x10_a", "x2_a", "x1_b"], Pattern("_{recording}"))
+    assert [(each.name, each.frames) for each in counted] == [("a", [(0, 0), (1, 2), (2, 1)]), ("b", [(0, 3)])]
     joined, _ = series_of(["walk_1", "fall_2"], Pattern("_{frame}"))
     assert [number for each in joined for number, _ in each.frames] == [1, 2]
     for text in ("frame", "{frame}{frame}", "{colour}_{frame}", ""):

@@ -9,18 +9,20 @@ identifies the people; otherwise poses are linked into tracks. A file in a class
 that class.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from itertools import count
+from pathlib import Path, PureWindowsPath
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from stgcn_torch.data.formats.json_files import detected, load_json, numbers, part
-from stgcn_torch.data.recordings.frame_names import Pattern, Series, series_of, with_fields
+from stgcn_torch.data.recordings.frame_names import Pattern, Series, missing_frames, series_of, with_fields
 from stgcn_torch.data.recordings.named_joints import layout_of
 from stgcn_torch.data.recordings.recording import (
     MAX_FRAMES,
@@ -33,6 +35,8 @@ from stgcn_torch.data.recordings.recording import (
     track_of,
 )
 from stgcn_torch.data.recordings.tracking import tracks
+
+SUFFIX = re.compile(r"\.(?:jpe?g|png|bmp|tiff?|webp|gif)$", re.IGNORECASE)  # of an image
 
 
 class Images(NamedTuple):
@@ -95,15 +99,15 @@ def _contents(path: Path, _written: int, pattern: Pattern | None) -> Contents:
         if not isinstance(image, dict) or not isinstance(image.get("id"), int | str):
             raise ValueError(f"it has {str(image)[:40]} where an image with an id belongs")
         # Windows' paths may have either slash.
-        name = PureWindowsPath(str(image.get("file_name", image["id"])))
+        name = PureWindowsPath(str(image.get("file_name") or image["id"]))
         moment = part(image, "frame_id", int) if "frame_id" in image else None
         folder = shown(Path(str(image.get("video_id", "." if pattern else name.parent.as_posix()))))
         folders[folder].append((name.as_posix() if pattern else name.name, moment, image["id"]))
-    by_name = {
-        name: found
-        for folder, frames in folders.items()
-        for name, found in _videos(folder, frames, isinstance(data, list), pattern)
-    }
+    by_name: dict[str, Images] = {}
+    for folder, frames in folders.items():
+        for video, found in _videos(folder, frames, isinstance(data, list), pattern):
+            names = (video if k == 1 else f"{video} ({k})" for k in count(1))
+            by_name[next(each for each in names if each not in by_name)] = found
     if without and by_name:
         has = "1 annotation has" if without == 1 else f"{without} annotations have"
         first = next(iter(by_name))
@@ -145,15 +149,20 @@ def _videos(
     moments = [moment for _, moment, _ in frames if moment is not None]
     if moments and len(moments) < len(frames):
         raise ValueError("only some of its images have a frame_id")
-    if moments:
+    if moments and pattern is None:
         yield folder, Images([name for *_, name in sorted(frames, key=lambda frame: frame[1] or 0)])
         return
-    found, others = series_of([str(PurePosixPath(name).with_suffix("")) for name, *_ in frames], pattern)
+    found, others = series_of([SUFFIX.sub("", name) for name, *_ in frames], pattern)
     if others and pattern is None:
         found = [*found, Series("without a number", list(enumerate(others)))]
     for series in found:
-        numbers, rows = [number for number, _ in series.frames], [frames[i][2] for _, i in series.frames]
-        at = dict(zip(numbers, rows, strict=True))
+        numbered = sorted((frames[i][1] if moments else number, i) for number, i in series.frames)
+        numbers, rows = [number or 0 for number, _ in numbered], [frames[i][2] for _, i in numbered]
+        at, told = dict(zip(numbers, rows, strict=True)), list(series.told)
+        if len(at) < len(rows):
+            told.append(f"{len(rows) - len(at)} images have the number of another, and come after it")
+        elif not is_results and (gaps := missing_frames(numbers)):
+            told.append(gaps[0].replace("taken as empty", "nobody's: the images are taken one after the other"))
         if is_results and len(at) == len(rows):
             if numbers[-1] - numbers[0] >= MAX_FRAMES:
                 raise ValueError(
@@ -161,7 +170,7 @@ def _videos(
                 )
             rows = [at.get(number) for number in range(numbers[0], numbers[-1] + 1)]
         parts = [part for part in (folder if folder != "." else "", shown(Path(series.name or "."))) if part != "."]
-        yield "/".join(filter(None, parts)) or ".", Images(rows, series.told, series.fields)
+        yield "/".join(filter(None, parts)) or ".", Images(rows, tuple(told), series.fields)
 
 
 def _scene(path: Path, video: str | None, pattern: Pattern | None) -> Scene:

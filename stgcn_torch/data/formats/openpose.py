@@ -55,7 +55,7 @@ def _videos(
     videos = []
     for k, series in enumerate(found):
         frames = [(number, paths[i]) for number, i in series.frames]
-        notes = (*series.told, *_not_frames([paths[i] for i in others] if k == 0 else []))
+        notes = (*series.told, *_not_frames([paths[i] for i in others] if k == 0 and pattern is None else []))
         video = recording(folder / series.name if series.name else folder, root, partial(_read, frames, notes))
         videos.append((with_fields(video, series.fields), frames))
     return videos

@@ -3,13 +3,14 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from stgcn_torch.data.formats import arrays, class_folders, coco, kinetics, ntu, openpose, pyskl, tables
 from stgcn_torch.data.formats.text_files import start_of
 from stgcn_torch.data.recordings.frame_names import Pattern, with_fields
-from stgcn_torch.data.recordings.recording import Recording, kind_of, walk
+from stgcn_torch.data.recordings.recording import Recording, Scene, kind_of, walk
 
 FORMATS: dict[str, Callable[[Path], list[Recording]]] = {
     "arrays": arrays.recordings,
@@ -63,17 +64,24 @@ def recordings(
         raise ValueError(f"format {form!r} is unknown; choose one of {', '.join(FORMATS)}")
     sources = BY_FRAME[form](root, pattern) if form in BY_FRAME else FORMATS[form](root)
     if pattern is not None and form not in BY_FRAME:
-        sources = [with_fields(each, _fields(each, pattern)) for each in sources]
+        sources = [_by_pattern(each, pattern) for each in sources]
     if not sources:
         raise ValueError(f"{root} holds nothing of format {form}")
     return sources
 
 
-def _fields(recording: Recording, pattern: Pattern) -> dict[str, str]:
-    name = PurePosixPath(recording.source)
-    if (fields := pattern.fields(str(name.with_suffix("")))) is None:
-        raise ValueError(f"pattern {pattern.text} does not fit {recording.source}")
-    return fields
+FILE = re.compile(r"\.(?:json|csv|npy|skeleton|pkl|pickle)(?:\.gz)?$", re.IGNORECASE)
+
+
+def _by_pattern(recording: Recording, pattern: Pattern) -> Recording:
+    """A recording with what the pattern tells of it; one that it does not fit says so when it is read."""
+    if match := pattern.fields(FILE.sub("", recording.source)):
+        return with_fields(recording, match[1])
+
+    def refuse() -> Scene:
+        raise ValueError(f"pattern {pattern.text} does not fit it")
+
+    return replace(recording, read=refuse)
 
 
 def format_of(root: Path) -> str:

@@ -6,23 +6,24 @@ the others tell recordings apart, as a sentence says; a pattern says it without 
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Final
 
-from stgcn_torch.data.recordings.recording import Label, Recording
+from stgcn_torch.data.recordings.recording import MAX_FRAMES, Label, Recording
 
-NUMBER: Final = re.compile(r"(\d+)")
-WORD: Final = re.compile(r"([a-z]+)[^a-z]*$")
+NUMBER: Final = re.compile(r"(?<!\d)(\d{1,30})(?!\d)")
+WORD: Final = re.compile(r"([a-z]{2,})[^a-z]*$|([a-z])$")  # a letter alone counts right before the number
 # Words before a number that say what it counts.
-OF_FRAMES: Final = re.compile(r"f|fr|frm|frames?|img|image|im|t|time|rgb|pic")
+OF_FRAMES: Final = re.compile(r"fr|frm|frames?")
 OF_RECORDINGS: Final = re.compile(
     r"c|cam|camera|view|v|vid|video|clip|take|trial|try|rep|r|set|part|scene|seq|sequence|session|s|sub|subj|subject|p"
-    r"|person|id|player|actor|a|action|class|label"
+    r"|person|id|player|actor|a|action|class|label|run"
 )
-ENDING: Final = re.compile(r"(?:_keypoints(?:_[23]d)?|\.(?:jpe?g|png|bmp|json))+$", re.IGNORECASE)  # of every frame
+ENDING: Final = re.compile(r"(?:_keypoints(?:_[23]d)?|\.(?:jpe?g|png|bmp|tiff?|webp|gif|json))+$", re.IGNORECASE)
+FEW: Final = 4  # frames: recordings of no more are rather those of several cameras at one time
 WIDE: Final = 3  # digits of a number with leading zeros, as programs number frames
 FIELDS: Final = {  # of a pattern, and what each matches
     "frame": r"\d+",
@@ -54,13 +55,19 @@ class Pattern:
                 f"pattern must hold some of {', '.join(f'{{{name}}}' for name in FIELDS)}, each once, got {self.text}"
             )
 
-    def fields(self, name: str) -> dict[str, str] | None:
-        """The fields of a path without its suffix; None if the pattern does not fit."""
+    def fields(self, name: str) -> tuple[str, dict[str, str]] | None:
+        """The folders above that the pattern does not tell, and the fields of a path; None if it does not fit.
+
+        What every frame's name ends with, such as ``_keypoints``, may be left out of the pattern.
+        """
         parts = re.split(r"\{(.*?)\}", self.text)
         words = [f"(?P<{part}>{FIELDS[part]})" if i % 2 else re.escape(part) for i, part in enumerate(parts)]
         start = "(?:^|/)" if self.text.startswith("{") else ""
-        match = re.search(f"{start}{''.join(words)}$", name)
-        return match.groupdict() if match else None
+        for text in dict.fromkeys((name, ENDING.sub("", name))):
+            if match := re.search(f"{start}{''.join(words)}$", text):
+                head = text[: match.start()]
+                return (head if start else head.rpartition("/")[0]), match.groupdict()
+        return None
 
 
 @dataclass(frozen=True)
@@ -100,32 +107,64 @@ def with_fields(recording: Recording, fields: Mapping[str, str]) -> Recording:
 
 
 def series_of(names: Sequence[str], pattern: Pattern | None = None) -> tuple[list[Series], list[int]]:
-    """The recordings that frames are of, in natural order, and the indices of names that are no frames' beside others.
+    """The recordings that frames are of, in natural order, and the indices of names that are no frames'.
+
+    What was chosen is told with the first recording. No two recordings have the same name.
 
     Args:
         names: Of files or images, without their last suffix.
         pattern: How they are made; None to tell it from what varies.
+
+    Raises:
+        ValueError: The pattern fits none of the names.
     """
-    if pattern is not None:
-        return _by_pattern(names, pattern)
+    found, others, told = _by_pattern(names, pattern) if pattern else _by_numbers(names)
+    found = sorted((_counted(each) for each in found), key=lambda each: natural(each.name))
+    taken: Counter[str] = Counter()
+    for k, each in enumerate(found):
+        taken[each.name] += 1
+        name = each.name if taken[each.name] == 1 else f"{each.name} ({taken[each.name]})"
+        found[k] = replace(each, name=name, told=(*each.told, *(told if k == 0 else ())))
+    return found, others
+
+
+def _by_numbers(names: Sequence[str]) -> tuple[list[Series], list[int], tuple[str, ...]]:
     plain = [i for i, name in enumerate(names) if not NUMBER.search(name)]
     if len(plain) == len(names):  # no numbers at all: counted
         order = sorted(plain, key=lambda i: natural(names[i]))
-        return ([Series("", list(enumerate(order)))] if order else []), []
+        return ([Series("", list(enumerate(order)))] if order else []), [], ()
     alike: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for i in sorted({*range(len(names))} - {*plain}):
         alike[tuple(NUMBER.split(names[i])[::2])].append(i)
-    found = [each for texts, rows in alike.items() for each in _of_alike(texts, rows, names)]
-    if len(found) > 1 and all(len(each.frames) == 1 for each in found):
+    found, told = [], []
+    for texts, rows in alike.items():
+        series, line = _of_alike(texts, rows, names)
+        found += series
+        told += [line] if line else []
+    numbers = [number for each in found for number, _ in each.frames]
+    differ = len({*numbers}) == len(numbers)
+    if len(found) > 1 and differ and all(len(each.frames) == 1 for each in found):
         order = sorted((i for each in found for _, i in each.frames), key=lambda i: natural(names[i]))
         line = f"{len(order)} names differ by more than a number: frames in the order of names; pattern= overrules"
-        return [Series("", list(enumerate(order)), told=(line,))], plain
+        return [Series("", list(enumerate(order)))], plain, (line,)
     if len(found) == 1:
-        found = [Series("", found[0].frames, told=found[0].told)]
-    elif _could_be_one(found):
-        line = f"names make {len(found)} recordings of frames whose numbers differ; pattern= joins them"
-        found = [Series(each.name, each.frames, told=(*each.told, line)) for each in found]
-    return sorted(found, key=lambda each: natural(each.name)), plain
+        found = [replace(found[0], name="")]
+    elif differ:
+        told.append(f"names make {len(found)} recordings of frames whose numbers differ; pattern= joins them")
+    if len({each.name for each in found}) < len(found):  # but for what separates the number: as they are written
+        found = [replace(each, name=ENDING.sub("", names[each.frames[0][1]])) for each in found]
+    return found, plain, tuple(told)
+
+
+def _counted(series: Series) -> Series:
+    """The series with frames counted where their numbers are times, or several have the same; and a sentence."""
+    numbers = [number for number, _ in series.frames]
+    gaps = [after - number for number, after in pairwise(numbers)]
+    told = series.told
+    if len(gaps) > 1 and min(gaps) > 1 and numbers[-1] - numbers[0] >= MAX_FRAMES:
+        told = (*told, f"numbers from {numbers[0]} to {numbers[-1]} are no frames': they are taken in their order")
+        return replace(series, frames=[(t, i) for t, (_, i) in enumerate(series.frames)], told=told)
+    return series
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:
@@ -133,26 +172,30 @@ def natural(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), part) if part.isdecimal() else (1, 0, part) for part in NUMBER.split(name) if part]
 
 
-def _by_pattern(names: Sequence[str], pattern: Pattern) -> tuple[list[Series], list[int]]:
+def _by_pattern(names: Sequence[str], pattern: Pattern) -> tuple[list[Series], list[int], tuple[str, ...]]:
     frames: dict[tuple[tuple[str, str], ...], list[tuple[int, int]]] = defaultdict(list)
     others = []
-    for i, name in enumerate(names):
-        if (fields := pattern.fields(name)) is None:
+    for i in sorted(range(len(names)), key=lambda i: natural(names[i])):
+        if (match := pattern.fields(names[i])) is None:
             others.append(i)
             continue
-        number = int(fields.pop("frame", len(frames)))
-        frames[tuple(fields.items())].append((number, i))
+        head, fields = match
+        number = fields.pop("frame", None)
+        rows = frames[(("", head.strip("/")), *fields.items())]
+        rows.append((len(rows) if number is None else int(number), i))
     if not frames:
         raise ValueError(f"pattern {pattern.text} fits none of {len(names)} names, such as {min(names, key=natural)}")
     made = [
-        Series(dict(fields).get("recording", "-".join(value for _, value in fields)), sorted(rows), dict(fields))
-        for fields, rows in frames.items()
+        Series("/".join(value for _, value in key if value), sorted(rows), {name: of for name, of in key if name})
+        for key, rows in frames.items()
     ]
-    return sorted(made, key=lambda each: natural(each.name)), others
+    first = f", such as {names[others[0]]}" if others else ""
+    told = (f"{len(others)} names do not fit pattern {pattern.text}{first}: they are left out",) if others else ()
+    return made, others, told
 
 
-def _of_alike(texts: tuple[str, ...], rows: Sequence[int], names: Sequence[str]) -> list[Series]:
-    """The recordings among names whose texts between the numbers are the same."""
+def _of_alike(texts: tuple[str, ...], rows: Sequence[int], names: Sequence[str]) -> tuple[list[Series], str]:
+    """The recordings among names whose texts between the numbers are the same, and a sentence if that was a choice."""
     numbers = [NUMBER.split(names[i])[1::2] for i in rows]
     varying = [slot for slot in range(len(texts) - 1) if len({int(words[slot]) for words in numbers}) > 1]
     slot, told = (varying[0], "") if len(varying) == 1 else (len(texts) - 2, "")
@@ -165,25 +208,34 @@ def _of_alike(texts: tuple[str, ...], rows: Sequence[int], names: Sequence[str])
         told = f"{len(varying)} numbers of the names vary; the frame's is taken to be {example}, pattern= overrules"
     by_rest: dict[tuple[str, ...], list[tuple[int, int]]] = defaultdict(list)
     for i, words in zip(rows, numbers, strict=True):
-        rest = tuple(str(int(word)) if k in varying else word for k, word in enumerate(words) if k != slot)
-        by_rest[rest if len(varying) > 1 else ()].append((int(words[slot]), i))
-    lines = (told,) if told else ()
+        rest = tuple(str(int(words[k])) for k in varying if k != slot)
+        by_rest[rest].append((int(words[slot]), i))
     return [
-        Series(_without(texts, NUMBER.split(names[frames[0][1]])[1::2], slot), sorted(frames), told=lines)
+        Series(_without(texts, NUMBER.split(names[frames[0][1]])[1::2], slot), sorted(frames))
         for frames in by_rest.values()
-    ]
+    ], told
 
 
 def _frame_slot(texts: tuple[str, ...], numbers: Sequence[Sequence[str]], varying: Sequence[int]) -> int:
-    """Which of the numbers that vary counts frames: by the word before it, by leading zeros, or else the last."""
+    """Which of the numbers that vary counts frames.
+
+    That after a word for frames; else, of those that no word gives to recordings, the last, unless it makes recordings
+    of ``FEW`` frames where another makes much longer ones, or another alone has leading zeros.
+    """
     before = {slot: WORD.search(texts[slot].lower()) for slot in varying}
-    words = {slot: match[1] if match else "" for slot, match in before.items()}
+    words = {slot: (match[1] or match[2]) if match else "" for slot, match in before.items()}
     if len(named := [slot for slot in varying if OF_FRAMES.fullmatch(words[slot])]) == 1:
         return named[0]
-    others = [slot for slot in varying if not OF_RECORDINGS.fullmatch(words[slot])] or list(varying)
-    zeros = {slot: _zeros([row[slot] for row in numbers]) for slot in others}
-    widest = max(zeros.values())
-    return next(slot for slot in reversed(others) if zeros[slot] == widest)
+    left = [slot for slot in varying if not OF_RECORDINGS.fullmatch(words[slot])] or list(varying)
+    length = {
+        slot: len(numbers) / len({tuple(row[k] for k in varying if k != slot) for row in numbers}) for slot in left
+    }
+    zeros = {slot: _zeros([row[slot] for row in numbers]) for slot in left}
+    last, longest = left[-1], max(left, key=lambda slot: length[slot])
+    if length[last] <= FEW and length[longest] >= FEW * length[last]:
+        return longest
+    widest = max(left, key=lambda slot: (zeros[slot], slot))
+    return widest if zeros[widest] > zeros[last] and length[widest] >= length[last] else last
 
 
 def _zeros(words: Sequence[str]) -> int:
@@ -201,9 +253,3 @@ def _without(texts: tuple[str, ...], numbers: Sequence[str], slot: int) -> str:
     )
     name = before.rstrip(" _.-") + (after if before.strip(" _.-") else after.lstrip(" _.-"))
     return ENDING.sub("", name)
-
-
-def _could_be_one(found: Sequence[Series]) -> bool:
-    """Whether no two recordings have a frame of the same number."""
-    numbers = [number for each in found for number, _ in each.frames]
-    return len(found) > 1 and len({*numbers}) == len(numbers) and any(len(each.frames) > 1 for each in found)
