@@ -4,6 +4,7 @@ import struct
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import index
 from pathlib import Path
 from pickle import UnpicklingError  # raised by torch for a file that weights_only refuses
 from typing import Any
@@ -134,12 +135,15 @@ def _with_strides(checkpoint: Checkpoint, strides: Sequence[int] | None) -> Chec
     """The checkpoint with the strides that are given, or a sentence on those that are assumed."""
     if strides is not None:
         blocks = len(checkpoint.model["channels"])
-        fine = not isinstance(strides, str) and all(type(stride) is int and stride > 0 for stride in strides)
-        if not fine or len(strides) != blocks:
+        try:
+            whole = [] if isinstance(strides, str) else [index(stride) for stride in strides if stride is not True]
+        except TypeError:
+            whole = []
+        if len(whole) != blocks or min(whole, default=0) < 1:
             raise ValueError(f"strides must be {blocks} whole numbers from 1 on, a block each, got {strides!r:.60}")
-        asked = replace(checkpoint, model=checkpoint.model | {"strides": list(strides)}, has_strides=True)
+        asked = replace(checkpoint, model=checkpoint.model | {"strides": whole}, has_strides=True)
         own = list(checkpoint.model["strides"])
-        if checkpoint.classes is None or not checkpoint.has_strides or own == list(strides):
+        if checkpoint.classes is None or not checkpoint.has_strides or own == whole:
             return asked
         line = f"strides= overrules its own strides, {','.join(map(str, own))}: it is another network"
         return replace(asked, assumed=(*checkpoint.assumed, line))

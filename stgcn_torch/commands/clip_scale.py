@@ -1,6 +1,7 @@
 """Whether clips are as large as those that a network was trained on: pixels are no metres, and answers tell nothing."""
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -46,9 +47,9 @@ def odd_scale(
         return []
     first = min(odd)
     which = name(first) if len(odd) == 1 else f"{len(odd)} of {len(ratios)} clips, such as {name(first)}"
-    are = "is" if len(odd) == 1 else "are"
+    are = " is" if len(odd) == 1 else ", are"
     return [
-        f"{which}, {are} of another size than the others: coordinates {odd[first]:.2g} times as large as those the "
+        f"{which}{are} of another size than the others: coordinates {odd[first]:.2g} times as large as those the "
         "weights were trained on; bring them into the same unit"
     ]
 
@@ -67,7 +68,7 @@ def _differs(ratio: float, limit: float) -> bool:
     return not 1 / limit < ratio < limit
 
 
-def other_origin(trained: TrainingClips | None, **found: object) -> list[str]:
+def other_origin(trained: TrainingClips | None, **found: Any) -> list[str]:
     """Lines on what the clips of a folder are, unlike those of a training, as far as both are known.
 
     Args:
@@ -76,19 +77,16 @@ def other_origin(trained: TrainingClips | None, **found: object) -> list[str]:
     """
     if trained is None:
         return []
-    lines = [
-        f"the network was trained on clips of {name}={_shown(before)}, and these are of {name}={_shown(now)}"
-        for name in ("people", "unit")
-        if (before := getattr(trained, name)) and (now := found.get(name)) and now != before
-    ]
-    scale = found.get("scale")
+    lines = []
+    people, scale, unit = (found.get(name) for name in ("people", "scale", "unit"))
+    if people and trained.people and people != trained.people:
+        lines.append(f"the network was trained on clips of people={trained.people}, and these are of people={people}")
     if trained.scale and isinstance(scale, float) and _differs(scale / trained.scale, MOST):
-        lines.append(f"coordinates are {scale / trained.scale:.2g} times as large as those of the training clips")
+        units = f" (unit={trained.unit:g} there, unit={unit:g} here)" if trained.unit and unit else ""
+        lines.append(
+            f"coordinates are {scale / trained.scale:.2g} times as large as those of the training clips{units}"
+        )
     return lines
-
-
-def _shown(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def names(places: Sequence[object]) -> Callable[[int], str]:

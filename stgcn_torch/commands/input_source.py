@@ -105,7 +105,7 @@ def opened(config: DictConfig, ensemble: Ensemble, command: str) -> Iterator[Sou
             warn(command, without_effect(config))
             origin = origin_of(Path(config.input).parent)
             for module in ensemble.modules[:1]:
-                warn(command, other_origin(module.training_clips, unit=origin.get("unit"), people=origin.get("people")))
+                warn(command, other_origin(module.training_clips, people=origin.get("people")))
             array = open_clips(config.input, ensemble.channels, ensemble.body, single=True)
             clips: ClipSequence = array
             unit = None
@@ -193,11 +193,8 @@ def unit_of(config: DictConfig, ensemble: Ensemble) -> float:
     """The factor of recordings' coordinates: as asked for, or what makes them as large as those of the training."""
     if config.unit is not None:
         return float(config.unit)
-    if (config.input_format or format_of(Path(config.input))) != "arrays":
-        return ensemble.unit or 1.0
-    path = Path(config.input)  # of an array, which has been multiplied by what prepare wrote beside it
-    done = origin_of(path if path.is_dir() else path.parent).get("unit")
-    return (ensemble.unit or done) / done if done else 1.0
+    is_array = (config.input_format or format_of(Path(config.input))) == "arrays"  # which stay as they are
+    return 1.0 if is_array else ensemble.unit or 1.0
 
 
 def origin_of(folder: Path) -> dict[str, Any]:
@@ -224,9 +221,9 @@ def tracked(parts: Iterable[Any], doing: str) -> Iterable[Any]:
 
 def without_effect(config: DictConfig) -> list[str]:
     """A line if options are given that say how recordings are read, and clips of an array are taken as they are."""
-    given = [name for name in ("layout", "unit", "people", "most_people") if config.get(name) is not None]
-    if config.get("min_frames", 1) > 1:
-        given.append("min_frames")
+    usual = {"absent": "refuse", "min_frames": 1}
+    names = ("pattern", "layout", "unit", "people", "most_people", *usual)
+    given = [name for name in names if config.get(name, usual.get(name)) != usual.get(name)]
     words = " and ".join(f"{name}=" for name in given)
     one = "says how recordings are read, and changes" if len(given) == 1 else "say how recordings are read, and change"
     return [f"{words} {one} nothing of the clips in {config.input}"] if given else []

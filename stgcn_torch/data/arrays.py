@@ -195,6 +195,7 @@ def joined(columns: Sequence[np.ndarray[Any, Any]], count: int) -> Int[np.ndarra
             first = np.full(count, count)
             np.minimum.at(first, number, units)
             units = first[number]
+        units = units[units]  # those of the first clip of each: chains are short
         if np.array_equal(units, before):
             return units
 

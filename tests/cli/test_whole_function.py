@@ -163,8 +163,7 @@ def test_weights_of_another_size_or_other_blocks_are_told_of(here: Here) -> None
     Path("set/recordings.yaml").write_text("people: together\nunit: 1\n")
     origin = [
         "was trained on clips of people=each, and these are of people=together",
-        "was trained on clips of unit=0.01, and these are of unit=1",
-        "coordinates are 1e+02 times as large as those of the training clips",
+        "coordinates are 1e+02 times as large as those of the training clips (unit=0.01 there, unit=1 here)",
     ]
     said = here("train", *SET, *TINY, "epochs=1", start).out
     assert all(line in said for line in origin)

@@ -36,6 +36,8 @@ class Part:
         clips: All clips of the file, memory-mapped.
         indices: The split's clips in it.
         labels: One per index.
+        rule: The rule that held it out; empty for train.
+        said: Why clips of one subject or recording could not be kept together; empty if they could, or need not be.
         groups: For each column of the manifest that says what belongs together, such as the skater, one per index.
     """
 
@@ -45,6 +47,8 @@ class Part:
     indices: Int[np.ndarray, " n"]
     labels: Int[np.ndarray, " n"]
     groups: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+    rule: Mapping[str, Any] = field(default_factory=dict)
+    said: str = ""
 
 
 def open_parts(
@@ -84,10 +88,19 @@ def open_parts(
     array, labels = arrays.pop("train")
     groups = _groups(root / "manifest.csv", rules, len(array))
     least = max((rule.get("folds", 5) for rule in rules.values() if rule.get("together")), default=0)
-    units = read_units(root / "manifest.csv", len(array), least)[0] if least else None
+    units, said = read_units(root / "manifest.csv", len(array), least) if least else (None, "")
     shares = divided(rules, labels, groups | ({} if units is None else {UNITS: units}))
     parts = [
-        Part(name, options["clips"], array, rows, labels[rows], {key: values[rows] for key, values in groups.items()})
+        Part(
+            name,
+            options["clips"],
+            array,
+            rows,
+            labels[rows],
+            {key: values[rows] for key, values in groups.items()},
+            rules.get(name, {}),
+            said if rules.get(name, {}).get("together") else "",
+        )
         for name, rows in shares.items()
     ]
     parts += [
@@ -137,8 +150,7 @@ def _labels(path: Path, count: int, classes: int | None) -> tuple[Labels, list[F
 
 
 def _groups(path: Path, rules: Mapping[str, Mapping[str, Any]], count: int) -> dict[str, np.ndarray[Any, Any]]:
-    """The columns of the manifest that rules name, or else those of subjects and recordings that there are."""
+    """The columns of the manifest that rules name, and those of subjects and recordings that there are."""
     columns = [rule["column"] for rule in rules.values() if rule.get("rule") == "groups" and "column" in rule]
-    if columns:
-        return {column: read_groups(path, column, count) for column in columns}
-    return {column: values for column in UNIT_COLUMNS if (values := known_groups(path, column, count)) is not None}
+    units = {column: values for column in UNIT_COLUMNS if (values := known_groups(path, column, count)) is not None}
+    return units | {column: read_groups(path, column, count) for column in columns}

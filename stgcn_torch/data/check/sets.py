@@ -83,16 +83,25 @@ def copies(survey: Survey) -> Iterator[Finding]:
 
 
 def groups(survey: Survey) -> Iterator[Finding]:
-    """Groups, such as a skater or a recording, with clips in training and in another split."""
+    """Groups, such as a skater or a recording, with clips in training and in another split.
+
+    A rule that holds out groups of another kind, such as a camera, means to: they are warnings then.
+    """
+    for part in survey.parts:
+        if part.said:
+            yield Finding("warning", "units", f"{part.name}: {part.said}")
+    rules = {part.name: part.rule for part in survey.parts}
     for column in {column: None for part in survey.parts for column in part.groups}:
         members = {part.name: part.groups[column].tolist() for part in survey.parts if column in part.groups}
         things = UNIT_COLUMNS.get(column, f"groups by {column}")
         for name, both in on_both_sides(members).items():
             text = f"{len(both)} {things} of manifest.csv are in train and in {name}; its scores do not speak of others"
             many = column in UNIT_COLUMNS and len(set().union(*members.values())) >= FOLDS
-            rule = "rule: folds, together: true" if many else f"rule: groups, column: {column}, value: {both[0]}"
+            folds = many and not rules[name].get("together")
+            rule = "rule: folds, together: true" if folds else f"rule: groups, column: {column}, value: {both[0]}"
             remedy = f"'data.{name}={{{rule}}}'"
-            yield Finding("error", f"leaked {things.split()[0]}", text, len(both), tuple(both), remedy)
+            severity = "warning" if rules[name].get("column", column) != column else "error"
+            yield Finding(severity, f"leaked {things.split()[0]}", text, len(both), tuple(both), remedy)
 
 
 def window(survey: Survey) -> Iterator[Finding]:

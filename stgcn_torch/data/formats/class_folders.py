@@ -4,6 +4,7 @@ The folders above the class, if any, name the clip's group: ``Skater_A/Axel/Axel
 Clips right in the root have no class, which is enough for ``predict``.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,4 +35,5 @@ def read_clip(path: Path) -> Scene:
         raise ValueError(f"{path} must hold numbers (T, V, C), got {array.dtype} {array.shape}")
     if array.shape[2] not in CHANNELS:
         raise ValueError(f"{path} must have 2 to 4 channels, got shape {array.shape} for (T, V, C)")
-    return scene_of(np.asarray(array).transpose(2, 0, 1)[..., None], CHANNELS[array.shape[2]])
+    scene = scene_of(np.asarray(array).transpose(2, 0, 1)[..., None], CHANNELS[array.shape[2]])
+    return replace(scene, as_stored=True)

@@ -34,14 +34,14 @@ def part(parent: Any, key: str, kind: type) -> Any:
 
 
 def numbers(values: Any, allowed: Mapping[int, str]) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """A list of numbers, float32, some of them finite: the others are of joints that are missing.
+    """A list of numbers, float32; those that are not finite are of joints that are missing.
 
     Args:
         values: The value in the file.
         allowed: Allowed lengths, each with the name of its format.
 
     Raises:
-        ValueError: The value is no list of numbers, of another length, or none of them is finite.
+        ValueError: The value is no list of numbers, or of another length.
     """
     if not isinstance(values, list):
         raise ValueError(f"it has {str(values)[:40]} where a list of numbers belongs")
@@ -53,10 +53,7 @@ def numbers(values: Any, allowed: Mapping[int, str]) -> np.ndarray[Any, np.dtype
         kinds = " or ".join(f"{size} ({name})" for size, name in allowed.items())
         raise ValueError(f"it has {len(values)} numbers for a person, must be {kinds}")
     with np.errstate(over="ignore"):
-        array = np.array([_float(value) for value in values], np.float32)
-    if not np.isfinite(array).any():
-        raise ValueError("it has NaN or infinite values")
-    return array
+        return np.array([_float(value) for value in values], np.float32)
 
 
 def _of_text(value: str) -> float | str:

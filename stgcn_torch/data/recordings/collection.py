@@ -100,7 +100,7 @@ def collect(recordings: Iterable[Recording], clips: Path, selection: Selection) 
                 continue
             first = collection.selection.body is None
             notes = [scene.told] if scene.told and first else []  # later scenes have the same layout
-            problems = (*notes, *scene.problems, *_empty(selected))
+            problems = (*notes, *selected.problems, *_empty(selected))
             collection.selection = selection
             collection.problems += [_line(recording, problem) for problem in problems]
             collection.crowd += max(0, len(scene.people) - selection.most) * (selection.people == "together")

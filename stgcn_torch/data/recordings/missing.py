@@ -10,14 +10,15 @@ from stgcn_torch.data.recordings.recording import Poses, Scene, Track
 
 PIXELS = 10.0  # median coordinate from which -1 is no place of a joint
 NINES = [10.0**digits - 1 for digits in range(3, 10)]
-FAR = 3.0  # times the 95th percentile of the other coordinates: 999 and the like are no place of a joint
+FAR = 1.2  # times the largest of the other coordinates: 999 and the like are no place of a joint
+RARE = 0.01  # share of negative coordinates in pictures: joints just beyond the edge
 
 
 def without_missing(scene: Scene, channels: Sequence[str]) -> Scene:
     """The scene with all values zero of joints that are marked as missing.
 
     Such are joints with a score of 0 or below, or a value that is not finite; at -1 in all coordinates, where the
-    others are pixels; and at a number of nines far beyond the others, such as 999999.
+    others are pixels of a picture; and at a number of nines beyond all others, such as 999999.
     """
     coordinates = [c for c, name in enumerate(channels) if name != "score"]
     scored = "score" in channels
@@ -42,14 +43,15 @@ class _Limits:
     """Where no joint of a scene can be, by all of its coordinates."""
 
     def __init__(self, places: Sequence[Float[np.ndarray, "n C"]]) -> None:
-        values = np.concatenate([np.empty(0), *(np.abs(place).ravel() for place in places)]).astype(np.float64)
-        rest = values[(values != 1) & ~_is_nines(values)]
-        self.far = FAR * float(np.percentile(rest, 95)) if rest.size else np.inf
-        self.in_pixels = bool(rest.size) and float(np.median(rest)) > PIXELS
+        values = np.concatenate([np.empty(0), *(place.ravel() for place in places)]).astype(np.float64)
+        rest = values[(values != -1) & ~_is_nines(np.abs(values))]
+        self.far = FAR * float(np.abs(rest).max(initial=0))
+        in_pixels = bool(rest.size) and float(np.median(np.abs(rest))) > PIXELS
+        self.minus = in_pixels and float((rest < 0).mean()) < RARE  # not so where the body is about the origin
 
     def marked(self, place: Float[np.ndarray, "T V C"]) -> Bool[np.ndarray, "T V"]:
         """Joints at a marker."""
-        minus = (place == -1).all(axis=2) if self.in_pixels else np.zeros(place.shape[:2], np.bool_)
+        minus = (place == -1).all(axis=2) if self.minus else np.zeros(place.shape[:2], np.bool_)
         size = np.abs(place)
         return np.asarray(minus | (_is_nines(size) & (size > self.far)).any(axis=2))
 

@@ -93,6 +93,13 @@ def fitted(scene: Scene, selection: Selection) -> Scene:
     assert body is not None, "a selection is completed first"
     if not scene.as_stored and len(told := _names(scene, selection)) == scene.people[0].poses.shape[2]:
         scene = without_missing(scene, told)
+        there = [track for track in scene.people if track.poses.any()]
+        if not there:
+            raise ValueError("it shows nobody: no joint of anybody has a score and a place")
+        if ghosts := len(scene.people) - len(there):
+            are = "1 person is" if ghosts == 1 else f"{ghosts} people are"
+            line = f"{are} left out, without a joint that has a score and a place"
+            scene = replace(scene, people=there, problems=(*scene.problems, line))
     V, joints = len(body.joints), scene.people[0].poses.shape[1]
     names, rows = _names(scene, selection), _rows(scene, selection)
     if (rows is None and len(names) != len(channels)) or (not scene.joints and joints != V):

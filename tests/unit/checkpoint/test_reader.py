@@ -87,7 +87,7 @@ def test_the_architecture_is_read_from_the_shapes(tmp_path: Path, options: dict[
     assert torch.equal(load_model(tmp_path / "weights.pt", network.backbone.strides)(x), network(x))
 
 
-@pytest.mark.parametrize("strides", [[], [1], [1, 2, 1], ["a", "b"], [1, 0], [1, 2.0], [True, 2], "12"])
+@pytest.mark.parametrize("strides", [[], [1], [1, 2, 1], ["a", "b"], [1, 0], [1, 2.0], [True, 2], "12", 2])
 def test_strides_that_are_none_are_refused(tmp_path: Path, strides: Any) -> None:
     torch.save(trained().state_dict(), tmp_path / "weights.pt")
     with pytest.raises(ValueError, match=r"^strides must be 2 whole numbers from 1 on, a block each, got "):

@@ -101,6 +101,27 @@ def test_a_group_on_both_sides() -> None:
     assert "value: Bo" in finding.remedy
 
 
+@pytest.mark.parametrize(
+    ("rule", "severity", "remedy"),
+    [
+        ({"rule": "folds", "together": True}, "error", "column: group, value: Bo"),
+        ({"rule": "folds"}, "error", "column: group, value: Bo"),
+        ({"rule": "groups", "column": "camera", "value": "1"}, "warning", "column: group, value: Bo"),
+        ({"rule": "groups", "column": "group", "value": "Bo"}, "error", "column: group, value: Bo"),
+    ],
+)
+def test_how_a_leak_counts_and_is_mended_depends_on_the_rule(rule: dict[str, Any], severity: str, remedy: str) -> None:
+    survey = survey_of(groups=("Ann", "Bo"))
+    train, test = survey.parts
+    train.groups["group"][0] = "Bo"
+    object.__setattr__(test, "rule", rule)
+    object.__setattr__(test, "said", "1 subjects are too few" if rule.get("together") else "")
+    *said, finding = findings(survey)
+    assert (finding.severity, finding.name) == (severity, "leaked subjects")
+    assert remedy in finding.remedy
+    assert [each.what for each in said] == ["test: 1 subjects are too few"] * bool(rule.get("together"))
+
+
 @pytest.mark.parametrize(("many", "remedy"), [(3, "value: r0"), (5, "together: true")])
 def test_a_recording_on_both_sides(many: int, remedy: str) -> None:
     """Whose subject is not known."""

@@ -41,6 +41,8 @@ MARKED = {(2, 1), (3, 1)}
     [
         (500, (-1, -1), XY),
         (500, (999999, 0), XY),
+        (500, (999, 999), XY),
+        (3840, (9999, 9999), XY),
         (1, (999, 999), XY),
         (2000, (99999, 5), XY),
         (1, (np.nan, 0.5), XY),
@@ -62,6 +64,13 @@ def test_a_joint_that_cannot_be_there_is_missing(
 )
 def test_what_may_be_a_place_stays(scale: float, marker: tuple[float, ...]) -> None:
     assert gone(scene(scale, marker)) == set()
+
+
+def test_a_body_about_the_origin_may_have_a_joint_at_minus_one() -> None:
+    before = scene(500, (-1, -1))
+    poses = before.people[0].poses
+    poses[:, 2:] -= 400
+    assert gone(before) == set()
 
 
 def test_nobody_is_nobody() -> None:
