@@ -76,7 +76,7 @@ class Reading(Options):
         "Names of each joint's values in the recordings, in their order; null: the format's own.", example="[x,y,score]"
     )
     pattern: PatternText | None = option(
-        "How names without suffix are made, of {frame}, {recording}, {class}, {group}, {subject}, {view}; null: told.",
+        "How ends of paths are made of {frame}, {recording}, {class}, {group}, {subject}, {view}; null: told by names.",
         example="'{class}/{recording}_{frame}'",
     )
     most_people: Count = option("With people=together: most people in a clip, in the order that the format lists them.")

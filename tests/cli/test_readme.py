@@ -161,6 +161,21 @@ def test_openpose_folders_are_prepared(type_row: Type, tmp_path: Path, V: int, l
     assert prepared(tmp_path / "data/mine", layout, "x y score", classes).shape[2:] == (10, V, 1)
 
 
+@row("the same, with class and subject in names such as `jump_Ann_03`")
+def test_names_may_tell_class_and_subject(type_row: Type, tmp_path: Path) -> None:
+    """Of folders of frames, and of frames in one folder."""
+    for k, name in enumerate(("jump_Ann_03", "jump_Bo_1", "spin_Ann_7")):
+        test_openpose.video(tmp_path / "FOLDER" / name, range(4 + k))
+    type_row()
+    prepared(tmp_path / "data/mine", "fsd10", "x y score", ["jump", "spin"])
+    told = table_of(tmp_path / "data/mine" / "manifest.csv")
+    assert [(row["label"], row["subject"], row["group"], row["frames"]) for row in told] == [
+        ("jump", "Ann", "Ann", "4"),
+        ("jump", "Bo", "Bo", "5"),
+        ("spin", "Ann", "Ann", "6"),
+    ]
+
+
 @row("the same, and a clip for each person")
 def test_people_are_prepared_one_by_one_if_they_stay_long_enough(type_row: Type, tmp_path: Path) -> None:
     pose = test_openpose.BODY_25
@@ -216,7 +231,7 @@ def test_a_pickle_is_prepared(type_row: Type, tmp_path: Path) -> None:
     assert prepared(tmp_path / "data/mine", "coco", "x y score", ["0", "1"]).shape == (2, 3, 5, 17, 2)
 
 
-@row("CSV with columns frame, person, joint, x, y, z, score")
+@row("CSV with columns frame, person, joint, x, y, z, score, or other usual names")
 def test_tables_are_prepared(type_row: Type, tmp_path: Path) -> None:
     (tmp_path / "FOLDER" / "spin").mkdir(parents=True)
     rows = [f"{t},{person},{joint},1,2,3,0.5" for t in range(4) for person in "ab" for joint in ("Nose", "LHip")]

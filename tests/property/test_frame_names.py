@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from stgcn_torch.data.formats.coco import recordings as of_coco
 from stgcn_torch.data.formats.openpose import recordings as of_openpose
+from stgcn_torch.data.formats.registry import recordings
 from stgcn_torch.data.recordings.frame_names import Pattern, natural, series_of
+from stgcn_torch.data.recordings.recording import Label
 from tests.unit.data.formats.test_openpose import BODY_25, frame
 
 WORDS = ["walk", "fall", "Sit-up", "a b", "Ann", "jump", "x", "é"]
@@ -160,3 +162,17 @@ def test_both_readers_put_them_in_order(tmp_path: Path, name: str) -> None:
         scene = recording.read()
         np.testing.assert_allclose(scene.together()[0, :, 0, 0], BODY_25[0, 0] + np.arange(12), atol=1e-4)
         assert scene.problems == ()
+
+
+def test_a_pattern_without_a_frame_is_of_recordings(tmp_path: Path) -> None:
+    for k, name in enumerate(("jump_Ann", "spin_Bo")):
+        for t in range(3):
+            (tmp_path / f"{name}_{t}_keypoints.json").write_text(frame([np.add(BODY_25, (t + k, 0, 0))]))
+    found = recordings(tmp_path, pattern=Pattern("{class}_{subject}"))
+    assert [(each.source, each.label, each.group, each.read().frames) for each in found] == [
+        ("jump_Ann", Label("jump"), "Ann", 3),
+        ("spin_Bo", Label("spin"), "Bo", 3),
+    ]
+    (bad, _) = recordings(tmp_path, pattern=Pattern("spin_{subject}"))
+    with pytest.raises(ValueError, match=r"^pattern spin_\{subject\} does not fit it$"):
+        bad.read()

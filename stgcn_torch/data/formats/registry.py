@@ -62,8 +62,9 @@ def recordings(
         form = APART.get(form, form) if apart else form
     if form not in FORMATS:
         raise ValueError(f"format {form!r} is unknown; choose one of {', '.join(FORMATS)}")
-    sources = BY_FRAME[form](root, pattern) if form in BY_FRAME else FORMATS[form](root)
-    if pattern is not None and form not in BY_FRAME:
+    of_frames = pattern is not None and "{frame}" in pattern.text and form in BY_FRAME
+    sources = BY_FRAME[form](root, pattern) if of_frames else FORMATS[form](root)
+    if pattern is not None and not of_frames:
         sources = [_by_pattern(each, pattern) for each in sources]
     if not sources:
         raise ValueError(f"{root} holds nothing of format {form}")

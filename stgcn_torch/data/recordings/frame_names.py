@@ -62,7 +62,7 @@ class Pattern:
         """
         parts = re.split(r"\{(.*?)\}", self.text)
         words = [f"(?P<{part}>{FIELDS[part]})" if i % 2 else re.escape(part) for i, part in enumerate(parts)]
-        start = "(?:^|/)" if self.text.startswith("{") else ""
+        start = "(?:^|[/:])" if self.text.startswith("{") else ""
         for text in dict.fromkeys((name, ENDING.sub("", name))):
             if match := re.search(f"{start}{''.join(words)}$", text):
                 head = text[: match.start()]
