@@ -40,6 +40,15 @@ def test_labels_lie_beside(folder: Path, name: str) -> None:
     assert sources[0].columns == {"split": "train"}
 
 
+def test_what_stands_behind_data_may_stand_behind_label(folder: Path) -> None:
+    """As PP-Human's arrays are called."""
+    (folder / "train_data.npy").rename(folder / "train_data_ur_fall_50.npy")
+    (folder / "train_label_ur_fall_50.pkl").write_bytes(pickle.dumps((["a", "b", "c"], [4, 0, 1])))
+    found = recordings(folder)
+    assert [each.label for each in found] == [Label("4", 4), Label("0", 0), Label("1", 1)]
+    assert all(each.columns == {"split": "train"} for each in found)
+
+
 def test_without_labels_there_are_none(folder: Path) -> None:
     assert [each.label for each in recordings(folder / "train_data.npy")] == [None] * 3
 

@@ -1,6 +1,7 @@
 """Laws of COCO's keypoints: frames in the order of the images, people by their numbers or else tracked."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,10 @@ import numpy as np
 import pytest
 
 from stgcn_torch.data.formats.coco import recordings
+from stgcn_torch.data.recordings.collection import collect
 from stgcn_torch.data.recordings.recording import Label
+from stgcn_torch.data.recordings.selection import Selection
+from stgcn_torch.skeleton import LAYOUTS
 
 BODY = np.random.default_rng(0).uniform(0, 100, (17, 2)).round(2)
 
@@ -137,6 +141,39 @@ def test_refuses_what_is_no_annotation(tmp_path: Path, images: list[Any], annota
     (video,) = recordings(saved(tmp_path, images, annotations))
     with pytest.raises(ValueError, match=f"^{message}$"):
         video.read()
+
+
+@pytest.mark.parametrize("layout", ["coco", "h36m", "fsd10", "openpose", "mediapipe"])
+def test_joints_are_those_that_the_category_names(tmp_path: Path, layout: str) -> None:
+    """In any order, beside a category without any; joint v of the layout lies at x = v + 1."""
+    body = LAYOUTS[layout]
+    order = np.random.default_rng(0).permutation(len(body.joints))
+    names = [
+        re.sub("^[LR](?=[A-Z])", lambda side: {"L": "left_", "R": "right_"}[side[0]], body.joints[v]) for v in order
+    ]
+    values = np.column_stack([order + 1.0, order + 50.0, np.full(len(order), 2)]).ravel().tolist()
+    annotations = [
+        {"image_id": 0, "category_id": 3, "keypoints": values},
+        {"image_id": 0, "category_id": 1, "bbox": [0]},
+    ]
+    categories = [{"id": 1, "name": "dog"}, {"id": 3, "name": "person", "keypoints": names}]
+    data = {"images": [image(0, "0.jpg")], "annotations": annotations, "categories": categories}
+    (tmp_path / "a.json").write_text(json.dumps(data))
+    collection = collect(recordings(tmp_path), tmp_path / "clips", Selection())
+    assert collection.selection.told[0].name == layout
+    assert collection[0][0, 0, :, 0].tolist() == [v + 1 for v in range(len(order))]
+
+
+def test_joints_of_no_layout_are_asked_about(tmp_path: Path) -> None:
+    names = ["nose", "head_bottom", *(f"part_{v}" for v in range(15))]
+    data = {"images": [image(0, "0.jpg")], "annotations": [person(0)]}
+    (tmp_path / "a.json").write_text(json.dumps(data | {"categories": [{"id": 1, "keypoints": names}]}))
+    with pytest.raises(ValueError, match=r"its layout cannot be told: the joints head_bottom, .*; give layout=NAME$"):
+        collect(recordings(tmp_path), tmp_path / "clips", Selection())
+    (tmp_path / "a.json").write_text(json.dumps(data | {"categories": [{"id": 1, "keypoints": names[:5]}]}))
+    (found,) = recordings(tmp_path)
+    with pytest.raises(ValueError, match=r"^image 0: it has 51 numbers for a person, must be 15 \(5 joints\)$"):
+        found.read()
 
 
 def test_an_annotation_without_keypoints_is_passed_over_and_told(tmp_path: Path) -> None:

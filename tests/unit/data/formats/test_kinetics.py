@@ -77,6 +77,19 @@ def test_labels_come_from_the_file_beside_the_folder(tmp_path: Path) -> None:
     assert [each.columns for each in found] == [{"split": "train"}, {"split": "val"}]
 
 
+@pytest.mark.parametrize(
+    "place", ["kinetics_train_label.json", "kinetics_train_labels.json", "kinetics_train/all_label.json"]
+)
+@pytest.mark.parametrize("key", ["a", "a.json"])
+@pytest.mark.parametrize("number", [9, "9", 9.0])
+def test_labels_lie_where_and_are_called_as_people_have_them(tmp_path: Path, place: str, key: str, number: Any) -> None:
+    (tmp_path / "kinetics_train").mkdir()
+    saved(tmp_path / "kinetics_train" / "a.json", clip([person(0.5)]))
+    saved(tmp_path / place, {key: {"label": "singing", "label_index": number}})
+    (found,) = recordings(tmp_path / "kinetics_train")
+    assert (found.label, found.columns) == (Label("singing", 9), {"split": "train"})
+
+
 def test_labels_come_from_inside_where_no_file_has_them(tmp_path: Path) -> None:
     (found,) = recordings(saved(tmp_path / "a.json", clip([person(0.5)])))
     assert found.label is None

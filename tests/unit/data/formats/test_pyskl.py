@@ -186,6 +186,25 @@ def test_what_is_written_names_numpy_as_numpy_1_does(tmp_path: Path) -> None:
     assert b"numpy._core" not in written
 
 
+def test_splits_image_sizes_and_class_names_are_kept(tmp_path: Path) -> None:
+    """Read, and written again."""
+    splits = {"train1": ["a"], "test1": ["b"], "xsub_val": ["a"], "mine": ["b"]}
+    clips = [clip(name, label, M=1) | {"original_shape": (720, 1280)} for name, label in (("a", "walk"), ("b", "fall"))]
+    path = saved(tmp_path, {"annotations": clips, "split": splits})
+    write_pyskl(collect(recordings(path), tmp_path / "clips", Selection()), tmp_path / "out.pkl")
+    content = pickle.loads((tmp_path / "out.pkl").read_bytes())
+    assert content["split"] == splits
+    assert content["classes"] == ["fall", "walk"]
+    for before, after in zip(clips, content["annotations"], strict=True):
+        assert (after["frame_dir"], after["img_shape"], after["original_shape"]) == (
+            before["frame_dir"],
+            (9, 9),
+            (720, 1280),
+        )
+        assert content["classes"][after["label"]] == before["label"]
+    assert [each.label for each in recordings(tmp_path / "out.pkl")] == [Label("walk", 1), Label("fall", 0)]
+
+
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     collection = collected(tmp_path)
     write_pyskl(collection, tmp_path / "out.pkl")
