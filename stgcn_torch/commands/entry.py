@@ -88,7 +88,10 @@ def command(name: str) -> Callable[[], None]:
                 say(f"{old}= is called {new}= now")
             sys.argv = [given[0], *line.given]
             composes = True
-            hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(named(task, name))()
+            try:
+                hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(named(task, name))()
+            finally:
+                sys.stdout.flush()  # here, where a reader that left is no error, and not as Python ends
         except BrokenPipeError:
             leave_pipe()
         except EXPECTED as error:

@@ -131,6 +131,8 @@ def test_a_pattern_says_it() -> None:
     for text in ("frame", "{frame}{frame}", "{colour}_{frame}", ""):
         with pytest.raises(ValueError, match=r"^pattern must hold some of \{frame\}, "):
             Pattern(text)
+    with pytest.raises(ValueError, match=r"^pattern must have something between its fields, got \{class\}\{view\}$"):
+        Pattern("{class}{view}")
     with pytest.raises(ValueError, match=r"^pattern x_\{frame\} fits none of 4 names, such as fall/Bo_left_1$"):
         series_of(names, Pattern("x_{frame}"))
 

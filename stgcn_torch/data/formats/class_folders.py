@@ -11,6 +11,7 @@ import numpy as np
 
 from stgcn_torch.data.arrays import open_npy
 from stgcn_torch.data.recordings.recording import Recording, Scene, files_in, recording, scene_of
+from stgcn_torch.data.recordings.third_number import third_number
 
 CHANNELS = {2: ("x", "y"), 3: ("x", "y", "z"), 4: ("x", "y", "z", "score")}
 
@@ -35,5 +36,9 @@ def read_clip(path: Path) -> Scene:
         raise ValueError(f"{path} must hold numbers (T, V, C), got {array.dtype} {array.shape}")
     if array.shape[2] not in CHANNELS:
         raise ValueError(f"{path} must have 2 to 4 channels, got shape {array.shape} for (T, V, C)")
-    scene = scene_of(np.asarray(array).transpose(2, 0, 1)[..., None], CHANNELS[array.shape[2]])
-    return replace(scene, as_stored=True)
+    channels, why = CHANNELS[array.shape[2]], ""
+    if array.shape[2] == 3:
+        third, why = third_number(np.asarray(array))
+        channels = ("x", "y", third)
+    scene = scene_of(np.asarray(array).transpose(2, 0, 1)[..., None], channels)
+    return replace(scene, as_stored=True, third=why)

@@ -9,6 +9,7 @@ column ``split``, ``train2`` in the column ``split2``; of any other name a colum
 import re
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ import numpy as np
 from convert.pickle.errors import about
 from convert.pickle.files import contents
 from convert.pickle.unpickle import unpickle_views
+from stgcn_torch.data.recordings.joint_order import order_of_25
 from stgcn_torch.data.recordings.labels import labels_of
 from stgcn_torch.data.recordings.recording import Recording, Scene, files_in, scene_of, shown, shown_text
+from stgcn_torch.data.recordings.third_number import third_number
 
 SPLIT = re.compile(r"(?:(.+)_)?(train|val|test)(\d*)")
 SHAPES = ("img_shape", "original_shape")  # height and width of the images, in pixels
@@ -93,11 +96,19 @@ def _scene(clip: Mapping[Any, Any]) -> Scene:
     M, T, V, C = keypoint.shape
     if score is not None and (not isinstance(score, np.ndarray) or score.dtype.kind != "f" or score.shape != (M, T, V)):
         raise ValueError(f"keypoint_score must be an array (M, T, V) = {(M, T, V)}, got {_kind(score)}")
-    channels = CHANNELS.get((C, score is not None))
+    channels, why = CHANNELS.get((C, score is not None)), ""
     if channels is None:
         raise ValueError(f"keypoint must have 2 or 3 coordinates, got {C}")
+    if channels == CHANNELS[3, False]:
+        third, why = third_number(keypoint)
+        channels = ("x", "y", third)
     parts = keypoint if score is None else np.concatenate([keypoint, score[..., None]], axis=3)
-    return scene_of(parts.transpose(3, 1, 2, 0), channels, LAYOUTS.get((V, f"{C}D")))
+    layout = LAYOUTS.get((V, "3D" if "z" in channels else "2D"))
+    scene = scene_of(parts.transpose(3, 1, 2, 0), channels, layout)
+    told = ""
+    if V == 25:
+        layout, told = order_of_25(scene.people, channels)
+    return replace(scene, layout=layout, told=told, third=why)
 
 
 def _kind(value: object) -> str:

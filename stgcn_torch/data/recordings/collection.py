@@ -100,6 +100,7 @@ def collect(recordings: Iterable[Recording], clips: Path, selection: Selection) 
                 continue
             first = collection.selection.body is None
             notes = [scene.told] if scene.told and first else []  # later scenes have the same layout
+            notes += [scene.third] if scene.third and not collection.rows and not selection.channels else []
             problems = (*notes, *selected.problems, *_empty(selected))
             collection.selection = selection
             collection.problems += [_line(recording, problem) for problem in problems]

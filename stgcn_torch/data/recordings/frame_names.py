@@ -54,6 +54,8 @@ class Pattern:
             raise ValueError(
                 f"pattern must hold some of {', '.join(f'{{{name}}}' for name in FIELDS)}, each once, got {self.text}"
             )
+        if "}{" in self.text:
+            raise ValueError(f"pattern must have something between its fields, got {self.text}")
 
     def fields(self, name: str) -> tuple[str, dict[str, str]] | None:
         """The folders above that the pattern does not tell, and the fields of a path; None if it does not fit.

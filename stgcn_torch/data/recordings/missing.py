@@ -52,7 +52,7 @@ class _Limits:
     def marked(self, place: Float[np.ndarray, "T V C"]) -> Bool[np.ndarray, "T V"]:
         """Joints at a marker."""
         minus = (place == -1).all(axis=2) if self.minus else np.zeros(place.shape[:2], np.bool_)
-        size = np.abs(place)
+        size = np.abs(place).astype(np.float64)
         return np.asarray(minus | (_is_nines(size) & (size > self.far)).any(axis=2))
 
 

@@ -59,6 +59,7 @@ class Scene:
         label: The class, where the recording itself names it.
         problems: Ignored faults of the files, a line each.
         told: Reason for a layout that was detected from the poses; empty for the format's usual layout.
+        third: Reason for the name of the third channel, where the file does not say it.
         as_stored: Whether the values are an array's, which stay as they are, and not an estimator's or a sensor's.
     """
 
@@ -70,6 +71,7 @@ class Scene:
     label: Label | None = None
     problems: tuple[str, ...] = ()
     told: str = ""
+    third: str = ""
     as_stored: bool = False
 
     def together(self) -> Clip:

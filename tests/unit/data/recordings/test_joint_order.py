@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stgcn_torch.data.recordings.joint_mapping import mapped
-from stgcn_torch.data.recordings.joint_order import LONGER, bone_length_ratio
+from stgcn_torch.data.recordings.joint_order import LONGER, bone_length_ratio, order_of_25
 from stgcn_torch.data.recordings.recording import Track
 from stgcn_torch.data.skating.clip import skating_clip
 from stgcn_torch.data.skating.elements import ELEMENTS
@@ -103,3 +103,25 @@ def test_the_largest_numbers_of_float32_have_lengths() -> None:
     large = track.poses * np.array([1e35, 1e35, 1], np.float32)
     ratio = bone_length_ratio([track])
     assert bone_length_ratio([Track(0, large)]) == pytest.approx(ratio, rel=1e-5)  # rounded to float32
+
+
+@pytest.mark.parametrize("order", ["fsd10", "body_25b", "ntu-rgb+d"])
+@pytest.mark.parametrize("channels", [("x", "y"), ("x", "y", "score"), ("x", "y", "z")])
+@pytest.mark.parametrize("missing", [0, 0.3])
+def test_bones_tell_any_order_of_25_whatever_the_channels(
+    order: str, channels: tuple[str, ...], missing: float
+) -> None:
+    """Kinect's joints in a picture, and OpenPose's in space."""
+    poses = person(order, missing=missing).poses
+    if "z" in channels:
+        poses[..., 2] = np.where(poses[..., 2] > 0, 30 + 40 * poses[..., 2], 0)
+    layout, told = order_of_25([Track(0, poses[..., : len(channels)])], channels)
+    usual = "ntu-rgb+d" if "z" in channels else "fsd10"
+    assert layout == order
+    assert told.startswith(f"read as {order}: in the order of {usual} its bones are ") == (order != usual)
+
+
+def test_where_nothing_tells_the_order_is_the_usual_one() -> None:
+    nobody = [Track(0, np.zeros((3, 25, 3), np.float32))]
+    assert order_of_25(nobody, ("x", "y", "score")) == ("fsd10", "")
+    assert order_of_25([], ("x", "y", "z")) == ("ntu-rgb+d", "")
