@@ -1,6 +1,6 @@
 """Rules that hold out clips: the article's rule, stratified folds, or whole groups such as one skater."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -67,11 +67,12 @@ def folds_of_units(
     return np.asarray(fold_of[unit_of])
 
 
-def groups(values: np.ndarray[Any, Any], held_out: str) -> Mask:
-    """All clips of one group."""
-    if held_out not in values:
-        raise ValueError(f"no clip is of group {held_out!r}; choose one of {', '.join(sorted(set(values)))}")
-    return np.asarray(values == held_out)
+def groups(values: np.ndarray[Any, Any], *held_out: str) -> Mask:
+    """All clips of one group, or of several."""
+    for group in held_out:
+        if group not in values:
+            raise ValueError(f"no clip is of group {group!r}; choose one of {', '.join(sorted(set(values)))}")
+    return np.asarray(np.isin(values, held_out))
 
 
 def on_both_sides(members: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
@@ -112,7 +113,9 @@ def held_out(rule: Mapping[str, Any], labels: Int[np.ndarray, " N"], group_value
         if name == "folds":
             units = group_values.get(UNITS) if options.pop("together", False) else None
             return folds(labels, **options, units=units)
-        return groups(group_values[options["column"]], str(options["value"]))
+        value = options["value"]
+        several = isinstance(value, Sequence) and not isinstance(value, str)
+        return groups(group_values[options["column"]], *map(str, value if several else [value]))
     except (TypeError, KeyError) as error:
         raise ValueError(f"rule {name} cannot be made of {options}: {error}") from None
 

@@ -181,7 +181,9 @@ class Rule(Options):
     )
     offset: Index = option("every: number of the first held-out clip, from 0.", optional=True)
     column: Name = option("groups: column of manifest.csv in data.root that names each clip's group.", optional=True)
-    value: Name | int | float | None = option("groups: the value of column whose clips are held out.", optional=True)
+    value: Name | int | float | Annotated[list[Name | int | float], MinLen(1)] | None = option(
+        "groups: the value of column whose clips are held out, or a list of such.", optional=True
+    )
     clips: File | None = option("file: name of the held-out clips' file in data.root.", optional=True)
     labels: File | None = option("file: name of their labels' file in data.root.", optional=True)
 

@@ -124,12 +124,12 @@ def _joints(data: Any, annotations: Annotations) -> tuple[str, ...]:
     categories = data.get("categories") if isinstance(data, dict) else None
     if not isinstance(categories, list):
         return ()
-    used = {each.get("category_id") for image in annotations.values() for each in image}
+    used = {str(each.get("category_id")) for image in annotations.values() for each in image}
     lists = {
         tuple(map(str, names))
         for each in categories
         if isinstance(each, dict) and (names := each.get("keypoints")) and isinstance(names, list)
-        if each.get("id") in used or len(categories) == 1
+        if str(each.get("id")) in used or len(categories) == 1
     }
     if len(lists) > 1:
         raise ValueError(
@@ -161,8 +161,8 @@ def _videos(
         at, told = dict(zip(numbers, rows, strict=True)), list(series.told)
         if len(at) < len(rows):
             told.append(f"{len(rows) - len(at)} images have the number of another, and come after it")
-        elif not is_results and (gaps := missing_frames(numbers)):
-            told.append(gaps[0].replace("taken as empty", "nobody's: the images are taken one after the other"))
+        elif not is_results:
+            told += missing_frames(numbers, "the images are taken one after the other")
         if is_results and len(at) == len(rows):
             if numbers[-1] - numbers[0] >= MAX_FRAMES:
                 raise ValueError(

@@ -89,15 +89,15 @@ class Series:
     told: tuple[str, ...] = ()
 
 
-def missing_frames(numbers: Sequence[int]) -> tuple[str, ...]:
-    """A sentence if numbers between the first frame's and the last's are missing."""
+def missing_frames(numbers: Sequence[int], so: str = "taken as empty") -> tuple[str, ...]:
+    """A sentence if numbers between the first frame's and the last's are missing, with what becomes of them."""
     count = numbers[-1] - numbers[0] + 1 - len(numbers)
     if count < 1:
         return ()
     first = next(number + 1 for number, after in pairwise(numbers) if after > number + 1)
     if count == 1:
-        return (f"1 frame is missing, {first}, and taken as empty",)
-    return (f"{count} frames are missing, such as {first}, and taken as empty",)
+        return (f"1 frame is missing, {first}: {so}",)
+    return (f"{count} frames are missing, such as {first}: {so}",)
 
 
 def with_fields(recording: Recording, fields: Mapping[str, str]) -> Recording:

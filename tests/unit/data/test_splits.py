@@ -54,6 +54,8 @@ def test_folds_do_not_draw_from_the_global_generator() -> None:
 def test_a_group_is_held_out_whole() -> None:
     skaters = np.array(["b", "a", "b", "c"])
     assert groups(skaters, "b").tolist() == [True, False, True, False]
+    several = {"rule": "groups", "column": "group", "value": ["b", skaters[1]]}
+    assert held_out(several, np.arange(4), {"group": skaters}).tolist() == np.isin(skaters, ["b", skaters[1]]).tolist()
 
 
 def test_rules_are_called_by_name() -> None:

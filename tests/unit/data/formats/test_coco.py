@@ -164,6 +164,24 @@ def test_joints_are_those_that_the_category_names(tmp_path: Path, layout: str) -
     assert collection[0][0, 0, :, 0].tolist() == [v + 1 for v in range(len(order))]
 
 
+@pytest.mark.parametrize("category", [[1], {}, None, "1", 1.0])
+def test_a_category_of_any_kind_is_no_crash(tmp_path: Path, category: Any) -> None:
+    data = {"images": [image(0, "0.jpg")], "annotations": [person(0) | {"category_id": category}]}
+    (tmp_path / "a.json").write_text(json.dumps(data | {"categories": [{"id": category}, 7, {"id": 1}]}))
+    (found,) = recordings(tmp_path)
+    assert found.read().layout == "coco"
+
+
+def test_missing_numbers_of_images_are_told(tmp_path: Path) -> None:
+    images = [image(k, f"a_{t}.jpg") for k, t in enumerate((1, 2, 9))]
+    (found,) = recordings(saved(tmp_path, images, [person(k) for k in range(3)]))
+    scene = found.read()
+    assert scene.frames == 3
+    assert scene.problems == ("6 frames are missing, such as 3: the images are taken one after the other",)
+    (found,) = recordings(saved(tmp_path, [*images, image(3, "a_9.png")], [person(k) for k in range(4)]))
+    assert found.read().problems == ("1 images have the number of another, and come after it",)
+
+
 def test_joints_of_no_layout_are_asked_about(tmp_path: Path) -> None:
     names = ["nose", "head_bottom", *(f"part_{v}" for v in range(15))]
     data = {"images": [image(0, "0.jpg")], "annotations": [person(0)]}
