@@ -56,7 +56,10 @@ def _distinct(names: list[str]) -> list[str]:
 
 
 def _fields(pattern: str) -> str:
-    Pattern(pattern)
+    try:
+        Pattern(pattern)
+    except ValueError as error:
+        raise ValueError(str(error).removeprefix("pattern ")) from None  # the option is named before it
     return pattern
 
 

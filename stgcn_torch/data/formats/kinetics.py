@@ -73,12 +73,14 @@ def recordings(root: Path, people: Callable[[Frames], list[Track]] = surest) -> 
 
 
 def _labels(folder: Path) -> dict[str, Label]:
-    """The labels of a folder's clips, from the file beside it or else from the only one inside; keys are names."""
-    inside = [path for path in sorted(folder.glob("*.json")) if path.stem.endswith(("_label", "_labels"))]
-    beside = [path for end in ("label", "labels") if (path := folder.with_name(f"{folder.name}_{end}.json")).is_file()]
-    file = next(iter(beside or inside), None)
-    if file is None:
-        return {}
+    """The labels of a folder's clips by their names, from the files beside it or else from those inside."""
+    ends = ("_label", "_labels")
+    beside = [path for end in ends if (path := folder.with_name(f"{folder.name}{end}.json")).is_file()]
+    inside = [path for path in sorted(folder.glob("*.json")) if path.stem.endswith(ends)]
+    return {clip: label for file in beside or inside for clip, label in _labels_in(file).items()}
+
+
+def _labels_in(file: Path) -> dict[str, Label]:
     try:
         labels = load_json(file)
         if not isinstance(labels, Mapping):

@@ -90,6 +90,14 @@ def test_labels_lie_where_and_are_called_as_people_have_them(tmp_path: Path, pla
     assert (found.label, found.columns) == (Label("singing", 9), {"split": "train"})
 
 
+def test_every_label_file_in_a_folder_counts(tmp_path: Path) -> None:
+    (tmp_path / "all").mkdir()
+    for name, number in (("a", 1), ("b", 2)):
+        saved(tmp_path / "all" / f"{name}.json", clip([person(0.5)]))
+        saved(tmp_path / "all" / f"{name}_label.json", {name: {"label": f"class {number}", "label_index": number}})
+    assert [each.label for each in recordings(tmp_path / "all")] == [Label("class 1", 1), Label("class 2", 2)]
+
+
 def test_labels_come_from_inside_where_no_file_has_them(tmp_path: Path) -> None:
     (found,) = recordings(saved(tmp_path / "a.json", clip([person(0.5)])))
     assert found.label is None
